@@ -1,0 +1,57 @@
+"""Copies and pickles of graphs of any depth.
+
+`copy.deepcopy` and `pickle` recurse from a node into its arguments, and a deep graph would be too
+much for them; here both go node by node, arguments first.
+"""
+
+from __future__ import annotations
+
+from .backward import HANDMADE, MANY, name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .value import Value
+
+
+class Listing:
+    """Says that the nodes which carry it as their mark are being pickled, arguments first."""
+
+    def __init__(self) -> None:
+        self.open = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.open = False
+        return Listing, ()
+
+
+def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]:
+    """Everything that a node consists of, with its arguments replaced by their copies."""
+    if node._b is HANDMADE:
+        raise TypeError(
+            f"{name(node)} was made by hand: its _backward belongs to this very graph and can be "
+            "neither copied nor pickled; add the operation with engine.rule(…) instead"
+        )
+    args = node.args if copies is None else tuple(copies[id(x)] for x in node.args)
+    many = node._b is MANY
+    return node._data, node._grad, node._rule, node._note, args, many, node._da, node._db
+
+
+def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
+    """The node that consists of those fields."""
+    node = kind.__new__(kind)
+    node._data, node._grad, node._rule, node._note, args, many, node._da, node._db = state
+    node._mark = None
+    if many:
+        node._a, node._b = args, MANY
+    else:
+        node._a, node._b = (*args, None, None)[:2]
+    return node
+
+
+def restore_last(
+    below: object, listing: object, kind: type[Value], state: tuple[Any, ...]
+) -> Value:
+    """The node whose pickle lists the nodes below it first."""
+    return restore(kind, state)

@@ -1,0 +1,52 @@
+"""Files that are never half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
+    """Write a file whole or not at all.
+
+    The data goes to a temporary file beside the target, is synced to the disk and then moved into
+    place, so an interrupt, a full disk or a kill leaves the old file as it was.
+
+    Args:
+        path: the file; its folder must exist.
+        data: bytes, or text, which is written as UTF-8.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OSError: if the folder is missing or cannot be written.
+    """
+    path = Path(path)
+    if isinstance(data, str):
+        data = data.encode("utf-8")
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(permissions(path))
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    return path
+
+
+def permissions(path: Path) -> int:
+    """Those of the file that is replaced, or what a new file gets."""
+    try:
+        return path.stat().st_mode & 0o7777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

@@ -1,0 +1,477 @@
+"""The mathematics that each kind of number is computed in.
+
+A row of the table is a function of a mathematics ``m``. `Reals` is IEEE 754 arithmetic on floats:
+what overflows is inf, what is undefined is nan, nothing raises and nothing turns complex, which
+Python's own floats and `math` do not promise. `Complexes` is the same for complex numbers, with
+kinks decided by the real part, as complex-step differentiation needs it. Other kinds of number
+(`Value`, `Dual`, `Symbol`) derive from `Number`, which has every row of the table as an operator
+or a method, and bring a mathematics of their own.
+
+`apply` is the meeting point: it computes a row in the mathematics that its arguments belong to.
+"""
+
+from __future__ import annotations
+
+import math
+from operator import mul
+
+from .rules import NOTHING, TABLE, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Function = Callable[..., Any]
+
+INF, NAN = math.inf, math.nan
+
+
+class Mathematics:
+    """The functions that the table's rows call; each kind of number overrides what differs."""
+
+    def __getattr__(self, name: str) -> Function:
+        """A function that a row of the table expresses by others, such as sigmoid."""
+        if name not in TABLE:
+            raise AttributeError(f"no function or rule is called {name!r}")
+        row = TABLE[name]
+        if is_atomic(row):
+            raise TypeError(f"{name} is not defined for {type(self).__name__.lower()}")
+        return lambda *args: row.evaluate(self, args)
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """The one or the other."""
+        return yes if condition else no
+
+    def equal(self, a: Any, b: Any) -> Any:
+        """Whether two numbers are equal (`==` on graph nodes is identity)."""
+        return a == b
+
+    def sum(self, xs: Sequence[Any]) -> Any:
+        """Σ xᵢ, from left to right."""
+        return sum(xs[1:], xs[0]) if xs else 0.0
+
+    def dot(self, xs: Sequence[Any], ys: Sequence[Any], start: Any = 0) -> Any:
+        """start + Σ xᵢyᵢ, from left to right."""
+        return sum(map(mul, xs, ys), start)
+
+    def logsumexp(self, xs: Sequence[Any]) -> Any:
+        """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
+        top = xs[0]
+        for x in xs[1:]:
+            top = self.max(top, x)
+        if top - top != 0:  # inf or nan: shifting by it would make nan of everything
+            return top
+        return top + self.log(self.sum([self.exp(x - top) for x in xs]))
+
+
+def is_atomic(row: Rule) -> bool:
+    """Whether the row's value is the mathematics' own function of that name."""
+    return row.name in row.value.__code__.co_names
+
+
+# ---------------------------------------------------------------- real numbers
+
+
+def divide(a: float, b: float) -> float:
+    """IEEE division: x/0 is ±inf, 0/0 nan."""
+    try:
+        return a / b
+    except ZeroDivisionError:
+        return NAN if a == 0 or a != a else math.copysign(INF, a) * math.copysign(1.0, b)
+
+
+def power(x: float, n: float) -> float:
+    """IEEE power: nan for a negative base with a non-integer exponent, inf where it overflows."""
+    try:
+        return math.pow(x, n)
+    except OverflowError:
+        return -INF if x < 0 and n % 2 == 1 else INF
+    except ValueError:
+        if x != 0:
+            return NAN
+        return math.copysign(INF, x) if n % 2 == 1 else INF
+
+
+class Real(float):
+    """A float whose operators never raise."""
+
+    __slots__ = ()
+
+    def __add__(self, other: float) -> Real:
+        return Real(float.__add__(self, other))
+
+    def __sub__(self, other: float) -> Real:
+        return Real(float.__sub__(self, other))
+
+    def __mul__(self, other: float) -> Real:
+        return Real(float.__mul__(self, other))
+
+    def __rsub__(self, other: float) -> Real:
+        return Real(float.__rsub__(self, other))
+
+    def __truediv__(self, other: float) -> Real:
+        return Real(divide(float(self), other))
+
+    def __rtruediv__(self, other: float) -> Real:
+        return Real(divide(other, float(self)))
+
+    def __pow__(self, other: float) -> Real:  # type: ignore[override]
+        return Real(power(self, other))
+
+    def __rpow__(self, other: float) -> Real:  # type: ignore[override]
+        return Real(power(other, self))
+
+    def __neg__(self) -> Real:
+        return Real(float.__neg__(self))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+POLES = {"log": 0.0, "log1p": -1.0}
+
+
+def ieee(name: str) -> Callable[[float], Real]:
+    """The function of that name in `math`, with IEEE results where `math` raises."""
+    function = getattr(math, name)
+
+    def total(x: float) -> Real:
+        try:
+            return Real(function(x))
+        except OverflowError:
+            return Real(-INF if name == "sinh" and x < 0 else INF)
+        except ValueError:
+            return Real(-INF if POLES.get(name) == x else NAN)
+
+    return total
+
+
+def maximum(a: float, b: float) -> float:
+    """The larger of two; nan if either is."""
+    return a if a >= b or a != a else b
+
+
+def minimum(a: float, b: float) -> float:
+    """The smaller of two; nan if either is."""
+    return a if a <= b or a != a else b
+
+
+class RealMathematics(Mathematics):
+    """IEEE arithmetic on floats: `math` where it agrees, inf and nan where it raises."""
+
+    def __getattr__(self, name: str) -> Function:
+        if name in TABLE and not is_atomic(TABLE[name]):
+            return super().__getattr__(name)
+        if not hasattr(math, name):
+            return super().__getattr__(name)
+        function = ieee(name)
+        setattr(self, name, function)
+        return function
+
+    def abs(self, x: float) -> Real:
+        """|x|."""
+        return Real(math.fabs(x))
+
+    def max(self, a: float, b: float) -> Real:
+        """The larger of two; nan if either is."""
+        return Real(maximum(a, b))
+
+    def min(self, a: float, b: float) -> Real:
+        """The smaller of two; nan if either is."""
+        return Real(minimum(a, b))
+
+    def sum(self, xs: Sequence[float]) -> float:
+        """Σ xᵢ, rounded once."""
+        try:
+            return math.fsum(xs)
+        except (OverflowError, ValueError):  # on the way, or inf − inf
+            return sum(xs)
+
+
+REALS = RealMathematics()
+
+
+# ---------------------------------------------------------------- complex numbers
+
+
+class Complex(complex):
+    """A complex number whose operators never raise and whose order is that of the real parts."""
+
+    __slots__ = ()
+
+    def __add__(self, other: complex) -> Complex:
+        return Complex(complex.__add__(self, other))
+
+    def __sub__(self, other: complex) -> Complex:
+        return Complex(complex.__sub__(self, other))
+
+    def __rsub__(self, other: complex) -> Complex:
+        return Complex(complex.__rsub__(self, other))
+
+    def __mul__(self, other: complex) -> Complex:
+        return Complex(complex.__mul__(self, other))
+
+    def __truediv__(self, other: complex) -> Complex:
+        return Complex(total(complex.__truediv__, self, complex(other)))
+
+    def __rtruediv__(self, other: complex) -> Complex:
+        return Complex(total(complex.__rtruediv__, self, complex(other)))
+
+    def __pow__(self, other: complex) -> Complex:  # type: ignore[override]
+        return Complex(total(complex.__pow__, self, complex(other)))
+
+    def __rpow__(self, other: complex) -> Complex:  # type: ignore[override]
+        return Complex(total(complex.__rpow__, self, complex(other)))
+
+    def __neg__(self) -> Complex:
+        return Complex(complex.__neg__(self))
+
+    def __lt__(self, other: complex) -> bool:
+        return self.real < other.real
+
+    def __le__(self, other: complex) -> bool:
+        return self.real <= other.real
+
+    def __gt__(self, other: complex) -> bool:
+        return self.real > other.real
+
+    def __ge__(self, other: complex) -> bool:
+        return self.real >= other.real
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def total(function: Callable[..., complex], *args: complex) -> complex:
+    """The function's value, nan + nan·i where it has none."""
+    try:
+        return function(*args)
+    except (OverflowError, ValueError, ZeroDivisionError):
+        return complex(NAN, NAN)
+
+
+class ComplexMathematics(Mathematics):
+    """Analytic continuation of the rows; kinks branch on the real part. There is no erf."""
+
+    def __getattr__(self, name: str) -> Function:
+        if name in TABLE and not is_atomic(TABLE[name]):
+            return super().__getattr__(name)
+        import cmath
+
+        if not hasattr(cmath, name):
+            return super().__getattr__(name)
+        function = getattr(cmath, name)
+        return lambda z: Complex(total(function, z))
+
+    def expm1(self, z: complex) -> Complex:
+        """exp(z) − 1 without cancellation near 0: eˣcos t − 1 = expm1(x)cos t − 2sin²(t/2)."""
+        x, t = z.real, z.imag
+        real = REALS.expm1(x) * math.cos(t) - 2 * math.sin(t / 2) ** 2
+        return Complex(real, REALS.exp(x) * math.sin(t))
+
+    def log1p(self, z: complex) -> Complex:
+        """log(1 + z) without cancellation near 0."""
+        x, t = z.real, z.imag
+        return Complex(0.5 * REALS.log1p(x * (2 + x) + t * t), math.atan2(t, 1 + x))
+
+    def abs(self, z: complex) -> Complex:
+        """±z with a real part that is not negative: |x| continued from the real line."""
+        return Complex(-z if z.real < 0 else z)
+
+    def max(self, a: complex, b: complex) -> Complex:
+        """The one with the larger real part."""
+        return Complex(a if a.real >= b.real else b)
+
+    def min(self, a: complex, b: complex) -> Complex:
+        """The one with the smaller real part."""
+        return Complex(a if a.real <= b.real else b)
+
+
+COMPLEXES = ComplexMathematics()
+
+
+# ---------------------------------------------------------------- all numbers
+
+
+def is_number(x: object) -> bool:
+    """Whether `real` accepts it: a real number of Python's, NumPy's, `decimal` or `fractions`."""
+    kind = type(x)
+    if kind is float or kind is int:
+        return True
+    if isinstance(x, (str, bytes, bytearray, complex, Number)) or getattr(x, "ndim", 0) != 0:
+        return False
+    if getattr(getattr(x, "dtype", None), "kind", "f") not in "biuf":
+        return False
+    return hasattr(kind, "__float__") or hasattr(kind, "__index__")
+
+
+def real(x: Any, what: str = "a Value") -> float:
+    """``x`` as a float; too large an integer is ±inf.
+
+    Raises:
+        TypeError: if it is not a real number.
+    """
+    if type(x) is float:
+        return x
+    if not is_number(x):
+        raise unfit(x, what)
+    try:
+        return float(x)
+    except OverflowError:
+        return INF if x > 0 else -INF
+
+
+def unfit(x: object, what: str) -> TypeError:
+    """The error for something that is not a real number."""
+    given = repr(x)
+    given = given if len(given) <= 60 else given[:57] + "..."
+    return TypeError(
+        f"{what} takes a real number, not {type(x).__name__} {given}; "
+        "accepted are float, int, bool, Decimal, Fraction and NumPy scalars"
+    )
+
+
+def parameter(x: Any, what: str) -> float:
+    """``x`` as a parameter of an operation: a number that is not differentiated.
+
+    An integer stays one, so that ``x ** 2`` is written as it was typed.
+    """
+    if type(x) is float or (type(x) is int and abs(x) <= 2**53):
+        return x
+    if is_number(x) and hasattr(type(x), "__index__"):
+        return parameter(int(x), what) if abs(x) <= 2**53 else real(x)
+    return real(x, what)
+
+
+class Number:
+    """A number that gradpath computes with: has every row of the table as operator or method.
+
+    A subclass says in `_apply` how it applies a row. `_rank` decides whose rules count when kinds
+    meet: the highest, to whom all others are constants.
+    """
+
+    __slots__ = ()
+    _rank = 1
+
+    @classmethod
+    def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
+        raise TypeError(f"{cls.__name__} does not say how it applies a rule")
+
+    def __pos__(self) -> Any:
+        return self
+
+    if TYPE_CHECKING:  # what the table adds below: operators one by one, methods by their names
+
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __rpow__(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __abs__(self) -> Any: ...
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+def rank(x: Any) -> int:
+    """How high a number stands when kinds meet; 0 for those that are not gradpath's."""
+    return x._rank if isinstance(x, Number) else 0
+
+
+def apply(row: Rule, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
+    """The row's result in the mathematics of its arguments.
+
+    Real and complex numbers give a float or a complex number; any other kind gives its own.
+
+    Raises:
+        TypeError: for an argument that is not a number.
+    """
+    top = max(args, key=rank, default=0.0)
+    if isinstance(top, Number):
+        return top._apply(row, args, params)
+    if any(isinstance(x, complex) for x in args):
+        return complex(row.evaluate(COMPLEXES, [Complex(x) for x in args], params))
+    return float(row.evaluate(REALS, [Real(real(x, row.name)) for x in args], params))
+
+
+class GenericMathematics(Mathematics):
+    """The rows themselves on any kind of `Number`, which record or carry what is computed."""
+
+    def __getattr__(self, name: str) -> Function:
+        if name not in TABLE:
+            return super().__getattr__(name)
+        row = TABLE[name]
+        return lambda *args: apply(row, args)
+
+    def equal(self, a: Any, b: Any) -> bool:
+        """Whether two numbers have one value (`==` of graph nodes is identity)."""
+        return bool(a <= b and a >= b)
+
+    def sum(self, xs: Sequence[Any]) -> Any:
+        """Σ xᵢ as one node."""
+        return apply(TABLE["sum"], xs)
+
+    def dot(self, xs: Sequence[Any], ys: Sequence[Any], start: Any = None) -> Any:
+        """start + Σ xᵢyᵢ as one node."""
+        if start is None:
+            return apply(TABLE["dot"], (*xs, *ys))
+        return apply(TABLE["affine"], (*xs, *ys, start))
+
+    def logsumexp(self, xs: Sequence[Any]) -> Any:
+        """log Σ exp(xᵢ) as one node."""
+        return apply(TABLE["logsumexp"], xs)
+
+
+GENERIC = GenericMathematics()
+
+
+def product(partial: Any, upstream: Any) -> Any:
+    """local derivative × gradient, where `NOTHING` wins and a factor of ±1 makes no node."""
+    if partial is NOTHING or upstream is NOTHING:
+        return NOTHING
+    if not isinstance(partial, Number) and isinstance(upstream, Number):
+        if partial == 1:
+            return upstream
+        if partial == -1:
+            return -upstream
+    if isinstance(partial, Number) and not isinstance(upstream, Number) and upstream == 1:
+        return partial
+    return partial * upstream
+
+
+OPERATORS = {
+    "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__",
+    "pow": "__pow__", "neg": "__neg__", "abs": "__abs__",
+}  # fmt: skip
+REFLECTED = {
+    "add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__",
+    "pow": "__rpow__",
+}  # fmt: skip
+
+
+def give(row: Rule) -> None:
+    """Give every number the row, as a method and, if it is written with one, as an operator."""
+    if row.variadic:
+        return
+
+    def method(*args: Any, **named: Any) -> Any:
+        params = {**row.params, **dict(zip(row.params, args[row.arity :], strict=False)), **named}
+        return apply(row, args[: row.arity], tuple(params.values()))
+
+    def reflected(b: Any, a: Any) -> Any:
+        return apply(row, (a, b))
+
+    def power(a: Any, b: Any) -> Any:
+        return apply(row, (a, b)) if isinstance(b, Number) else apply(TABLE["power"], (a,), (b,))
+
+    setattr(Number, row.name, method)
+    if row.name in OPERATORS:
+        setattr(Number, OPERATORS[row.name], power if row.name == "pow" else method)
+    if row.name in REFLECTED:
+        setattr(Number, REFLECTED[row.name], reflected)
+
+
+TABLE.listen(give)

@@ -1,0 +1,385 @@
+"""The table of derivatives: every operation that gradpath knows, each written once.
+
+A row (`Rule`) says what an operation is called, how it is written, its value, and one partial
+derivative per argument, given the mathematics ``m``, the result ``y`` and the arguments. A row
+never says which numbers it runs on: ``m`` brings the functions (``m.exp``, ``m.where``, …) and the
+arguments bring the operators, so one and the same row computes with floats, arrays, complex
+numbers, dual numbers, formulas, and with `Value`s, where its partials are graphs that can be
+differentiated again.
+
+To add an operation, add a row, here or from your own code::
+
+    rule("softsign", lambda m, x: x / (1 + m.abs(x)),
+         lambda m, y, x: 1 / (1 + m.abs(x)) ** 2)
+
+and ``x.softsign()``, ``softsign(x)``, pictures, formulas, second derivatives, forward mode and the
+property tests all know it.
+
+The conventions at kinks and edges are PyTorch's. Where a row *selects* a branch, the branch that
+was not taken has the partial `NOTHING`: it passes nothing back, not even 0·∞ = nan.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would cost start-up time
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    Function = Callable[..., Any]
+    Interval = tuple[float, float]
+
+INF = float("inf")
+REAL: Interval = (-INF, INF)
+POSITIVE: Interval = (0.0, INF)
+UNIT: Interval = (0.0, 1.0)
+WITHIN_ONE: Interval = (-1.0, 1.0)
+ABOVE_MINUS_ONE: Interval = (-1.0, INF)
+
+# How tightly an operation binds when it is written down; a function call is an atom.
+CHOICE, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
+
+
+class Nothing(float):
+    """The partial derivative along a branch that was not taken: a zero that wins over inf and nan.
+
+    In every product it gives itself, in every sum the other term. As a number it is 0.0.
+    """
+
+    __slots__ = ()
+
+    def __mul__(self, other: object) -> Nothing:
+        return self
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> Any:
+        return other
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Nothing:
+        return self
+
+    def __reduce__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING = Nothing()
+
+
+class Rule:
+    """One row of the table.
+
+    Attributes:
+        name: what the operation is called: the method's and the function's name.
+        value: ``value(m, *args, *params)``, the result in the mathematics ``m``.
+        partials: one ``partial(m, y, *args, *params)`` per argument.
+        variadic: whether it takes any number of arguments. Such a row gets them as one sequence,
+            ``value(m, args, *params)``, and has a single function that returns all partials.
+        params: names and defaults of numbers that are not differentiated (`REQUIRED`: no default).
+        op: the operation as text, as micrograd writes it (``Value._op``); ``%s`` takes a parameter.
+        sign: the operation as pictures write it.
+        text, latex: templates of the whole expression with one ``%s`` per argument and parameter.
+        level: how tightly the written form binds, `CHOICE` to `ATOM`.
+        domain: per argument, the open interval on which the row is defined and smooth.
+        samples: tuples of parameters to check the row with.
+        pack: of a variadic row, what makes one sequence of what its function is given.
+        kinks: ``kinks(m, *args, *params)``: expressions that vanish where the row has a kink or
+            a pole, so that checks can keep away from there.
+    """
+
+    __slots__ = (
+        "name", "value", "partials", "params", "variadic", "names", "arity",
+        "op", "sign", "text", "latex", "level", "domain", "samples", "pack", "kinks",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        value: Function,
+        *partials: Function,
+        params: dict[str, Any] | None = None,
+        variadic: bool = False,
+        op: str = "",
+        sign: str = "",
+        text: str = "",
+        latex: str = "",
+        level: int = ATOM,
+        domain: Sequence[Interval] = (),
+        samples: Sequence[tuple[Any, ...]] = ((),),
+        pack: Function = lambda xs: tuple(xs),
+        kinks: Function | None = None,
+    ) -> None:
+        code = value.__code__
+        self.name, self.value, self.partials = name, value, partials
+        self.params, self.variadic = params or {}, variadic
+        self.names = code.co_varnames[1 : code.co_argcount - len(self.params)]
+        self.arity = len(self.names)  # of a variadic row 1: the sequence
+        self.op, self.sign = op or name, sign or op or name
+        self.text, self.latex, self.level = text, latex, level
+        self.domain = tuple(domain) or (REAL,) * self.arity
+        self.samples = tuple(samples)
+        self.pack = pack
+        self.kinks = kinks or (lambda m, *args: ())
+        if not name.isidentifier():
+            raise ValueError(f"a rule's name must be a Python identifier, not {name!r}")
+        if len(partials) != self.arity:
+            raise ValueError(
+                f"rule {name!r} has {self.arity} argument(s) and {len(partials)} partial(s); "
+                "give one partial per argument (a variadic rule: one function for all)"
+            )
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Function, tuple[str]]:
+        return find, (self.name,)
+
+    def evaluate(self, m: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
+        """The result in the mathematics ``m``."""
+        if self.variadic:
+            return self.value(m, args, *params)
+        return self.value(m, *args, *params)
+
+    def differentiate(
+        self, m: Any, y: Any, args: Sequence[Any], params: Sequence[Any] = ()
+    ) -> list[Any]:
+        """The partial derivative for each argument, given the result ``y``."""
+        if self.variadic:
+            return list(self.partials[0](m, y, args, *params))
+        return [partial(m, y, *args, *params) for partial in self.partials]
+
+
+class Table:
+    """The rows by name, in the order of their definition, and who wants to hear of new ones."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Rule] = {}
+        self.listeners: list[Callable[[Rule], None]] = []
+
+    def __getitem__(self, name: str) -> Rule:
+        return self.rows[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.rows
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rows.values())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def listen(self, listener: Callable[[Rule], None]) -> None:
+        """Call ``listener`` with every row there is and with every row still to come."""
+        self.listeners.append(listener)
+        for row in self:
+            listener(row)
+
+
+TABLE = Table()
+REQUIRED = object()  # a parameter without a default
+
+
+def find(name: str) -> Rule:
+    """The row of that name."""
+    try:
+        return TABLE[name]
+    except KeyError:
+        raise LookupError(f"no rule is called {name!r}; add it with rule({name!r}, …)") from None
+
+
+def some(xs: Sequence[Any]) -> tuple[Any, ...]:
+    """The sequence, if it has a term."""
+    if xs := tuple(xs):
+        return xs
+    raise ValueError("there must be at least one term")
+
+
+def pair(xs: Sequence[Any], ys: Sequence[Any]) -> tuple[Any, ...]:
+    """Two sequences of one length, one after the other."""
+    xs, ys = tuple(xs), tuple(ys)
+    if len(xs) == len(ys):
+        return xs + ys
+    raise ValueError(f"the two sequences must be of one length, not {len(xs)} and {len(ys)}")
+
+
+def halves(xs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The first ⌊n/2⌋ entries and the ⌊n/2⌋ after them."""
+    n = len(xs) // 2
+    return xs[:n], xs[n : 2 * n]
+
+
+def rule(name: str, value: Function, *partials: Function, **details: Any) -> Rule:
+    """Add a row to the table: see `Rule` for what it holds."""
+    if name in TABLE:
+        raise ValueError(f"there is a rule {name!r} already")
+    row = TABLE.rows[name] = Rule(name, value, *partials, **details)
+    for listener in TABLE.listeners:
+        listener(row)
+    return row
+
+
+# fmt: off
+
+# Arithmetic.
+rule("add", lambda m, a, b: a + b,
+     lambda m, y, a, b: 1,
+     lambda m, y, a, b: 1,
+     op="+", text="%s + %s", latex="%s + %s", level=SUM)
+rule("sub", lambda m, a, b: a - b,
+     lambda m, y, a, b: 1,
+     lambda m, y, a, b: -1,
+     op="-", sign="−", text="%s − %s", latex="%s - %s", level=SUM)
+rule("mul", lambda m, a, b: a * b,
+     lambda m, y, a, b: b,
+     lambda m, y, a, b: a,
+     op="*", sign="×", text="%s·%s", latex=r"%s \cdot %s", level=PRODUCT)
+rule("div", lambda m, a, b: a / b,
+     lambda m, y, a, b: 1 / b,
+     lambda m, y, a, b: -y / b,
+     op="/", sign="÷", text="%s/%s", latex=r"\frac{%s}{%s}", level=PRODUCT,
+     kinks=lambda m, a, b: (b,))
+rule("neg", lambda m, x: -x,
+     lambda m, y, x: -1,
+     op="-", sign="−", text="−%s", latex="-%s", level=SIGN)
+
+# Powers: x ** n with a number n is one node of one argument; x ** z has two.
+rule("power", lambda m, x, n: x ** n,
+     lambda m, y, x, n: m.where(m.equal(n, 0), NOTHING, n * x ** (n - 1)),
+     params={"n": REQUIRED}, samples=((2,), (3,), (-1,), (0.5,), (0,), (1,), (-2.5,)),
+     op="**%s", sign="^%s", text="%s^%s", latex="%s^{%s}", level=POWER,
+     domain=[POSITIVE])
+rule("pow", lambda m, x, z: x ** z,
+     lambda m, y, x, z: m.where(m.equal(z, 0), NOTHING, z * x ** (z - 1)),
+     lambda m, y, x, z: m.where(m.equal(x, 0) & (z >= 0), NOTHING, y * m.log(x)),
+     op="**", sign="^", text="%s^%s", latex="%s^{%s}", level=POWER,
+     domain=[POSITIVE, REAL])
+
+# Exponentials and logarithms.
+rule("exp", lambda m, x: m.exp(x),
+     lambda m, y, x: y,
+     latex=r"e^{%s}")
+rule("expm1", lambda m, x: m.expm1(x),
+     lambda m, y, x: y + 1)
+rule("log", lambda m, x: m.log(x),
+     lambda m, y, x: 1 / x,
+     latex=r"\log\left(%s\right)", domain=[POSITIVE])
+rule("log1p", lambda m, x: m.log1p(x),
+     lambda m, y, x: 1 / (1 + x),
+     domain=[ABOVE_MINUS_ONE])
+rule("sqrt", lambda m, x: m.sqrt(x),
+     lambda m, y, x: 1 / (2 * y),
+     sign="√", text="√(%s)", latex=r"\sqrt{%s}", domain=[POSITIVE])
+
+# Trigonometry and its inverses.
+rule("sin", lambda m, x: m.sin(x),
+     lambda m, y, x: m.cos(x),
+     latex=r"\sin\left(%s\right)")
+rule("cos", lambda m, x: m.cos(x),
+     lambda m, y, x: -m.sin(x),
+     latex=r"\cos\left(%s\right)")
+rule("tan", lambda m, x: m.tan(x),
+     lambda m, y, x: 1 + y * y,
+     latex=r"\tan\left(%s\right)", kinks=lambda m, x: (m.cos(x),))
+rule("asin", lambda m, x: m.asin(x),
+     lambda m, y, x: 1 / m.sqrt((1 - x) * (1 + x)),
+     latex=r"\arcsin\left(%s\right)", domain=[WITHIN_ONE])
+rule("acos", lambda m, x: m.acos(x),
+     lambda m, y, x: -1 / m.sqrt((1 - x) * (1 + x)),
+     latex=r"\arccos\left(%s\right)", domain=[WITHIN_ONE])
+rule("atan", lambda m, x: m.atan(x),
+     lambda m, y, x: 1 / (1 + x * x),
+     latex=r"\arctan\left(%s\right)")
+
+# Hyperbolic functions.
+rule("sinh", lambda m, x: m.sinh(x),
+     lambda m, y, x: m.cosh(x),
+     latex=r"\sinh\left(%s\right)")
+rule("cosh", lambda m, x: m.cosh(x),
+     lambda m, y, x: m.sinh(x),
+     latex=r"\cosh\left(%s\right)")
+rule("tanh", lambda m, x: m.tanh(x),
+     lambda m, y, x: 1 - y * y,
+     latex=r"\tanh\left(%s\right)")
+
+# Activation functions.
+rule("sigmoid", lambda m, x: 1 / (1 + m.exp(-x)),
+     lambda m, y, x: y * (1 - y),
+     sign="σ", text="σ(%s)", latex=r"\sigma\left(%s\right)")
+rule("softplus", lambda m, x: m.max(x, 0) + m.log1p(m.exp(-m.abs(x))),
+     lambda m, y, x: m.sigmoid(x))
+rule("relu", lambda m, x: m.where(x < 0, 0, x),
+     lambda m, y, x: m.where(x <= 0, NOTHING, 1),
+     op="ReLU", kinks=lambda m, x: (x,))
+rule("leaky_relu", lambda m, x, slope: m.where(x > 0, x, slope * x),
+     lambda m, y, x, slope: m.where(x > 0, 1, slope),
+     params={"slope": 0.01}, samples=((0.01,), (0.2,), (-0.5,)),
+     sign="leaky ReLU", kinks=lambda m, x, slope: (x,))
+rule("elu", lambda m, x, alpha: m.where(x <= 0, alpha * m.expm1(x), x),
+     lambda m, y, x, alpha: m.where(x <= 0, alpha * m.exp(x), 1),
+     params={"alpha": 1.0}, samples=((1.0,), (0.5,)),
+     sign="ELU", kinks=lambda m, x, alpha: (x,))
+rule("silu", lambda m, x: x * m.sigmoid(x),
+     lambda m, y, x: m.sigmoid(x) * (1 + x * (1 - m.sigmoid(x))),
+     sign="SiLU")
+rule("gelu", lambda m, x: 0.5 * x * (1 + m.erf(x * SQRT_HALF)),
+     lambda m, y, x: 0.5 * (1 + m.erf(x * SQRT_HALF)) + x * (m.exp(-0.5 * x * x) * NORMAL),
+     sign="GELU")
+rule("erf", lambda m, x: m.erf(x),
+     lambda m, y, x: TWO_OVER_SQRT_PI * m.exp(-x * x))
+
+# Choices. Ties of max and min share the gradient; the bounds of clip count as inside.
+rule("abs", lambda m, x: m.abs(x),
+     lambda m, y, x: m.where(x > 0, 1, m.where(x < 0, -1, 0)),
+     sign="|·|", text="|%s|", latex=r"\left|%s\right|", kinks=lambda m, x: (x,))
+rule("max", lambda m, a, b: m.max(a, b),
+     lambda m, y, a, b: m.where(a < b, NOTHING, m.where(a <= b, 0.5, 1)),
+     lambda m, y, a, b: m.where(b < a, NOTHING, m.where(b <= a, 0.5, 1)),
+     latex=r"\max\left(%s, %s\right)", kinks=lambda m, a, b: (a - b,))
+rule("min", lambda m, a, b: m.min(a, b),
+     lambda m, y, a, b: m.where(a > b, NOTHING, m.where(a >= b, 0.5, 1)),
+     lambda m, y, a, b: m.where(b > a, NOTHING, m.where(b >= a, 0.5, 1)),
+     latex=r"\min\left(%s, %s\right)", kinks=lambda m, a, b: (a - b,))
+rule("clip", lambda m, x, lo, hi: m.min(m.max(x, lo), hi),
+     lambda m, y, x, lo, hi: m.where((x >= lo) & (x <= hi), 1, NOTHING),
+     params={"lo": -INF, "hi": INF}, samples=((-1.0, 1.0), (0.0, INF)),
+     kinks=lambda m, x, lo, hi: (x - lo, x - hi))
+
+# Over sequences: one node with an argument per term, which the row sees as one sequence.
+rule("sum", lambda m, xs: m.sum(xs),
+     lambda m, y, xs: [1] * len(xs),
+     variadic=True, sign="Σ")
+rule("mean", lambda m, xs: m.sum(xs) / len(xs),
+     lambda m, y, xs: [1 / len(xs)] * len(xs),
+     variadic=True, pack=some)
+rule("dot", lambda m, xy: m.dot(*halves(xy)),
+     lambda m, y, xy: [*halves(xy)[1], *halves(xy)[0]],
+     variadic=True, sign="Σxy", pack=pair)
+rule("affine", lambda m, wxb: m.dot(*halves(wxb), wxb[-1]),
+     lambda m, y, wxb: [*halves(wxb)[1], *halves(wxb)[0], 1],
+     variadic=True, sign="Σwx+b", pack=lambda ws, xs, b: (*pair(ws, xs), b))
+rule("logsumexp", lambda m, xs: m.logsumexp(xs),
+     lambda m, y, xs: [m.softmax_entry(x, y) for x in xs],
+     variadic=True, sign="log Σ exp", pack=some)
+rule("softmax_entry", lambda m, x, lse: m.exp(x - lse),  # lse: the logsumexp of all entries
+     lambda m, y, x, lse: y,
+     lambda m, y, x, lse: -y,
+     sign="softmax")
+
+# Losses on logits, fused so that neither overflows nor loses digits.
+rule("cross_entropy", lambda m, xs, target: m.logsumexp(xs) - xs[target],
+     lambda m, y, xs, target: [m.softmax_entry(x, lse) - (i == target)
+                               for lse in [m.logsumexp(xs)] for i, x in enumerate(xs)],
+     variadic=True, pack=some, params={"target": REQUIRED}, samples=((0,), (1,)),
+     sign="cross-entropy")
+rule("binary_cross_entropy", lambda m, z, t: t * m.softplus(-z) + (1 - t) * m.softplus(z),
+     lambda m, y, z, t: m.sigmoid(z) - t,
+     lambda m, y, z, t: -z,
+     sign="binary cross-entropy", domain=[REAL, UNIT])
+
+# fmt: on
+
+SQRT_HALF = 0.5**0.5
+NORMAL = 0.3989422804014327  # 1/√(2π), the height of the standard normal density
+TWO_OVER_SQRT_PI = 1.1283791670955126

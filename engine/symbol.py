@@ -1,0 +1,289 @@
+"""Numbers that are formulas: a row computed on symbols writes down what it computes.
+
+>>> x, y = Symbol("x"), Symbol("y")
+>>> print(x * y + x.tanh())
+x·y + tanh(x)
+>>> print((x ** 2).latex())
+x^{2}
+
+The same formulas are printed as Python to generate the engine's fast paths (`code`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from .graph import topological_order
+from .maths import Mathematics, Number, is_atomic
+from .rules import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, TABLE, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Written = tuple[str, int]  # a text and how tightly it binds
+    Style = Callable[["Head", "list[Written]"], Written]
+
+LONGEST = 1_000_000  # characters of one formula: shared parts are written out each time
+
+
+class Form:
+    """How something is written that is no row of the table: a comparison, a choice."""
+
+    __slots__ = ("name", "op", "text", "latex", "level")
+
+    def __init__(self, name: str, op: str, text: str, latex: str, level: int) -> None:
+        self.name, self.op, self.text, self.latex, self.level = name, op, text, latex, level
+
+
+if TYPE_CHECKING:
+    Head = Rule | Form
+
+# fmt: off
+WHERE = Form("where", "", "%s if %s else %s",
+             r"\begin{cases} %s & \text{if } %s \\ %s & \text{otherwise} \end{cases}", CHOICE)
+LESS = Form("less", "<", "%s < %s", "%s < %s", CHOICE)
+LESS_EQUAL = Form("less_equal", "<=", "%s ≤ %s", r"%s \le %s", CHOICE)
+GREATER = Form("greater", ">", "%s > %s", "%s > %s", CHOICE)
+GREATER_EQUAL = Form("greater_equal", ">=", "%s ≥ %s", r"%s \ge %s", CHOICE)
+EQUAL = Form("equal", "==", "%s = %s", "%s = %s", CHOICE)
+BOTH = Form("both", "and", "%s and %s", r"%s \text{ and } %s", CHOICE)
+# fmt: on
+
+
+class Symbol(Number):
+    """A variable, ``Symbol("x")``, or what operators and functions make of variables."""
+
+    __slots__ = ("head", "args", "name")
+
+    def __init__(self, name: str = "", head: Head | None = None, args: Sequence[Any] = ()) -> None:
+        self.name, self.head, self.args = name, head, tuple(args)
+
+    @classmethod
+    def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Symbol:
+        if row.variadic:
+            return row.evaluate(FORMULAS, args, params)  # type: ignore[no-any-return]
+        return cls(head=row, args=(*args, *params))
+
+    def __lt__(self, other: Any) -> Symbol:
+        return Symbol(head=LESS, args=(self, other))
+
+    def __le__(self, other: Any) -> Symbol:
+        return Symbol(head=LESS_EQUAL, args=(self, other))
+
+    def __gt__(self, other: Any) -> Symbol:
+        return Symbol(head=GREATER, args=(self, other))
+
+    def __ge__(self, other: Any) -> Symbol:
+        return Symbol(head=GREATER_EQUAL, args=(self, other))
+
+    def __and__(self, other: Any) -> Symbol:
+        return Symbol(head=BOTH, args=(self, other))
+
+    def __str__(self) -> str:
+        return write(self, plain)
+
+    def __repr__(self) -> str:
+        return f"Symbol({self})"
+
+    def latex(self) -> str:
+        """The formula in LaTeX's mathematics mode."""
+        return write(self, latex)
+
+
+class SymbolMathematics(Mathematics):
+    """Every row stays as it is written: σ(x) is not written out."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in TABLE:
+            return super().__getattr__(name)
+        row = TABLE[name]
+        return lambda *args: Symbol(head=row, args=args)
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Symbol:
+        """The one or the other."""
+        return Symbol(head=WHERE, args=(yes, condition, no))
+
+    def equal(self, a: Any, b: Any) -> Symbol:
+        """Whether two numbers are equal."""
+        return Symbol(head=EQUAL, args=(a, b))
+
+    def dot(self, xs: Sequence[Any], ys: Sequence[Any], start: Any = None) -> Any:
+        """x₁y₁ + x₂y₂ + … + start."""
+        terms = [x * y for x, y in zip(xs, ys, strict=True)]
+        return self.sum(terms if start is None else [*terms, start])
+
+    def logsumexp(self, xs: Sequence[Any]) -> Any:
+        """log(exp(x₁) + exp(x₂) + …)."""
+        return self.log(self.sum([self.exp(x) for x in xs]))
+
+
+class AtomMathematics(SymbolMathematics):
+    """Only atomic functions stay, all others are written out: what code is generated from."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in TABLE and not is_atomic(TABLE[name]):
+            return Mathematics.__getattr__(self, name)
+        return super().__getattr__(name)
+
+
+FORMULAS = SymbolMathematics()
+ATOMS = AtomMathematics()
+
+
+def value_and_partials(row: Rule, m: Mathematics, names: Sequence[str]) -> tuple[Any, list[Any]]:
+    """A row's result and its partials as formulas of the named variables; the result is ``y``."""
+    symbols = [Symbol(name) for name in names]
+    args, params = symbols[: row.arity], symbols[row.arity :]
+    value = row.evaluate(m, args, params)
+    return value, row.differentiate(m, Symbol("y"), args, params)
+
+
+# ---------------------------------------------------------------- writing formulas
+
+
+def parts(symbol: Symbol) -> list[Symbol]:
+    """A formula's own parts, numbers left out."""
+    return [arg for arg in symbol.args if isinstance(arg, Symbol)]
+
+
+def order(formulas: Sequence[Any]) -> list[Symbol]:
+    """All parts of the formulas, each after its own parts."""
+    return topological_order([x for x in formulas if isinstance(x, Symbol)], parts)
+
+
+def write(formula: Any, style: Style) -> str:
+    """The formula in a style, without recursion."""
+    written: dict[int, Written] = {}
+
+    def of(part: Any) -> Written:
+        if isinstance(part, Symbol):
+            return written[id(part)] if part.head else (part.name, ATOM)
+        return number(part, style)
+
+    for part in order([formula]):
+        if part.head is None:
+            continue
+        text = written[id(part)] = style(part.head, [of(arg) for arg in part.args])
+        if len(text[0]) > LONGEST:
+            raise ValueError(f"the formula is longer than {LONGEST:,} characters")
+    return of(formula)[0]
+
+
+def number(x: Any, style: Style) -> Written:
+    """A constant: as short as it stays exact, with a true minus sign outside code."""
+    if style is code:
+        return code_number(x)
+    x = float(x)
+    if math.isinf(x):
+        digits = r"\infty" if style is latex else "∞"
+    else:
+        digits = f"{abs(x):.12g}"
+    minus = "-" if style is latex else "−"
+    return (minus + digits, SIGN) if x < 0 else (digits, ATOM)
+
+
+def embrace(text: Written, least: int, left: str = "(", right: str = ")") -> str:
+    """The text, in parentheses if it binds less tightly than its place asks for."""
+    return text[0] if text[1] >= least else f"{left}{text[0]}{right}"
+
+
+def places(head: Head, count: int) -> list[int]:
+    """How tightly each argument of an operator must bind to stand without parentheses."""
+    if head.level in (ATOM, CHOICE):
+        return [CHOICE + (head.level == CHOICE)] * count
+    if head.level == POWER:
+        return [ATOM] * count
+    return [head.level] + [head.level + 1] * (count - 1)
+
+
+def plain(head: Head, args: list[Written]) -> Written:
+    """Unicode text: ``1 − y·y``."""
+    if not head.text:
+        return f"{head.name}({', '.join(text for text, _ in args)})", ATOM
+    least = places(head, len(args))
+    texts = tuple(embrace(*pair) for pair in zip(args, least, strict=True))
+    return head.text % texts, head.level
+
+
+def latex(head: Head, args: list[Written]) -> Written:
+    r"""LaTeX: ``\frac{1}{x}``; what stands in braces needs no parentheses."""
+    if not head.latex:
+        name = head.name.replace("_", r"\_")
+        inner = ", ".join(text for text, _ in args)
+        return rf"\operatorname{{{name}}}\left({inner}\right)", ATOM
+    least = places(head, len(args))
+    before = head.latex.split("%s")
+    for i, text in enumerate(before[:-1]):
+        if text.endswith("{"):
+            least[i] = CHOICE
+    texts = (
+        embrace(arg, at_least, r"\left(", r"\right)")
+        for arg, at_least in zip(args, least, strict=True)
+    )
+    return head.latex % tuple(texts), head.level
+
+
+def code(head: Head, args: list[Written]) -> Written:
+    """Python on floats, where functions go by the names of their rows."""
+    if head is WHERE:
+        yes, condition, no = (embrace(arg, SUM) for arg in args)
+        return f"({yes} if {condition} else {no})", ATOM
+    if head.level in (SUM, PRODUCT, SIGN, CHOICE):
+        least = places(head, len(args))
+        texts = [embrace(*pair) for pair in zip(args, least, strict=True)]
+        return (f" {head.op} ".join(texts) if len(texts) > 1 else head.op + texts[0]), head.level
+    return f"{'pow' if head.level == POWER else head.name}({', '.join(t for t, _ in args)})", ATOM
+
+
+def code_number(x: Any) -> Written:
+    """A float literal, so that floats only ever meet floats."""
+    if x is NOTHING:
+        return "NOTHING", ATOM
+    text = {math.inf: "INF", -math.inf: "-INF"}.get(x) or repr(float(x))
+    return text, SIGN if text.startswith("-") else ATOM
+
+
+def share(formulas: Sequence[Any]) -> tuple[list[tuple[str, Any]], list[Any]]:
+    """Name what occurs more than once: assignments in order, and the formulas that use them.
+
+    Two parts are the same when they are built alike (hash consing, bottom up).
+    """
+    canonical: dict[Any, Symbol] = {}
+    same: dict[int, Any] = {}
+    uses: dict[int, int] = {}
+
+    def of(x: Any) -> Any:
+        return same.get(id(x), x) if isinstance(x, Symbol) else x
+
+    for part in order(formulas):
+        if part.head is None:
+            continue
+        args = tuple(of(arg) for arg in part.args)
+        key = (part.head, *(label(arg) for arg in args))
+        if key not in canonical:
+            canonical[key] = Symbol(head=part.head, args=args)
+            for arg in args:
+                uses[id(arg)] = uses.get(id(arg), 0) + 1
+        same[id(part)] = canonical[key]
+    finals = [of(formula) for formula in formulas]
+    for final in finals:
+        uses[id(final)] = uses.get(id(final), 0) + 1
+
+    named: dict[int, Symbol] = {}
+    assignments: list[tuple[str, Any]] = []
+    for part in canonical.values():
+        part.args = tuple(named.get(id(arg), arg) for arg in part.args)
+        if uses[id(part)] > 1 and not isinstance(part.head, Form):
+            name = f"t{len(assignments)}"
+            assignments.append((name, part))
+            named[id(part)] = Symbol(name)
+    return assignments, [named.get(id(final), final) for final in finals]
+
+
+def label(x: Any) -> Any:
+    """What tells two arguments apart: the variable's name, the part itself, the number."""
+    if isinstance(x, Symbol):
+        return id(x) if x.head else x.name
+    return type(x).__name__, repr(x)

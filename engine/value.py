@@ -1,0 +1,441 @@
+"""`Value`: a scalar that remembers how it was made.
+
+A node keeps its arguments and, from the moment it is made, the local derivative for each of them.
+`backward` walks the graph once, from the result to the leaves, and sends to every argument
+``local derivative × gradient of the result``: the chain rule.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from operator import attrgetter
+
+from .backward import (
+    HANDMADE,
+    LOCK,
+    MANY,
+    check_gradients,
+    computed,
+    made,
+    name,
+    probe,
+    push,
+    sweep,
+)
+from .copies import Listing, fields, restore, restore_last
+from .graph import topological_order
+from .maths import OPERATORS, REFLECTED, Number, apply, is_number, real, unfit
+from .modes import active, anomaly, origin, recording
+from .rules import TABLE, Rule, find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, SupportsFloat
+
+Note = tuple[str, str, str, str]  # label, role, scope, the line that made it
+BLANK: Note = ("", "", "", "")
+CONSTANT: Note = ("", "constant", "", "")
+
+
+class Value(Number):
+    """A real number in a computation graph.
+
+    Args:
+        data: the number; anything that converts to a float exactly as `float` does.
+        _children: for a node made by hand, the nodes that it was computed from.
+        _op: for a node made by hand, the name of its operation.
+        label: a name for pictures, derivations and messages.
+        role: "input", "parameter" or "constant"; pictures colour leaves by it.
+        scope: where in a network it belongs, such as ``layers.0.neurons.3``.
+
+    Operators and the methods of the table (``x.exp()``, ``x.max(y)``, …) make new nodes, and
+    ``y.backward()`` then adds ∂y/∂x to the ``grad`` of every leaf x that y was computed from.
+    ``==`` and ``hash`` are those of the object; ``<  <=  >  >=`` compare data.
+
+    Raises:
+        TypeError: if ``data`` is not a real number.
+    """
+
+    __slots__ = (
+        "_data", "_grad", "_rule", "_a", "_b", "_da", "_db", "_mark", "_note", "__weakref__",
+    )  # fmt: skip
+    __match_args__ = ("data",)
+
+    _data: float
+    _grad: float
+    _rule: Any
+    _a: Any
+    _b: Any
+    _da: Any
+    _db: Any
+    _mark: object
+    _note: Note | None
+
+    def __init__(
+        self,
+        data: SupportsFloat,
+        _children: Iterable[Value] = (),
+        _op: str = "",
+        label: str = "",
+        *,
+        role: str = "",
+        scope: str = "",
+    ) -> None:
+        self._data = real(data, "Value()")
+        self._grad = 0.0
+        children = tuple(_children)
+        self._rule = _op
+        self._a = children or None
+        self._b = HANDMADE if children else None
+        self._da = self._db = self._mark = None
+        self._note = (label, role, scope, "") if label or role or scope else None
+        for child in children:
+            if not isinstance(child, Value):
+                raise TypeError(f"_children must be Values, not {type(child).__name__}")
+
+    # ------------------------------------------------------------ the number
+
+    def _set_data(self, data: SupportsFloat) -> None:
+        self._data = real(data, "Value.data")
+
+    def _set_grad(self, grad: SupportsFloat) -> None:
+        self._grad = real(grad, "Value.grad")
+
+    data = property(attrgetter("_data"), _set_data, doc="The number.")
+    grad = property(attrgetter("_grad"), _set_grad, doc="∂root/∂self, as `backward` left it.")
+
+    def __float__(self) -> float:
+        return self._data
+
+    def __repr__(self) -> str:
+        return f"Value(data={self._data}, grad={self._grad})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else repr(self)
+
+    def __lt__(self, other: SupportsFloat) -> bool:
+        return self._data < comparable(other)
+
+    def __le__(self, other: SupportsFloat) -> bool:
+        return self._data <= comparable(other)
+
+    def __gt__(self, other: SupportsFloat) -> bool:
+        return self._data > comparable(other)
+
+    def __ge__(self, other: SupportsFloat) -> bool:
+        return self._data >= comparable(other)
+
+    # ------------------------------------------------------------ how it was made
+
+    @property
+    def args(self) -> tuple[Value, ...]:
+        """The nodes it was computed from, in order; ``a * a`` has two."""
+        if self._a is None:
+            return ()
+        if self._b is None:
+            return (self._a,)
+        if self._b is MANY or self._b is HANDMADE:
+            return self._a  # type: ignore[no-any-return]
+        return (self._a, self._b)
+
+    @property
+    def partials(self) -> tuple[float, ...]:
+        """The local derivatives ∂self/∂arg, one per argument, fixed when the node was made."""
+        if self._a is None:
+            return ()
+        if self._b is None:
+            return (self._da,)
+        if self._b is MANY:
+            return tuple(self._da)
+        if self._b is HANDMADE:
+            return probe(self)
+        return (self._da, self._db)
+
+    @property
+    def rule(self) -> Rule | None:
+        """The row of the table that made it; None for leaves and for nodes made by hand."""
+        return self._rule if isinstance(self._rule, Rule) else None
+
+    @property
+    def params(self) -> tuple[Any, ...]:
+        """The parameters of its operation: the 2 of ``x ** 2``."""
+        return (self._db or ()) if self._b is None or self._b is MANY else ()
+
+    @property
+    def _prev(self) -> set[Value]:
+        return set(self.args)
+
+    @property
+    def _op(self) -> str:
+        if not isinstance(self._rule, Rule):
+            return self._rule or ""
+        op = self._rule.op
+        return op % self.params if "%s" in op else op
+
+    @property
+    def sign(self) -> str:
+        """The operation as pictures write it: "×", "tanh", "^2"; "" for a leaf."""
+        if not isinstance(self._rule, Rule):
+            return self._rule if self._a is not None else ""
+        sign = self._rule.sign
+        if "%s" not in sign:
+            return sign
+        return sign % tuple(f"{p:g}".replace("-", "−") for p in self.params)
+
+    # ------------------------------------------------------------ who it is
+
+    def _note_with(self, **changes: str) -> None:
+        note = dict(zip(("label", "role", "scope", "origin"), self._note or BLANK, strict=True))
+        self._note = tuple((note | changes).values())  # type: ignore[assignment]
+
+    @property
+    def label(self) -> str:
+        """The name that pictures, derivations and messages use."""
+        return (self._note or BLANK)[0]
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._note_with(label=label)
+
+    @property
+    def role(self) -> str:
+        """ "input", "parameter" or "constant" for a leaf, "computed" for any other node."""
+        return "computed" if self._a is not None else (self._note or BLANK)[1] or "input"
+
+    @role.setter
+    def role(self, role: str) -> None:
+        self._note_with(role=role)
+
+    @property
+    def scope(self) -> str:
+        """Where in a network it belongs, such as ``layers.0.neurons.3``."""
+        return (self._note or BLANK)[2]
+
+    @scope.setter
+    def scope(self, scope: str) -> None:
+        self._note_with(scope=scope)
+
+    @property
+    def origin(self) -> str:
+        """The line of user code that made it, if it was made under `detect_anomaly`."""
+        return (self._note or BLANK)[3]
+
+    # ------------------------------------------------------------ the backward pass
+
+    def backward(self, seed: SupportsFloat = 1.0) -> None:
+        """Add ``seed`` · ∂self/∂x to ``x.grad`` for every leaf x; set it for every other node.
+
+        Gradients of computed nodes start from 0 each time; leaves accumulate until they are
+        cleared. Linear in the size of the graph, without recursion.
+
+        Raises:
+            RuntimeError: for a node made by hand that was given no ``_backward``.
+            FloatingPointError: under `detect_anomaly`, at the first gradient that is not finite.
+        """
+        start = real(seed, "backward()")
+        with LOCK:
+            nodes = computed(self)
+            for node in nodes:
+                node._grad = 0.0
+            self._grad += start
+            if anomaly():
+                for node in reversed(nodes):
+                    push(node)
+                    check_gradients(node)
+            else:
+                sweep(nodes)
+
+    def _get_backward(self) -> Callable[[], None]:
+        return lambda: push(self)
+
+    def _set_backward(self, function: Callable[[], None]) -> None:
+        if not callable(function):
+            raise TypeError(f"_backward must be a function, not {type(function).__name__}")
+        self._rule, self._a = self._op, self.args
+        self._b, self._da, self._db = HANDMADE, function, None
+
+    _backward = property(
+        _get_backward, _set_backward, doc="Send this node's gradient one step back, by hand."
+    )
+
+    # ------------------------------------------------------------ kinds of number, copies, display
+
+    @classmethod
+    def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
+        values = [operand(x) for x in args]
+        if NotImplemented in values:
+            raise unfit(args[values.index(NotImplemented)], row.name)
+        make = MAKERS[row.name]
+        return make(tuple(values), *params) if row.variadic else make(*values, *params)
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__(), *(row.name for row in TABLE if not row.variadic)})
+
+    def __copy__(self) -> Value:
+        return restore(type(self), fields(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                memo[id(node)] = restore(type(node), fields(node, memo))
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        """Pickle the graph node by node, arguments first, so that depth is no limit.
+
+        Whichever node is pickled first lists all nodes below it. While the list is being written,
+        each of them is asked in turn, and as its arguments are in the pickle already it need only
+        name them. The `Listing`, written last, ends that.
+        """
+        if isinstance(self._mark, Listing) and self._mark.open:
+            return restore, (type(self), fields(self))
+        listing = Listing()
+        below = topological_order(self)[:-1]
+        for node in below:
+            node._mark = listing
+        return restore_last, (below, listing, type(self), fields(self))
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> dict[str, object]:
+        from .display import mimebundle
+
+        return mimebundle(self)
+
+
+# ---------------------------------------------------------------- operands
+
+UNFIT = (str, bytes, bytearray, complex, list, tuple, dict, set, frozenset, type(None))
+
+
+def constant(x: float) -> Value:
+    """A leaf for a number that an operator was given."""
+    value: Value = Value.__new__(Value)
+    value._data = x
+    value._grad = 0.0
+    value._rule = ""
+    value._a = value._b = value._da = value._db = value._mark = None
+    value._note = CONSTANT
+    return value
+
+
+def operand(x: Any) -> Any:
+    """What an operator computes with: the Value itself, or a constant for a number.
+
+    Raises TypeError for what is certainly a mistake; NotImplemented leaves it to the other side,
+    as an array or a dual number knows what to do with a Value.
+    """
+    if type(x) is float:
+        return constant(x)
+    if isinstance(x, Value):
+        return x
+    if is_number(x):
+        return constant(real(x))
+    if isinstance(x, UNFIT):
+        raise unfit(x, "a Value's operator")
+    return NotImplemented
+
+
+def comparable(x: SupportsFloat) -> float:
+    """The number that a comparison uses."""
+    return x._data if isinstance(x, Value) else real(x, "a comparison with a Value")
+
+
+def observe(node: Value) -> None:
+    """What a new node undergoes while a mode is on."""
+    if not recording():
+        node._rule = ""
+        node._a = node._b = node._da = node._db = None
+    elif anomaly():
+        node._note_with(origin=origin())
+        if not isfinite(node._data):
+            raise FloatingPointError(f"{name(node)} is not finite\n{made(node)}")
+
+
+def recompute(node: Value) -> None:
+    """Check that a node's data still follows from its arguments.
+
+    Raises:
+        ValueError: if someone has changed ``data`` since the node was recorded.
+    """
+    value = apply(node._rule, [x._data for x in node.args], node.params)
+    if value != node._data and not (value != value and node._data != node._data):
+        raise ValueError(
+            f"{name(node)} no longer follows from its arguments, which now give {value!r}: data "
+            "was changed after it was recorded; run the forward pass again"
+        )
+
+
+# ---------------------------------------------------------------- the table's rows on Values
+
+
+class Written(dict[str, "Callable[..., Any]"]):
+    """The table's rows as generated functions by name, each written when it is first needed."""
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        from .generate import functions  # not needed before the first operation
+
+        MAKERS[name], FUNCTIONS[name] = functions(find(name), NAMES)
+        return self[name]
+
+
+MAKERS = Written()  # they make a node of Values and numbers
+FUNCTIONS = Written()  # they take any kind of number
+NAMES: dict[str, Any] = {  # what generated code needs of the engine
+    "Value": Value, "new": Value.__new__, "operand": operand, "active": active,
+    "observe": observe, "MANY": MANY,
+}  # fmt: skip
+
+
+class Method:
+    """A method or operator of Value that takes its own place when it is first looked up."""
+
+    def __init__(self, name: str, write: Callable[[], Callable[..., Any]]) -> None:
+        self.name, self.write = name, write
+
+    def __get__(self, value: Value | None, kind: type[Value]) -> Any:
+        function = self.write()
+        setattr(Value, self.name, function)
+        return function.__get__(value, kind)
+
+
+def install(row: Rule) -> None:
+    """Give Values the row as a method, and as an operator if it is written with one."""
+    if row.variadic:
+        return
+
+    def make() -> Callable[..., Any]:
+        return MAKERS[row.name]
+
+    setattr(Value, row.name, Method(row.name, make))
+    if operator := OPERATORS.get(row.name):
+        setattr(Value, operator, power if row.name == "pow" else Method(operator, make))
+    if operator := REFLECTED.get(row.name):
+        setattr(Value, operator, Method(operator, lambda: reflected(make())))
+
+
+def reflected(make: Callable[[Value, Value], Value]) -> Callable[[Value, Any], Any]:
+    """The operator for a number on the left."""
+
+    def operator(b: Value, a: Any) -> Any:
+        left = operand(a)
+        return left if left is NotImplemented else make(left, b)
+
+    return operator
+
+
+def power(x: Value, n: Any) -> Any:
+    """``x ** n``: one argument if the exponent is a number, two if it is a Value."""
+    if isinstance(n, Number):
+        return MAKERS["pow"](x, n)
+    return MAKERS["power"](x, n) if is_number(n) else operand(n)
+
+
+TABLE.listen(install)
+
+
+def softmax(xs: Sequence[Any]) -> list[Any]:
+    """exp(xᵢ) / Σⱼ exp(xⱼ) for every entry: one node each, over one logsumexp."""
+    total = FUNCTIONS["logsumexp"](xs)
+    return [FUNCTIONS["softmax_entry"](x, total) for x in xs]
