@@ -5,17 +5,18 @@ speed. So each row is computed once on symbols, and the formulas that come out a
 straight-line function that makes a node: what one would have written by hand, but from the table.
 For ``tanh``::
 
-    def make_tanh(x):
-        v_x = x._data
+    def make(x):
+        v_x_ = x._data
         try:
-            y = tanh(v_x)
-            d0 = 1.0 - y * y
-        except ERRORS:
-            y, (d0,) = ieee(row_tanh, (v_x,), ())
-        out = new(Value)
-        out._data = y
+            y_ = tanh_(v_x_)
+            d0_ = 1.0 - y_ * y_
+        except ERRORS_:
+            y_, (d0_,) = ieee_(row_, (v_x_,), ())
+        out_ = new_(Value_)
+        out_._data = y_
         …
 
+The code's own names end in an underscore, so that they never meet those of a row's arguments.
 Python's floats raise where IEEE arithmetic has inf or nan; then, and only then, `ieee` computes
 the row itself, on numbers that do not raise.
 """
@@ -25,8 +26,8 @@ from __future__ import annotations
 import math
 
 from .maths import REALS, Real, apply, maximum, minimum, parameter
-from .rules import INF, NOTHING, REQUIRED, Nothing, Rule
-from .symbol import ATOMS, FORMULAS, Symbol, code, order, share, value_and_partials, write
+from .rules import INF, NOTHING, REQUIRED, Rule
+from .symbol import ATOMS, FORMULAS, code, order, share, value_and_partials, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ def ieee(
     params = [Real(p) if isinstance(p, float) else p for p in params]
     y = Real(row.evaluate(REALS, args, params))
     partials = row.differentiate(REALS, y, args, params)
-    return float(y), tuple(d if type(d) is Nothing else float(d) for d in partials)
+    return float(y), tuple(d if d is NOTHING else float(d) for d in partials)
 
 
-NAMES = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
+MATH = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
     "abs": math.fabs, "max": maximum, "min": minimum, "ERRORS": ERRORS, "INF": INF,
     "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "ieee": ieee, "parameter": parameter,
 }  # fmt: skip
@@ -58,14 +59,15 @@ NAMES = {name: f for name, f in vars(math).items() if not name.startswith("_")} 
 def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
     """The row as a function that makes a node, and as one for any kind of number.
 
-    ``engine`` holds what the code needs of the engine that it is for.
+    Args:
+        row: the row of the table.
+        engine: what the code needs of the engine that it is for.
     """
-    names = NAMES | engine
-    names |= {f"row_{row.name}": row, f"pack_{row.name}": row.pack}
-    names |= {f"default_{row.name}_{name}": value for name, value in row.params.items()}
+    names = MATH | engine | row.params | {"row": row, "pack": row.pack}
+    names = {f"{name}_": x for name, x in names.items()}
     source = variadic(row) if row.variadic else fixed(row)
     exec(compile(source, f"<generated from the rule {row.name}>", "exec"), names)
-    make, function = names[f"make_{row.name}"], names[f"any_{row.name}"]
+    make, function = names["make"], names["any_number"]
     make.__name__ = make.__qualname__ = function.__name__ = function.__qualname__ = row.name
     make.__doc__ = function.__doc__ = describe(row)
     return make, function
@@ -73,10 +75,7 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
 
 def signature(row: Rule, first: Sequence[str]) -> str:
     """The arguments and then the parameters with their defaults."""
-    params = [
-        name if default is REQUIRED else f"{name}=default_{row.name}_{name}"
-        for name, default in row.params.items()
-    ]
+    params = [p if default is REQUIRED else f"{p}={p}_" for p, default in row.params.items()]
     return ", ".join((*first, *params))
 
 
@@ -97,55 +96,77 @@ def describe(row: Rule) -> str:
 
 def fixed(row: Rule) -> str:
     """Source for a row with a fixed number of arguments."""
-    arity, args, params = row.arity, row.names, tuple(row.params)
-    data = [f"v_{x}" for x in args]
-    value, partials = value_and_partials(row, ATOMS, [*data, *(f"p_{p}" for p in params)])
-    body = straight_line(value, partials)
-    raises = any("/" in step or "(" in step for step in body)
-    first, *others = args
-    given = listed(params)
-    lines = [f"def make_{row.name}({signature(row, args)}):"]
-    for x in others:
-        lines += [
-            f"    if type({x}) is not Value:",
-            f"        {x} = operand({x})",
-            f"        if {x} is NotImplemented:",
-            f"            return {x}",
-        ]
+    args, params = row.names, tuple(row.params)
+    data = [f"v_{x}_" for x in args]
+    names = ", ".join((*args, *params))
+    lines = [f"def make({signature(row, args)}):", *operands(args[1:])]
     for p in params:
-        lines += [f"    {p} = parameter({p}, '{row.name}')", f"    p_{p} = float({p})"]
+        lines += [f"    {p} = parameter_({p}, {row.name!r})", f"    p_{p}_ = float({p})"]
     lines += [f"    {v} = {x}._data" for v, x in zip(data, args, strict=True)]
-    if raises:
-        slopes = "".join(f"d{i}, " for i in range(arity))
-        lines += ["    try:", *(f"        {step}" for step in body), "    except ERRORS:"]
-        lines += [f"        y, ({slopes}) = ieee(row_{row.name}, {listed(data)}, {given})"]
-    else:
-        lines += [f"    {step}" for step in body]
-    if arity > 2 or (arity == 2 and params):
-        a, b, da, db = listed(args), "MANY", listed([f"d{i}" for i in range(arity)]), given
-    elif arity == 2:
-        a, b, da, db = first, others[0], "d0", "d1"
-    else:
-        a, b, da, db = first, "None", "d0", given if params else "None"
-    lines += [*store("y", row, a, b, da, db), generic(row, signature(row, args), args, params)]
+    lines += result(row, data)
+    lines += [
+        *store(*layout(row)),
+        f"def any_number({signature(row, args)}):",
+        f"    if type({args[0]}) is Value_:",
+        f"        out_ = make({names})",
+        "        if out_ is not NotImplemented:",
+        "            return out_",
+        f"    return apply_(row_, {listed(args)}, {listed(params)})",
+    ]
     return "\n".join(lines)
 
 
+def operands(args: Sequence[str]) -> list[str]:
+    """The lines that make Values of the other arguments, or leave the operation to their side."""
+    lines = []
+    for x in args:
+        lines += [
+            f"    if type({x}) is not Value_:",
+            f"        {x} = operand_({x})",
+            f"        if {x} is NotImplemented:",
+            f"            return {x}",
+        ]
+    return lines
+
+
+def result(row: Rule, data: Sequence[str]) -> list[str]:
+    """The lines that compute the result ``y_`` and the partials ``d0_``, ``d1_``, …"""
+    params = tuple(row.params)
+    value, partials = value_and_partials(row, ATOMS, [*data, *(f"p_{p}_" for p in params)], "y_")
+    steps = straight_line(value, partials)
+    if not any("/" in step or "(" in step for step in steps):  # cannot raise
+        return [f"    {step}" for step in steps]
+    slopes = listed([f"d{i}_" for i in range(row.arity)])
+    return [
+        "    try:",
+        *(f"        {step}" for step in steps),
+        "    except ERRORS_:",
+        f"        y_, {slopes} = ieee_(row_, {listed(data)}, {listed(params)})",
+    ]
+
+
 def straight_line(value: Any, partials: Sequence[Any]) -> list[str]:
-    """Assignments to ``y``, ``d0``, ``d1``, …; what they share is computed once, first."""
-    shared, (result, *slopes) = share([value, *partials])
-    late = {"y"}  # what needs the result
-    early = []
-    after = []
+    """Assignments to ``y_``, ``d0_``, ``d1_``, …; what they share is computed once, first."""
+    shared, (whole, *slopes) = share([value, *partials])
+    late = {"y_"}  # what needs the result
+    before: list[str] = []
+    after: list[str] = []
     for name, part in shared:
-        step = f"{name} = {write(part, code)}"
-        if any(isinstance(x, Symbol) and x.name in late for x in order([part])):
+        if any(x.name in late for x in order([part])):
             late.add(name)
-            after.append(step)
-        else:
-            early.append(step)
-    after += [f"d{i} = {write(part, code)}" for i, part in enumerate(slopes)]
-    return [*early, f"y = {write(result, code)}", *after]
+        (after if name in late else before).append(f"{name} = {write(part, code)}")
+    after += [f"d{i}_ = {write(part, code)}" for i, part in enumerate(slopes)]
+    return [*before, f"y_ = {write(whole, code)}", *after]
+
+
+def layout(row: Rule) -> tuple[str, str, str, str]:
+    """What goes into the slots ``_a``, ``_b``, ``_da``, ``_db``: see `engine.backward`."""
+    args, params = row.names, listed(tuple(row.params))
+    if row.arity == 1:
+        return args[0], "None", "d0_", params if row.params else "None"
+    if row.arity == 2 and not row.params:
+        return args[0], args[1], "d0_", "d1_"
+    return listed(args), "MANY_", listed([f"d{i}_" for i in range(row.arity)]), params
 
 
 def variadic(row: Rule) -> str:
@@ -155,54 +176,39 @@ def variadic(row: Rule) -> str:
     params = tuple(row.params)
     given, extra = listed(params), "".join(f", {p}" for p in params)
     lines = [
-        f"def make_{row.name}(args{extra}):",
-        *(f"    {p} = parameter({p}, '{row.name}')" for p in params),
+        f"def make(args_{extra}):",
+        *(f"    {p} = parameter_({p}, {row.name!r})" for p in params),
         "    try:",
-        "        data = [x._data for x in args]",
+        "        data_ = [x._data for x in args_]",
         "    except AttributeError:  # numbers among them, or other kinds of number",
-        "        data = ()",
-        "    if not data:",
-        f"        return apply(row_{row.name}, args, {given})",
+        "        data_ = ()",
+        "    if not data_:",
+        f"        return apply_(row_, args_, {given})",
         "    try:",
-        f"        y = float(row_{row.name}.value(REALS, data{extra}))",
-        f"        d = row_{row.name}.partials[0](REALS, y, data{extra})",
-        "    except ERRORS:",
-        f"        y, d = ieee(row_{row.name}, data, {given})",
-        *store("y", row, "args", "MANY", "d", given),
-        f"def any_{row.name}({signature(row, first)}):",
-        f"    return make_{row.name}(pack_{row.name}({', '.join(first)}){extra})",
+        f"        y_ = float(row_.value(REALS_, data_{extra}))",
+        f"        d_ = row_.partials[0](REALS_, y_, data_{extra})",
+        "    except ERRORS_:",
+        f"        y_, d_ = ieee_(row_, data_, {given})",
+        *store("args_", "MANY_", "d_", given),
+        f"def any_number({signature(row, first)}):",
+        f"    return make(pack_({', '.join(first)}){extra})",
     ]
     return "\n".join(lines)
 
 
-def store(data: str, row: Rule, a: str, b: str, da: str, db: str) -> list[str]:
+def store(a: str, b: str, da: str, db: str) -> list[str]:
     """The lines that make the node."""
     return [
-        "    out = new(Value)",
-        f"    out._data = {data}",
-        "    out._grad = 0.0",
-        f"    out._rule = row_{row.name}",
-        f"    out._a = {a}",
-        f"    out._b = {b}",
-        f"    out._da = {da}",
-        f"    out._db = {db}",
-        "    out._mark = None",
-        "    out._note = None",
-        "    if active:",
-        "        observe(out)",
-        "    return out",
+        "    out_ = new_(Value_)",
+        "    out_._data = y_",
+        "    out_._grad = 0.0",
+        "    out_._rule = row_",
+        f"    out_._a = {a}",
+        f"    out_._b = {b}",
+        f"    out_._da = {da}",
+        f"    out_._db = {db}",
+        "    out_._mark = out_._note = None",
+        "    if active_:",
+        "        observe_(out_)",
+        "    return out_",
     ]
-
-
-def generic(row: Rule, signed: str, args: Sequence[str], params: Sequence[str]) -> str:
-    """Source of the function for any kind of number."""
-    return "\n".join(
-        [
-            f"def any_{row.name}({signed}):",
-            f"    if type({args[0]}) is Value:",
-            f"        out = make_{row.name}({', '.join((*args, *params))})",
-            "        if out is not NotImplemented:",
-            "            return out",
-            f"    return apply(row_{row.name}, {listed(args)}, {listed(params)})",
-        ]
-    )

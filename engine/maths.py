@@ -452,9 +452,12 @@ REFLECTED = {
 }  # fmt: skip
 
 
-def give(row: Rule) -> None:
+def give(row: Rule, present: bool) -> None:
     """Give every number the row, as a method and, if it is written with one, as an operator."""
     if row.variadic:
+        return
+    if not present:
+        delattr(Number, row.name)
         return
 
     def method(*args: Any, **named: Any) -> Any:

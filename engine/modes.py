@@ -76,14 +76,13 @@ class detect_anomaly(Mode):  # noqa: N801
 
 
 def origin() -> str:
-    """The innermost line of code outside the engine that is running now: ``file:line: code``."""
+    """The innermost line of user code that is running now: ``file:line: code``."""
     import linecache
 
-    here = __file__.rpartition("modes")[0]
+    parent = __file__.rpartition("engine")[0]
+    ours = (f"{parent}engine", f"{parent}nn", "<generated from the rule")
     frame = sys._getframe()
-    while frame.f_back and (
-        frame.f_code.co_filename.startswith((here, "<generated from the rule"))
-    ):
+    while frame.f_back and frame.f_code.co_filename.startswith(ours):
         frame = frame.f_back
     file, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, line).strip()

@@ -124,6 +124,10 @@ class Rule:
         self.kinks = kinks or (lambda m, *args: ())
         if not name.isidentifier():
             raise ValueError(f"a rule's name must be a Python identifier, not {name!r}")
+        if any(x.endswith("_") for x in (*self.names, *self.params)):
+            raise ValueError(
+                f"an argument of rule {name!r} ends in an underscore: call it otherwise"
+            )
         if len(partials) != self.arity:
             raise ValueError(
                 f"rule {name!r} has {self.arity} argument(s) and {len(partials)} partial(s); "
@@ -135,6 +139,10 @@ class Rule:
 
     def __reduce__(self) -> tuple[Function, tuple[str]]:
         return find, (self.name,)
+
+    def is_built_in(self) -> bool:
+        """Whether it is one of the rows below."""
+        return self.value.__module__ == __name__
 
     def evaluate(self, m: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
         """The result in the mathematics ``m``."""
@@ -156,25 +164,45 @@ class Table:
 
     def __init__(self) -> None:
         self.rows: dict[str, Rule] = {}
-        self.listeners: list[Callable[[Rule], None]] = []
+        self.listeners: list[Callable[[Rule, bool], None]] = []
 
     def __getitem__(self, name: str) -> Rule:
-        return self.rows[name]
+        try:
+            return self.rows[name]
+        except KeyError:
+            raise LookupError(f"no rule is called {name!r}; add it: rule({name!r}, …)") from None
 
     def __contains__(self, name: object) -> bool:
         return name in self.rows
 
     def __iter__(self) -> Iterator[Rule]:
-        return iter(self.rows.values())
+        return iter(list(self.rows.values()))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def listen(self, listener: Callable[[Rule], None]) -> None:
-        """Call ``listener`` with every row there is and with every row still to come."""
+    def add(self, row: Rule) -> None:
+        """Add a row. One of your own may be defined anew, as a notebook's cell is run again."""
+        if row.name in self and self[row.name].is_built_in():
+            raise ValueError(f"there is a rule {row.name!r} already, and it is gradpath's own")
+        self.rows[row.name] = row
+        for listener in self.listeners:
+            listener(row, True)
+
+    def remove(self, name: str) -> None:
+        """Forget a row of your own. Graphs that were recorded with it keep their gradients."""
+        row = self[name]
+        if row.is_built_in():
+            raise ValueError(f"the rule {name!r} is gradpath's own and stays")
+        del self.rows[name]
+        for listener in self.listeners:
+            listener(row, False)
+
+    def listen(self, listener: Callable[[Rule, bool], None]) -> None:
+        """Call ``listener(row, present)`` for every row there is and every change to come."""
         self.listeners.append(listener)
         for row in self:
-            listener(row)
+            listener(row, True)
 
 
 TABLE = Table()
@@ -182,11 +210,8 @@ REQUIRED = object()  # a parameter without a default
 
 
 def find(name: str) -> Rule:
-    """The row of that name."""
-    try:
-        return TABLE[name]
-    except KeyError:
-        raise LookupError(f"no rule is called {name!r}; add it with rule({name!r}, …)") from None
+    """The row of that name; pickles refer to rows by it."""
+    return TABLE[name]
 
 
 def some(xs: Sequence[Any]) -> tuple[Any, ...]:
@@ -212,11 +237,8 @@ def halves(xs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
 
 def rule(name: str, value: Function, *partials: Function, **details: Any) -> Rule:
     """Add a row to the table: see `Rule` for what it holds."""
-    if name in TABLE:
-        raise ValueError(f"there is a rule {name!r} already")
-    row = TABLE.rows[name] = Rule(name, value, *partials, **details)
-    for listener in TABLE.listeners:
-        listener(row)
+    row = Rule(name, value, *partials, **details)
+    TABLE.add(row)
     return row
 
 

@@ -132,12 +132,14 @@ FORMULAS = SymbolMathematics()
 ATOMS = AtomMathematics()
 
 
-def value_and_partials(row: Rule, m: Mathematics, names: Sequence[str]) -> tuple[Any, list[Any]]:
-    """A row's result and its partials as formulas of the named variables; the result is ``y``."""
+def value_and_partials(
+    row: Rule, m: Mathematics, names: Sequence[str], result: str = "y"
+) -> tuple[Any, list[Any]]:
+    """A row's result and its partials as formulas of the named variables and the result."""
     symbols = [Symbol(name) for name in names]
     args, params = symbols[: row.arity], symbols[row.arity :]
     value = row.evaluate(m, args, params)
-    return value, row.differentiate(m, Symbol("y"), args, params)
+    return value, row.differentiate(m, Symbol(result), args, params)
 
 
 # ---------------------------------------------------------------- writing formulas
@@ -226,7 +228,7 @@ def latex(head: Head, args: list[Written]) -> Written:
 
 
 def code(head: Head, args: list[Written]) -> Written:
-    """Python on floats, where functions go by the names of their rows."""
+    """Python on floats, where a function goes by the name of its row and an underscore."""
     if head is WHERE:
         yes, condition, no = (embrace(arg, SUM) for arg in args)
         return f"({yes} if {condition} else {no})", ATOM
@@ -234,14 +236,15 @@ def code(head: Head, args: list[Written]) -> Written:
         least = places(head, len(args))
         texts = [embrace(*pair) for pair in zip(args, least, strict=True)]
         return (f" {head.op} ".join(texts) if len(texts) > 1 else head.op + texts[0]), head.level
-    return f"{'pow' if head.level == POWER else head.name}({', '.join(t for t, _ in args)})", ATOM
+    name = "pow" if head.level == POWER else head.name
+    return f"{name}_({', '.join(text for text, _ in args)})", ATOM
 
 
 def code_number(x: Any) -> Written:
     """A float literal, so that floats only ever meet floats."""
     if x is NOTHING:
-        return "NOTHING", ATOM
-    text = {math.inf: "INF", -math.inf: "-INF"}.get(x) or repr(float(x))
+        return "NOTHING_", ATOM
+    text = {math.inf: "INF_", -math.inf: "-INF_"}.get(x) or repr(float(x))
     return text, SIGN if text.startswith("-") else ATOM
 
 
@@ -276,7 +279,7 @@ def share(formulas: Sequence[Any]) -> tuple[list[tuple[str, Any]], list[Any]]:
     for part in canonical.values():
         part.args = tuple(named.get(id(arg), arg) for arg in part.args)
         if uses[id(part)] > 1 and not isinstance(part.head, Form):
-            name = f"t{len(assignments)}"
+            name = f"t{len(assignments)}_"
             assignments.append((name, part))
             named[id(part)] = Symbol(name)
     return assignments, [named.get(id(final), final) for final in finals]

@@ -26,7 +26,7 @@ from .copies import Listing, fields, restore, restore_last
 from .graph import topological_order
 from .maths import OPERATORS, REFLECTED, Number, apply, is_number, real, unfit
 from .modes import active, anomaly, origin, recording
-from .rules import TABLE, Rule, find
+from .rules import TABLE, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ class Written(dict[str, "Callable[..., Any]"]):
     def __missing__(self, name: str) -> Callable[..., Any]:
         from .generate import functions  # not needed before the first operation
 
-        MAKERS[name], FUNCTIONS[name] = functions(find(name), NAMES)
+        MAKERS[name], FUNCTIONS[name] = functions(TABLE[name], NAMES)
         return self[name]
 
 
@@ -400,9 +400,14 @@ class Method:
         return function.__get__(value, kind)
 
 
-def install(row: Rule) -> None:
+def install(row: Rule, present: bool) -> None:
     """Give Values the row as a method, and as an operator if it is written with one."""
+    MAKERS.pop(row.name, None)
+    FUNCTIONS.pop(row.name, None)
     if row.variadic:
+        return
+    if not present:
+        delattr(Value, row.name)
         return
 
     def make() -> Callable[..., Any]:
