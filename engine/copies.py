@@ -10,20 +10,24 @@ from .backward import HANDMADE, MANY, name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from .value import Value
 
 
 class Listing:
-    """Says that the nodes which carry it as their mark are being pickled, arguments first."""
+    """The nodes, in order, that a pickle under way will ask for; each has it as its mark.
 
-    def __init__(self) -> None:
-        self.open = True
+    A pickle that fails leaves its listing behind. A node is then out of turn, and begins anew.
+    """
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        self.open = False
-        return Listing, ()
+    def __init__(self, nodes: Sequence[Value]) -> None:
+        self.remaining = iter([id(node) for node in nodes])
+
+    def expects(self, node: Value) -> bool:
+        """Whether it is the node's turn."""
+        return next(self.remaining, None) == id(node)
 
 
 def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]:
@@ -50,8 +54,6 @@ def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
     return node
 
 
-def restore_last(
-    below: object, listing: object, kind: type[Value], state: tuple[Any, ...]
-) -> Value:
+def restore_last(below: object, kind: type[Value], state: tuple[Any, ...]) -> Value:
     """The node whose pickle lists the nodes below it first."""
     return restore(kind, state)

@@ -8,7 +8,7 @@ Source: A. Griewank and A. Walther, *Evaluating Derivatives*, 2nd ed., SIAM 2008
 
 from __future__ import annotations
 
-from .maths import COMPLEXES, GENERIC, REALS, Complex, Number, Real, apply, product
+from .maths import COMPLEXES, GENERIC, Complex, Number, apply, on_floats, product, rank
 from .rules import NOTHING, Rule
 
 TYPE_CHECKING = False
@@ -34,15 +34,18 @@ class Dual(Number):
 
     @classmethod
     def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
-        rank = max(x._rank for x in args if isinstance(x, Dual))
-        mine = [isinstance(x, Dual) and x._rank == rank for x in args]
+        top = max(x._rank for x in args if isinstance(x, Dual))
+        mine = [isinstance(x, Dual) and x._rank == top for x in args]
         primals = [x.primal if own else x for x, own in zip(args, mine, strict=True)]
         y = apply(row, primals, params)
         tangent: Any = NOTHING
         for x, own, partial in zip(args, mine, partials(row, y, primals, params), strict=True):
             if own:
                 tangent = tangent + product(partial, x.tangent)
-        return cls(y, tangent, rank - 1)
+        return cls(y, tangent, top - 1)
+
+    def _constant(self, x: Any) -> Dual:
+        return Dual(x, NOTHING, self._rank - 1)
 
     def __lt__(self, other: Any) -> bool:
         return bool(self.primal < primal(other))
@@ -67,10 +70,11 @@ def primal(x: Any) -> Any:
 
 def partials(row: Rule, y: Any, args: Sequence[Any], params: Sequence[Any]) -> list[Any]:
     """The row's local derivatives in the mathematics that its arguments belong to."""
-    if any(isinstance(x, Number) for x in args):
+    top = max(args, key=rank, default=0.0)
+    if isinstance(top, Number):
+        args = [x if isinstance(x, Number) else top._constant(x) for x in args]
         return row.differentiate(GENERIC, y, args, params)
     if any(isinstance(x, complex) for x in args):
         slopes = row.differentiate(COMPLEXES, Complex(y), [Complex(x) for x in args], params)
         return [d if d is NOTHING else complex(d) for d in slopes]
-    slopes = row.differentiate(REALS, Real(y), [Real(x) for x in args], params)
-    return [d if d is NOTHING else float(d) for d in slopes]
+    return list(on_floats(row, args, params)[1])

@@ -11,21 +11,22 @@ For ``tanh``::
             y_ = tanh_(v_x_)
             d0_ = 1.0 - y_ * y_
         except ERRORS_:
-            y_, (d0_,) = ieee_(row_, (v_x_,), ())
+            y_, (d0_,) = on_floats_(row_, (v_x_,), ())
         out_ = new_(Value_)
         out_._data = y_
         …
 
 The code's own names end in an underscore, so that they never meet those of a row's arguments.
-Python's floats raise where IEEE arithmetic has inf or nan; then, and only then, `ieee` computes
-the row itself, on numbers that do not raise.
+
+Python's floats raise where IEEE arithmetic has inf or nan; then, and only then, `on_floats`
+computes the row itself, on numbers that do not raise.
 """
 
 from __future__ import annotations
 
 import math
 
-from .maths import REALS, Real, apply, maximum, minimum, parameter
+from .maths import OPERATORS, REALS, apply, maximum, minimum, on_floats, parameter
 from .rules import INF, NOTHING, REQUIRED, Rule
 from .symbol import ATOMS, FORMULAS, code, order, share, value_and_partials, write
 
@@ -39,20 +40,10 @@ if TYPE_CHECKING:
 ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
 
-def ieee(
-    row: Rule, data: Sequence[float], params: Sequence[Any]
-) -> tuple[float, tuple[float, ...]]:
-    """A row's result and partials as floats, computed by the row itself in IEEE arithmetic."""
-    args = [Real(x) for x in data]
-    params = [Real(p) if isinstance(p, float) else p for p in params]
-    y = Real(row.evaluate(REALS, args, params))
-    partials = row.differentiate(REALS, y, args, params)
-    return float(y), tuple(d if d is NOTHING else float(d) for d in partials)
-
-
 MATH = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
     "abs": math.fabs, "max": maximum, "min": minimum, "ERRORS": ERRORS, "INF": INF,
-    "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "ieee": ieee, "parameter": parameter,
+    "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "on_floats": on_floats,
+    "parameter": parameter,
 }  # fmt: skip
 
 
@@ -63,7 +54,8 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
         row: the row of the table.
         engine: what the code needs of the engine that it is for.
     """
-    names = MATH | engine | row.params | {"row": row, "pack": row.pack}
+    names = MATH | engine | {"row": row, "pack": row.pack}
+    names |= {f"{p}_default": default for p, default in row.params.items()}
     names = {f"{name}_": x for name, x in names.items()}
     source = variadic(row) if row.variadic else fixed(row)
     exec(compile(source, f"<generated from the rule {row.name}>", "exec"), names)
@@ -75,7 +67,9 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
 
 def signature(row: Rule, first: Sequence[str]) -> str:
     """The arguments and then the parameters with their defaults."""
-    params = [p if default is REQUIRED else f"{p}={p}_" for p, default in row.params.items()]
+    params = [
+        p if default is REQUIRED else f"{p}={p}_default_" for p, default in row.params.items()
+    ]
     return ", ".join((*first, *params))
 
 
@@ -99,7 +93,7 @@ def fixed(row: Rule) -> str:
     args, params = row.names, tuple(row.params)
     data = [f"v_{x}_" for x in args]
     names = ", ".join((*args, *params))
-    lines = [f"def make({signature(row, args)}):", *operands(args[1:])]
+    lines = [f"def make({signature(row, args)}):", *operands(row)]
     for p in params:
         lines += [f"    {p} = parameter_({p}, {row.name!r})", f"    p_{p}_ = float({p})"]
     lines += [f"    {v} = {x}._data" for v, x in zip(data, args, strict=True)]
@@ -116,15 +110,22 @@ def fixed(row: Rule) -> str:
     return "\n".join(lines)
 
 
-def operands(args: Sequence[str]) -> list[str]:
-    """The lines that make Values of the other arguments, or leave the operation to their side."""
+def operands(row: Rule) -> list[str]:
+    """The lines that make Values of the other arguments.
+
+    What cannot be one is left to the other side's operator; a method has no other side.
+    """
     lines = []
-    for x in args:
+    for x in row.names[1:]:
+        leave = "NotImplemented"
+        if row.name not in OPERATORS:
+            leave = f"apply_(row_, {listed(row.names)}, {listed(tuple(row.params))})"
         lines += [
             f"    if type({x}) is not Value_:",
-            f"        {x} = operand_({x})",
-            f"        if {x} is NotImplemented:",
-            f"            return {x}",
+            f"        operand_{x}_ = operand_({x})",
+            f"        if operand_{x}_ is NotImplemented:",
+            f"            return {leave}",
+            f"        {x} = operand_{x}_",
         ]
     return lines
 
@@ -141,7 +142,7 @@ def result(row: Rule, data: Sequence[str]) -> list[str]:
         "    try:",
         *(f"        {step}" for step in steps),
         "    except ERRORS_:",
-        f"        y_, {slopes} = ieee_(row_, {listed(data)}, {listed(params)})",
+        f"        y_, {slopes} = on_floats_(row_, {listed(data)}, {listed(params)})",
     ]
 
 
@@ -188,7 +189,7 @@ def variadic(row: Rule) -> str:
         f"        y_ = float(row_.value(REALS_, data_{extra}))",
         f"        d_ = row_.partials[0](REALS_, y_, data_{extra})",
         "    except ERRORS_:",
-        f"        y_, d_ = ieee_(row_, data_, {given})",
+        f"        y_, d_ = on_floats_(row_, data_, {given})",
         *store("args_", "MANY_", "d_", given),
         f"def any_number({signature(row, first)}):",
         f"    return make(pack_({', '.join(first)}){extra})",

@@ -19,7 +19,7 @@ from .backward import name
 from .dual import Dual
 from .graph import topological_order
 from .maths import GENERIC, Number, product, real
-from .modes import anomaly
+from .modes import ANOMALY, Differentiation, anomaly
 from .rules import NOTHING
 from .value import Value, constant, recompute
 
@@ -78,7 +78,9 @@ def backpropagate(y: Value, variables: Sequence[Value], create_graph: bool) -> d
             if id(x) not in between:
                 continue
             sent = product(partial, upstream)
-            received[id(x)] = received[id(x)] + sent if id(x) in received else 0.0 + sent
+            if id(x) in received:
+                sent = received[id(x)] + sent
+            received[id(x)] = sent if isinstance(sent, Number) else 0.0 + sent
             if anomaly() and not isfinite(received[id(x)]):
                 raise FloatingPointError(
                     f"the gradient of {name(x)} became {float(received[id(x)])} "
@@ -95,7 +97,11 @@ def recorded_partials(node: Value) -> list[Any]:
             "add the operation with engine.rule(…) to differentiate it twice"
         )
     recompute(node)
-    return node.rule.differentiate(GENERIC, node, node.args, node.params)
+    quiet = ANOMALY.set(False)  # a branch that is not taken may well be infinite
+    try:
+        return node.rule.differentiate(GENERIC, node, node.args, node.params)
+    finally:
+        ANOMALY.reset(quiet)
 
 
 def value_and_grad(f: Function, argnum: int = 0) -> Function:
@@ -107,8 +113,9 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
     """
 
     def derivative(*args: Any, **named: Any) -> tuple[Any, Any]:
-        variables, y, graph = record(f, argnum, args, named)
-        slopes = gradient(y, variables, create_graph=graph)
+        with Differentiation() as nested:
+            variables, y, graph = record(f, argnum, args, named, nested)
+            slopes = gradient(y, variables, create_graph=graph)
         return (y if graph else y.data), unflatten(args[argnum], slopes)
 
     return derivative
@@ -134,11 +141,12 @@ def hessian(f: Function, argnum: int = 0) -> Function:
     """
 
     def derivative(*args: Any, **named: Any) -> Any:
-        variables, y, graph = record(f, argnum, args, named)
-        rows = [
-            unflatten(args[argnum], gradient(slope, variables, create_graph=graph))
-            for slope in gradient(y, variables, create_graph=True)
-        ]
+        with Differentiation() as nested:
+            variables, y, graph = record(f, argnum, args, named, nested)
+            rows = [
+                unflatten(args[argnum], gradient(slope, variables, create_graph=graph))
+                for slope in gradient(y, variables, create_graph=True)
+            ]
         return unflatten(args[argnum], rows)
 
     return derivative
@@ -157,11 +165,12 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
 
     Source: B. Pearlmutter, *Fast exact multiplication by the Hessian*, Neural Computation 6, 1994.
     """
-    variables, y, graph = record(f, 0, (x,), {})
     direction = alike(x, v)
-    slopes = gradient(y, variables, create_graph=True)
-    along = GENERIC.dot(slopes, direction)
-    return unflatten(x, gradient(along, variables, create_graph=graph))
+    with Differentiation() as nested:
+        variables, y, graph = record(f, 0, (x,), {}, nested)
+        slopes = gradient(y, variables, create_graph=True)
+        along = GENERIC.dot(slopes, direction)
+        return unflatten(x, gradient(along, variables, create_graph=graph))
 
 
 LEVELS = count(1)  # an inner jvp starts later, so its level is the higher
@@ -232,9 +241,9 @@ def check(x: Any, what: str) -> Any:
 
 
 def record(
-    f: Function, argnum: int, args: Sequence[Any], named: dict[str, Any]
+    f: Function, argnum: int, args: Sequence[Any], named: dict[str, Any], nested: bool
 ) -> tuple[list[Value], Value, bool]:
-    """Run f on fresh variables: the variables, the result, and whether Values were given.
+    """Run f on fresh variables: the variables, the result, and whether Values are to come out.
 
     A Value that is given gets a node of its own, ``x * 1``, so that other uses of it in f count as
     constants, which they are to this derivative.
@@ -244,7 +253,7 @@ def record(
     numbers = [check(x, "a differentiated function") for x in flatten(args[argnum])]
     if any(isinstance(x, Number) and not isinstance(x, Value) for x in numbers):
         raise TypeError("reverse mode runs on numbers and Values; for jvp of a gradient use hvp")
-    graph = any(isinstance(x, Value) for x in numbers)
+    graph = nested or any(isinstance(x, Value) for x in numbers)
     variables = [x * 1.0 if isinstance(x, Value) else Value(x) for x in numbers]
     arguments = list(args)
     arguments[argnum] = unflatten(args[argnum], variables)

@@ -13,7 +13,6 @@ or a method, and bring a mathematics of their own.
 from __future__ import annotations
 
 import math
-from operator import mul
 
 from .rules import NOTHING, TABLE, Rule
 
@@ -48,12 +47,18 @@ class Mathematics:
         return a == b
 
     def sum(self, xs: Sequence[Any]) -> Any:
-        """Σ xᵢ, from left to right."""
-        return sum(xs[1:], xs[0]) if xs else 0.0
+        """Σ xᵢ, from left to right (`sum` itself rounds differently from Python 3.12 on)."""
+        total = xs[0] if xs else 0.0
+        for x in xs[1:]:
+            total = total + x
+        return total
 
-    def dot(self, xs: Sequence[Any], ys: Sequence[Any], start: Any = 0) -> Any:
+    def dot(self, xs: Sequence[Any], ys: Sequence[Any], start: Any = 0.0) -> Any:
         """start + Σ xᵢyᵢ, from left to right."""
-        return sum(map(mul, xs, ys), start)
+        total = start
+        for x, y in zip(xs, ys, strict=True):
+            total = total + x * y
+        return total
 
     def logsumexp(self, xs: Sequence[Any]) -> Any:
         """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
@@ -128,22 +133,31 @@ class Real(float):
     __radd__, __rmul__ = __add__, __mul__
 
 
-POLES = {"log": 0.0, "log1p": -1.0}
+POLES = {
+    "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF}, "log1p": {-1.0: -INF},
+    "atanh": {-1.0: -INF, 1.0: INF},
+}  # fmt: skip
 
 
-def ieee(name: str) -> Callable[[float], Real]:
+def ieee(name: str) -> Callable[..., float]:
     """The function of that name in `math`, with IEEE results where `math` raises."""
     function = getattr(math, name)
 
-    def total(x: float) -> Real:
+    def total(*xs: float) -> float:
         try:
-            return Real(function(x))
+            y = function(*xs)
         except OverflowError:
-            return Real(-INF if name == "sinh" and x < 0 else INF)
+            y = -INF if name == "sinh" and xs[0] < 0 else INF
         except ValueError:
-            return Real(-INF if POLES.get(name) == x else NAN)
+            y = POLES.get(name, {}).get(xs[0], NAN)
+        return like(xs[0], float(y))
 
     return total
+
+
+def like(x: float, y: float) -> float:
+    """y as the kind of real number that x is."""
+    return Real(y) if type(x) is Real else y
 
 
 def maximum(a: float, b: float) -> float:
@@ -168,27 +182,38 @@ class RealMathematics(Mathematics):
         setattr(self, name, function)
         return function
 
-    def abs(self, x: float) -> Real:
+    def abs(self, x: float) -> float:
         """|x|."""
-        return Real(math.fabs(x))
+        return like(x, math.fabs(x))
 
-    def max(self, a: float, b: float) -> Real:
+    def max(self, a: float, b: float) -> float:
         """The larger of two; nan if either is."""
-        return Real(maximum(a, b))
+        return like(a, maximum(a, b))
 
-    def min(self, a: float, b: float) -> Real:
+    def min(self, a: float, b: float) -> float:
         """The smaller of two; nan if either is."""
-        return Real(minimum(a, b))
+        return like(a, minimum(a, b))
 
     def sum(self, xs: Sequence[float]) -> float:
         """Σ xᵢ, rounded once."""
         try:
             return math.fsum(xs)
         except (OverflowError, ValueError):  # on the way, or inf − inf
-            return sum(xs)
+            return float(super().sum(xs))
 
 
 REALS = RealMathematics()
+
+
+def on_floats(
+    row: Rule, data: Sequence[float], params: Sequence[Any]
+) -> tuple[float, tuple[float, ...]]:
+    """A row's result and partials as floats."""
+    args = [Real(x) for x in data]
+    params = [Real(p) if isinstance(p, float) else p for p in params]
+    y = Real(row.evaluate(REALS, args, params))
+    partials = row.differentiate(REALS, y, args, params)
+    return float(y), tuple(d if d is NOTHING else float(d) for d in partials)
 
 
 # ---------------------------------------------------------------- complex numbers
@@ -352,9 +377,16 @@ class Number:
     __slots__ = ()
     _rank = 1
 
+    def __init_subclass__(cls) -> None:
+        TABLE.reserved.update(name for name in vars(cls) if name not in TABLE)
+
     @classmethod
     def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
         raise TypeError(f"{cls.__name__} does not say how it applies a rule")
+
+    def _constant(self, x: float) -> Any:
+        """``x`` as a constant of this kind of number."""
+        return x
 
     def __pos__(self) -> Any:
         return self

@@ -75,6 +75,26 @@ class detect_anomaly(Mode):  # noqa: N801
     _variable, _on = ANOMALY, True
 
 
+class Differentiation:
+    """A derivative is being taken: what happens in it is recorded, whatever mode is on outside.
+
+    Inside another one, results stay Values even where numbers were given: the function may have
+    closed over the outer one's variables.
+    """
+
+    _depth: ContextVar[int] = ContextVar("depth", default=0)
+
+    def __enter__(self) -> bool:
+        depth = self._depth.get()
+        self._tokens = (self._depth.set(depth + 1), RECORDING.set(True))
+        return depth > 0
+
+    def __exit__(self, *error: object) -> None:
+        depth, recorded = self._tokens
+        RECORDING.reset(recorded)
+        self._depth.reset(depth)
+
+
 def origin() -> str:
     """The innermost line of user code that is running now: ``file:line: code``."""
     import linecache

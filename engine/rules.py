@@ -164,6 +164,7 @@ class Table:
 
     def __init__(self) -> None:
         self.rows: dict[str, Rule] = {}
+        self.reserved: set[str] = set()  # what numbers have besides the rows
         self.listeners: list[Callable[[Rule, bool], None]] = []
 
     def __getitem__(self, name: str) -> Rule:
@@ -185,6 +186,8 @@ class Table:
         """Add a row. One of your own may be defined anew, as a notebook's cell is run again."""
         if row.name in self and self[row.name].is_built_in():
             raise ValueError(f"there is a rule {row.name!r} already, and it is gradpath's own")
+        if row.name in self.reserved:
+            raise ValueError(f"{row.name!r} means something else on numbers: choose another name")
         self.rows[row.name] = row
         for listener in self.listeners:
             listener(row, True)
@@ -235,6 +238,13 @@ def halves(xs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
     return xs[:n], xs[n : 2 * n]
 
 
+def index(target: Any, count: int) -> int:
+    """The target, if it is the index of one of so many classes."""
+    if isinstance(target, int) and 0 <= target < count:
+        return target
+    raise ValueError(f"the target must be an integer from 0 to {count - 1}, not {target!r}")
+
+
 def rule(name: str, value: Function, *partials: Function, **details: Any) -> Rule:
     """Add a row to the table: see `Rule` for what it holds."""
     row = Rule(name, value, *partials, **details)
@@ -281,7 +291,7 @@ rule("pow", lambda m, x, z: x ** z,
 # Exponentials and logarithms.
 rule("exp", lambda m, x: m.exp(x),
      lambda m, y, x: y,
-     latex=r"e^{%s}")
+     latex=r"\exp\left(%s\right)")
 rule("expm1", lambda m, x: m.expm1(x),
      lambda m, y, x: y + 1)
 rule("log", lambda m, x: m.log(x),
@@ -370,7 +380,7 @@ rule("clip", lambda m, x, lo, hi: m.min(m.max(x, lo), hi),
 
 # Over sequences: one node with an argument per term, which the row sees as one sequence.
 rule("sum", lambda m, xs: m.sum(xs),
-     lambda m, y, xs: [1] * len(xs),
+     lambda m, y, xs: [1.0] * len(xs),
      variadic=True, sign="Σ")
 rule("mean", lambda m, xs: m.sum(xs) / len(xs),
      lambda m, y, xs: [1 / len(xs)] * len(xs),
@@ -379,7 +389,7 @@ rule("dot", lambda m, xy: m.dot(*halves(xy)),
      lambda m, y, xy: [*halves(xy)[1], *halves(xy)[0]],
      variadic=True, sign="Σxy", pack=pair)
 rule("affine", lambda m, wxb: m.dot(*halves(wxb), wxb[-1]),
-     lambda m, y, wxb: [*halves(wxb)[1], *halves(wxb)[0], 1],
+     lambda m, y, wxb: [*halves(wxb)[1], *halves(wxb)[0], 1.0],
      variadic=True, sign="Σwx+b", pack=lambda ws, xs, b: (*pair(ws, xs), b))
 rule("logsumexp", lambda m, xs: m.logsumexp(xs),
      lambda m, y, xs: [m.softmax_entry(x, y) for x in xs],
@@ -390,7 +400,7 @@ rule("softmax_entry", lambda m, x, lse: m.exp(x - lse),  # lse: the logsumexp of
      sign="softmax")
 
 # Losses on logits, fused so that neither overflows nor loses digits.
-rule("cross_entropy", lambda m, xs, target: m.logsumexp(xs) - xs[target],
+rule("cross_entropy", lambda m, xs, target: m.logsumexp(xs) - xs[index(target, len(xs))],
      lambda m, y, xs, target: [m.softmax_entry(x, lse) - (i == target)
                                for lse in [m.logsumexp(xs)] for i, x in enumerate(xs)],
      variadic=True, pack=some, params={"target": REQUIRED}, samples=((0,), (1,)),

@@ -177,13 +177,15 @@ def number(x: Any, style: Style) -> Written:
     """A constant: as short as it stays exact, with a true minus sign outside code."""
     if style is code:
         return code_number(x)
-    x = float(x)
-    if math.isinf(x):
-        digits = r"\infty" if style is latex else "∞"
-    else:
-        digits = f"{abs(x):.12g}"
-    minus = "-" if style is latex else "−"
-    return (minus + digits, SIGN) if x < 0 else (digits, ATOM)
+    infinity, minus, times, power = (
+        (r"\infty", "-", r" \cdot ", "10^{%s}") if style is latex else ("∞", "−", "·", "10^%s")
+    )
+    mantissa, _, exponent = repr(abs(float(x))).replace("inf", infinity).partition("e")
+    digits, level = mantissa.removesuffix(".0"), ATOM
+    if exponent:
+        scale = power % str(int(exponent)).replace("-", minus)
+        digits, level = (scale, POWER) if digits == "1" else (digits + times + scale, PRODUCT)
+    return (minus + digits, min(level, SIGN)) if x < 0 else (digits, level)
 
 
 def embrace(text: Written, least: int, left: str = "(", right: str = ")") -> str:

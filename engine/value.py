@@ -24,7 +24,7 @@ from .backward import (
 )
 from .copies import Listing, fields, restore, restore_last
 from .graph import topological_order
-from .maths import OPERATORS, REFLECTED, Number, apply, is_number, real, unfit
+from .maths import OPERATORS, REFLECTED, Number, is_number, on_floats, real, unfit
 from .modes import active, anomaly, origin, recording
 from .rules import TABLE, Rule
 
@@ -114,17 +114,21 @@ class Value(Number):
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
 
-    def __lt__(self, other: SupportsFloat) -> bool:
-        return self._data < comparable(other)
+    def __lt__(self, other: Any) -> Any:
+        x = comparable(other)
+        return x if x is NotImplemented else self._data < x
 
-    def __le__(self, other: SupportsFloat) -> bool:
-        return self._data <= comparable(other)
+    def __le__(self, other: Any) -> Any:
+        x = comparable(other)
+        return x if x is NotImplemented else self._data <= x
 
-    def __gt__(self, other: SupportsFloat) -> bool:
-        return self._data > comparable(other)
+    def __gt__(self, other: Any) -> Any:
+        x = comparable(other)
+        return x if x is NotImplemented else self._data > x
 
-    def __ge__(self, other: SupportsFloat) -> bool:
-        return self._data >= comparable(other)
+    def __ge__(self, other: Any) -> Any:
+        x = comparable(other)
+        return x if x is NotImplemented else self._data >= x
 
     # ------------------------------------------------------------ how it was made
 
@@ -147,7 +151,7 @@ class Value(Number):
         if self._b is None:
             return (self._da,)
         if self._b is MANY:
-            return tuple(self._da)
+            return tuple([float(d) if type(d) is int else d for d in self._da])
         if self._b is HANDMADE:
             return probe(self)
         return (self._da, self._db)
@@ -252,7 +256,7 @@ class Value(Number):
     def _set_backward(self, function: Callable[[], None]) -> None:
         if not callable(function):
             raise TypeError(f"_backward must be a function, not {type(function).__name__}")
-        self._rule, self._a = self._op, self.args
+        self._rule, self._a = self._op, self.args or None  # a leaf stays one
         self._b, self._da, self._db = HANDMADE, function, None
 
     _backward = property(
@@ -269,6 +273,9 @@ class Value(Number):
         make = MAKERS[row.name]
         return make(tuple(values), *params) if row.variadic else make(*values, *params)
 
+    def _constant(self, x: float) -> Value:
+        return constant(real(x))
+
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *(row.name for row in TABLE if not row.variadic)})
 
@@ -284,17 +291,18 @@ class Value(Number):
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         """Pickle the graph node by node, arguments first, so that depth is no limit.
 
-        Whichever node is pickled first lists all nodes below it. While the list is being written,
+        Whichever node is pickled first lists all nodes below it. When the list is being written,
         each of them is asked in turn, and as its arguments are in the pickle already it need only
-        name them. The `Listing`, written last, ends that.
+        name them; the `Listing` tells whose turn it is.
         """
-        if isinstance(self._mark, Listing) and self._mark.open:
+        if isinstance(self._mark, Listing) and self._mark.expects(self):
             return restore, (type(self), fields(self))
-        listing = Listing()
         below = topological_order(self)[:-1]
-        for node in below:
-            node._mark = listing
-        return restore_last, (below, listing, type(self), fields(self))
+        listing = Listing(below)
+        with LOCK:
+            for node in below:
+                node._mark = listing
+        return restore_last, (below, type(self), fields(self))
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -337,9 +345,13 @@ def operand(x: Any) -> Any:
     return NotImplemented
 
 
-def comparable(x: SupportsFloat) -> float:
-    """The number that a comparison uses."""
-    return x._data if isinstance(x, Value) else real(x, "a comparison with a Value")
+def comparable(x: Any) -> Any:
+    """The number that a comparison uses; NotImplemented as for `operand`."""
+    if isinstance(x, Value):
+        return x._data
+    if is_number(x) or isinstance(x, UNFIT):
+        return real(x, "a comparison with a Value")
+    return NotImplemented
 
 
 def observe(node: Value) -> None:
@@ -354,17 +366,18 @@ def observe(node: Value) -> None:
 
 
 def recompute(node: Value) -> None:
-    """Check that a node's data still follows from its arguments.
+    """Check that a node's data and local derivatives still follow from its arguments.
 
     Raises:
         ValueError: if someone has changed ``data`` since the node was recorded.
     """
-    value = apply(node._rule, [x._data for x in node.args], node.params)
-    if value != node._data and not (value != value and node._data != node._data):
-        raise ValueError(
-            f"{name(node)} no longer follows from its arguments, which now give {value!r}: data "
-            "was changed after it was recorded; run the forward pass again"
-        )
+    value, partials = on_floats(node._rule, [x._data for x in node.args], node.params)
+    for now, then in zip((value, *partials), (node._data, *node.partials), strict=True):
+        if now != then and (now == now or then == then):
+            raise ValueError(
+                f"{name(node)} no longer follows from its arguments: data was changed after it "
+                "was recorded; run the forward pass again"
+            )
 
 
 # ---------------------------------------------------------------- the table's rows on Values
@@ -413,7 +426,8 @@ def install(row: Rule, present: bool) -> None:
     def make() -> Callable[..., Any]:
         return MAKERS[row.name]
 
-    setattr(Value, row.name, Method(row.name, make))
+    method = make if row.arity == 1 else lambda: FUNCTIONS[row.name]
+    setattr(Value, row.name, Method(row.name, method))
     if operator := OPERATORS.get(row.name):
         setattr(Value, operator, power if row.name == "pow" else Method(operator, make))
     if operator := REFLECTED.get(row.name):
