@@ -76,5 +76,5 @@ def partials(row: Rule, y: Any, args: Sequence[Any], params: Sequence[Any]) -> l
         return row.differentiate(GENERIC, y, args, params)
     if any(isinstance(x, complex) for x in args):
         slopes = row.differentiate(COMPLEXES, Complex(y), [Complex(x) for x in args], params)
-        return [d if d is NOTHING else complex(d) for d in slopes]
+        return [d if d is NOTHING else Complex(d) for d in slopes]
     return list(on_floats(row, args, params)[1])

@@ -103,35 +103,39 @@ class Real(float):
 
     __slots__ = ()
 
-    def __add__(self, other: float) -> Real:
-        return Real(float.__add__(self, other))
+    def __truediv__(self, other: float) -> Any:
+        return Real(divide(float(self), other)) if fits(other) else NotImplemented
 
-    def __sub__(self, other: float) -> Real:
-        return Real(float.__sub__(self, other))
-
-    def __mul__(self, other: float) -> Real:
-        return Real(float.__mul__(self, other))
-
-    def __rsub__(self, other: float) -> Real:
-        return Real(float.__rsub__(self, other))
-
-    def __truediv__(self, other: float) -> Real:
-        return Real(divide(float(self), other))
-
-    def __rtruediv__(self, other: float) -> Real:
+    def __rtruediv__(self, other: float) -> Any:
         return Real(divide(other, float(self)))
 
-    def __pow__(self, other: float) -> Real:  # type: ignore[override]
-        return Real(power(self, other))
+    def __pow__(self, other: float) -> Any:  # type: ignore[override]
+        return Real(power(self, other)) if fits(other) else NotImplemented
 
-    def __rpow__(self, other: float) -> Real:  # type: ignore[override]
+    def __rpow__(self, other: float) -> Any:  # type: ignore[override]
         return Real(power(other, self))
 
-    def __neg__(self) -> Real:
-        return Real(float.__neg__(self))
 
-    __radd__, __rmul__ = __add__, __mul__
+def fits(x: object) -> bool:
+    """Whether a float's operator computes with it."""
+    return isinstance(x, (float, int))
 
+
+def keep_kind(kind: Any, base: Any, names: str) -> None:
+    """Let operators that a kind of number inherits give numbers of that kind."""
+
+    def kept(operator: Function) -> Function:
+        def method(*args: Any) -> Any:
+            y = operator(*args)
+            return y if y is NotImplemented else kind(y)
+
+        return method
+
+    for name in names.split():
+        setattr(kind, f"__{name}__", kept(getattr(base, f"__{name}__")))
+
+
+keep_kind(Real, float, "add radd sub rsub mul rmul neg")
 
 POLES = {
     "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF}, "log1p": {-1.0: -INF},
@@ -224,54 +228,38 @@ class Complex(complex):
 
     __slots__ = ()
 
-    def __add__(self, other: complex) -> Complex:
-        return Complex(complex.__add__(self, other))
+    def __lt__(self, other: Any) -> bool:
+        return self.real < other.real if isinstance(other, NUMERIC) else NotImplemented
 
-    def __sub__(self, other: complex) -> Complex:
-        return Complex(complex.__sub__(self, other))
+    def __le__(self, other: Any) -> bool:
+        return self.real <= other.real if isinstance(other, NUMERIC) else NotImplemented
 
-    def __rsub__(self, other: complex) -> Complex:
-        return Complex(complex.__rsub__(self, other))
+    def __gt__(self, other: Any) -> bool:
+        return self.real > other.real if isinstance(other, NUMERIC) else NotImplemented
 
-    def __mul__(self, other: complex) -> Complex:
-        return Complex(complex.__mul__(self, other))
-
-    def __truediv__(self, other: complex) -> Complex:
-        return Complex(total(complex.__truediv__, self, complex(other)))
-
-    def __rtruediv__(self, other: complex) -> Complex:
-        return Complex(total(complex.__rtruediv__, self, complex(other)))
-
-    def __pow__(self, other: complex) -> Complex:  # type: ignore[override]
-        return Complex(total(complex.__pow__, self, complex(other)))
-
-    def __rpow__(self, other: complex) -> Complex:  # type: ignore[override]
-        return Complex(total(complex.__rpow__, self, complex(other)))
-
-    def __neg__(self) -> Complex:
-        return Complex(complex.__neg__(self))
-
-    def __lt__(self, other: complex) -> bool:
-        return self.real < other.real
-
-    def __le__(self, other: complex) -> bool:
-        return self.real <= other.real
-
-    def __gt__(self, other: complex) -> bool:
-        return self.real > other.real
-
-    def __ge__(self, other: complex) -> bool:
-        return self.real >= other.real
-
-    __radd__, __rmul__ = __add__, __mul__
+    def __ge__(self, other: Any) -> bool:
+        return self.real >= other.real if isinstance(other, NUMERIC) else NotImplemented
 
 
-def total(function: Callable[..., complex], *args: complex) -> complex:
-    """The function's value, nan + nan·i where it has none."""
-    try:
-        return function(*args)
-    except (OverflowError, ValueError, ZeroDivisionError):
-        return complex(NAN, NAN)
+NUMERIC = (complex, float, int)
+
+
+def total(function: Callable[..., complex]) -> Callable[..., complex]:
+    """The function, with nan + nan·i for a value where it has none."""
+
+    def method(*args: complex) -> complex:
+        try:
+            return function(*args)
+        except (OverflowError, ValueError, ZeroDivisionError):
+            return complex(NAN, NAN)
+
+    return method
+
+
+for operator in ("__truediv__", "__rtruediv__", "__pow__", "__rpow__"):
+    setattr(Complex, operator, total(getattr(complex, operator)))
+keep_kind(Complex, complex, "add radd sub rsub mul rmul neg")
+keep_kind(Complex, Complex, "truediv rtruediv pow rpow")
 
 
 class ComplexMathematics(Mathematics):
@@ -284,8 +272,8 @@ class ComplexMathematics(Mathematics):
 
         if not hasattr(cmath, name):
             return super().__getattr__(name)
-        function = getattr(cmath, name)
-        return lambda z: Complex(total(function, z))
+        function = total(getattr(cmath, name))
+        return lambda *zs: Complex(function(*zs))
 
     def expm1(self, z: complex) -> Complex:
         """exp(z) − 1 without cancellation near 0: eˣcos t − 1 = expm1(x)cos t − 2sin²(t/2)."""
@@ -425,7 +413,7 @@ def apply(row: Rule, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
     if isinstance(top, Number):
         return top._apply(row, args, params)
     if any(isinstance(x, complex) for x in args):
-        return complex(row.evaluate(COMPLEXES, [Complex(x) for x in args], params))
+        return Complex(row.evaluate(COMPLEXES, [Complex(x) for x in args], params))
     return float(row.evaluate(REALS, [Real(real(x, row.name)) for x in args], params))
 
 

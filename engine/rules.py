@@ -283,7 +283,8 @@ rule("power", lambda m, x, n: x ** n,
      op="**%s", sign="^%s", text="%s^%s", latex="%s^{%s}", level=POWER,
      domain=[POSITIVE])
 rule("pow", lambda m, x, z: x ** z,
-     lambda m, y, x, z: m.where(m.equal(z, 0), NOTHING, z * x ** (z - 1)),
+     lambda m, y, x, z: m.where(m.equal(z, 0), m.where(x > 0, z * y / x, NOTHING),
+                                z * x ** (z - 1)),
      lambda m, y, x, z: m.where(m.equal(x, 0) & (z >= 0), NOTHING, y * m.log(x)),
      op="**", sign="^", text="%s^%s", latex="%s^{%s}", level=POWER,
      domain=[POSITIVE, REAL])
