@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 
+TABLE.reserved.update(globals(), ("check", "display", "files", "generate", "strategies"))
+
+
 def __getattr__(name: str) -> Any:
     """The function of that row of the table: ``engine.exp``."""
     if name in TABLE:

@@ -25,7 +25,7 @@ from .value import Value, constant, recompute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     Function = Callable[..., Any]
@@ -211,14 +211,14 @@ def flatten(x: Any) -> list[Any]:
 
 def unflatten(like: Any, numbers: Sequence[Any]) -> Any:
     """The numbers as lists in the shape of ``like``."""
-    remaining = iter(numbers)
+    return refill(like, iter(numbers))
 
-    def build(shape: Any) -> Any:
-        if isinstance(shape, (list, tuple)):
-            return [build(part) for part in shape]
-        return next(remaining)
 
-    return build(like)
+def refill(shape: Any, remaining: Iterator[Any]) -> Any:
+    """The next numbers as lists of that shape."""
+    if isinstance(shape, (list, tuple)):
+        return [refill(part, remaining) for part in shape]
+    return next(remaining)
 
 
 def alike(x: Any, v: Any) -> list[Any]:

@@ -13,6 +13,7 @@ or a method, and bring a mathematics of their own.
 from __future__ import annotations
 
 import math
+from operator import index
 
 from .rules import NOTHING, TABLE, Rule
 
@@ -62,12 +63,25 @@ class Mathematics:
 
     def logsumexp(self, xs: Sequence[Any]) -> Any:
         """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
-        top = xs[0]
-        for x in xs[1:]:
-            top = self.max(top, x)
+        top = self.largest(xs)
         if top - top != 0:  # inf or nan: shifting by it would make nan of everything
             return top
         return top + self.log(self.sum([self.exp(x - top) for x in xs]))
+
+    def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
+        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
+        top = self.largest(xs)
+        if self.equal(top - top, 0.0):
+            xs = [x - top for x in xs]
+        total = self.logsumexp(xs)
+        return [x - total for x in xs]
+
+    def largest(self, xs: Sequence[Any]) -> Any:
+        """The largest of at least one number."""
+        top = xs[0]
+        for x in xs[1:]:
+            top = self.max(top, x)
+        return top
 
 
 def is_atomic(row: Rule) -> bool:
@@ -91,11 +105,16 @@ def power(x: float, n: float) -> float:
     try:
         return math.pow(x, n)
     except OverflowError:
-        return -INF if x < 0 and n % 2 == 1 else INF
+        return -INF if x < 0 and is_odd(n) else INF
     except ValueError:
         if x != 0:
             return NAN
-        return math.copysign(INF, x) if n % 2 == 1 else INF
+        return math.copysign(INF, x) if is_odd(n) else INF
+
+
+def is_odd(n: float) -> bool:
+    """Whether n is an odd integer (% would round its result)."""
+    return abs(math.fmod(n, 2.0)) == 1.0
 
 
 class Real(float):
@@ -350,9 +369,11 @@ def parameter(x: Any, what: str) -> float:
     """
     if type(x) is float or (type(x) is int and abs(x) <= 2**53):
         return x
-    if is_number(x) and hasattr(type(x), "__index__"):
-        return parameter(int(x), what) if abs(x) <= 2**53 else real(x)
-    return real(x, what)
+    try:
+        integer = index(x)
+    except TypeError:
+        return real(x, what)
+    return integer if abs(integer) <= 2**53 else real(integer)
 
 
 class Number:
@@ -443,6 +464,10 @@ class GenericMathematics(Mathematics):
     def logsumexp(self, xs: Sequence[Any]) -> Any:
         """log Σ exp(xᵢ) as one node."""
         return apply(TABLE["logsumexp"], xs)
+
+    def largest(self, xs: Sequence[Any]) -> Any:
+        """The largest of at least one number: that number itself."""
+        return max(xs)
 
 
 GENERIC = GenericMathematics()

@@ -83,7 +83,7 @@ class Rule:
         text, latex: templates of the whole expression with one ``%s`` per argument and parameter.
         level: how tightly the written form binds, `CHOICE` to `ATOM`.
         domain: per argument, the open interval on which the row is defined and smooth.
-        samples: tuples of parameters to check the row with.
+        samples: tuples of parameters to check the row with; by default the defaults.
         pack: of a variadic row, what makes one sequence of what its function is given.
         kinks: ``kinks(m, *args, *params)``: expressions that vanish where the row has a kink or
             a pole, so that checks can keep away from there.
@@ -107,7 +107,7 @@ class Rule:
         latex: str = "",
         level: int = ATOM,
         domain: Sequence[Interval] = (),
-        samples: Sequence[tuple[Any, ...]] = ((),),
+        samples: Sequence[tuple[Any, ...]] = (),
         pack: Function = lambda xs: tuple(xs),
         kinks: Function | None = None,
     ) -> None:
@@ -119,7 +119,7 @@ class Rule:
         self.op, self.sign = op or name, sign or op or name
         self.text, self.latex, self.level = text, latex, level
         self.domain = tuple(domain) or (REAL,) * self.arity
-        self.samples = tuple(samples)
+        self.samples = tuple(samples) or (tuple(self.params.values()),)
         self.pack = pack
         self.kinks = kinks or (lambda m, *args: ())
         if not name.isidentifier():
@@ -238,11 +238,11 @@ def halves(xs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
     return xs[:n], xs[n : 2 * n]
 
 
-def index(target: Any, count: int) -> int:
-    """The target, if it is the index of one of so many classes."""
-    if isinstance(target, int) and 0 <= target < count:
-        return target
-    raise ValueError(f"the target must be an integer from 0 to {count - 1}, not {target!r}")
+def pick(xs: Sequence[Any], target: Any) -> Any:
+    """The entry of the target class."""
+    if isinstance(target, int) and 0 <= target < len(xs):
+        return xs[target]
+    raise ValueError(f"the target must be an integer from 0 to {len(xs) - 1}, not {target!r}")
 
 
 def rule(name: str, value: Function, *partials: Function, **details: Any) -> Rule:
@@ -285,7 +285,7 @@ rule("power", lambda m, x, n: x ** n,
 rule("pow", lambda m, x, z: x ** z,
      lambda m, y, x, z: m.where(m.equal(z, 0), m.where(x > 0, z * y / x, NOTHING),
                                 z * x ** (z - 1)),
-     lambda m, y, x, z: m.where(m.equal(x, 0) & (z >= 0), NOTHING, y * m.log(x)),
+     lambda m, y, x, z: m.where(m.equal(x, 0) & (z >= 0), 0, y * m.log(x)),
      op="**", sign="^", text="%s^%s", latex="%s^{%s}", level=POWER,
      domain=[POSITIVE, REAL])
 
@@ -401,9 +401,8 @@ rule("softmax_entry", lambda m, x, lse: m.exp(x - lse),  # lse: the logsumexp of
      sign="softmax")
 
 # Losses on logits, fused so that neither overflows nor loses digits.
-rule("cross_entropy", lambda m, xs, target: m.logsumexp(xs) - xs[index(target, len(xs))],
-     lambda m, y, xs, target: [m.softmax_entry(x, lse) - (i == target)
-                               for lse in [m.logsumexp(xs)] for i, x in enumerate(xs)],
+rule("cross_entropy", lambda m, xs, target: 0 - pick(m.log_softmax(xs), target),
+     lambda m, y, xs, target: [m.exp(x) - (i == target) for i, x in enumerate(m.log_softmax(xs))],
      variadic=True, pack=some, params={"target": REQUIRED}, samples=((0,), (1,)),
      sign="cross-entropy")
 rule("binary_cross_entropy", lambda m, z, t: t * m.softplus(-z) + (1 - t) * m.softplus(z),

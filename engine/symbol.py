@@ -118,6 +118,10 @@ class SymbolMathematics(Mathematics):
         """log(exp(x₁) + exp(x₂) + …)."""
         return self.log(self.sum([self.exp(x) for x in xs]))
 
+    def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
+        """xᵢ − log(exp(x₁) + exp(x₂) + …) for every i."""
+        return [x - self.logsumexp(xs) for x in xs]
+
 
 class AtomMathematics(SymbolMathematics):
     """Only atomic functions stay, all others are written out: what code is generated from."""
