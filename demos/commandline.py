@@ -1,0 +1,147 @@
+"""What the demos share: arguments that explain themselves, progress, and a tidy end.
+
+Importing this module first lets a demo run from a checkout that is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+INSTALL = "pip install -e '.[demos]'"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports an error in one line."""
+
+    def __init__(self, description: str, epilog: str) -> None:
+        super().__init__(
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with status 2."""
+        fail(f"error: {message}", status=2)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """End the demo with one line."""
+    warn(message)
+    raise SystemExit(status)
+
+
+def warn(message: str) -> None:
+    """One line on stderr, after the name of the demo."""
+    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a demo; an interrupt, a closed pipe or a full disk ends it in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        fail("interrupted", status=130)
+    except BrokenPipeError:  # whoever read the text has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        fail(f"error: {error}", status=1)
+
+
+# -- arguments ------------------------------------------------------------------------------------
+
+
+def whole(low: int, high: float = math.inf) -> Callable[[str], int]:
+    """An argument that is a whole number in a range."""
+    wanted = f"from {low} to {high}" if high < math.inf else f"of at least {low}"
+
+    def parse(text: str) -> int:
+        if text.isdecimal() and len(text) < 20 and low <= int(text) <= high:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"must be a whole number {wanted}, not {quoted(text)}")
+
+    return parse
+
+
+def quoted(text: str) -> str:
+    """What was given, not all of it if it is long."""
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+
+
+def positive(text: str) -> float:
+    """An argument that is a positive number."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if 0 < number < math.inf:
+        return number
+    raise argparse.ArgumentTypeError(f"must be a positive number, not {quoted(text)}")
+
+
+def folder(text: str) -> Path:
+    """An argument that is a folder to write into; it need not exist yet, and is not made here."""
+    path = Path(text)
+    try:
+        existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise argparse.ArgumentTypeError(
+            f"cannot write into {quoted(text)}: {reason.lower()}"
+        ) from None
+    return path
+
+
+# -- progress -------------------------------------------------------------------------------------
+
+
+def follow(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) -> list[T]:
+    """All results, while they come: a progress bar on a terminal, ten lines anywhere else.
+
+    Args:
+        results: what takes its time.
+        total: how many there will be.
+        unit: what one of them is called.
+        say: how it goes, from one of them.
+    """
+    terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    return list((bar if terminal else lines)(results, total, unit, say))
+
+
+def bar(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) -> Iterator[T]:
+    """The results, with a progress bar that goes when they are complete."""
+    try:
+        from tqdm import tqdm  # type: ignore[import-untyped]
+    except ImportError:
+        warn(f"no tqdm, no progress bar: {INSTALL}")
+        yield from lines(results, total, unit, say)
+        return
+    with tqdm(total=total, unit=unit, leave=False, dynamic_ncols=True) as shown:
+        for result in results:
+            yield result
+            shown.set_postfix_str(say(result), refresh=False)
+            shown.update()
+
+
+def lines(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) -> Iterator[T]:
+    """The results, with a line for every tenth of them."""
+    for i, result in enumerate(results, start=1):
+        yield result
+        if i * 10 // total > (i - 1) * 10 // total:
+            print(f"  {unit} {i:{len(str(total))}} of {total}: {say(result)}", flush=True)

@@ -1,0 +1,292 @@
+"""XOR: no line can, one hidden layer can.
+
+Run it as ``python demos/xor.py``. It tries every line that can separate four points, trains a
+linear model and a multilayer perceptron, sets their answers side by side, and draws the computation
+graph of a sample with its gradients, the network, the decision regions and the losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations, product
+from typing import Any
+
+from commandline import INSTALL, Parser, folder, follow, positive, run, warn, whole
+
+import viz
+from engine import Value, no_grad
+from nn import MLP, SGD, Module, Neuron, mean_squared_error
+
+POINTS = ((0, 0), (0, 1), (1, 0), (1, 1))
+TARGETS = (0, 1, 1, 0)
+
+Line = tuple[float, float, float]  # (w0, w1, b): it answers 1 where w0·x0 + w1·x1 + b > 0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The demo, with the command line's arguments or others."""
+    options = parse(arguments)
+    if options.seeds:
+        count_seeds(options)
+    else:
+        compare(options)
+
+
+def parse(arguments: Sequence[str] | None) -> Any:
+    """The options, checked."""
+    parser = Parser(
+        description="No line can compute XOR, one hidden layer can: search, training, pictures.",
+        epilog="Measured with --seeds 10000 and otherwise the default settings: from every seed "
+        "from 0 to 9999 the network gets 4 of 4 answers right.",
+    )
+    add = parser.add_argument
+    add("--seed", type=whole(0), default=0, help="seed of the initial weights")
+    add("--hidden", type=whole(1, 64), default=4, help="neurons in the hidden layer, 1 to 64")
+    add("--steps", type=whole(0), default=500, help="steps of gradient descent")
+    add("--lr", type=positive, default=0.05, help="learning rate")
+    add("--out", type=folder, default="out", help="folder for the pictures")
+    add("--engine", choices=["scalar"], default="scalar", help="what computes")
+    add("--seeds", type=whole(1), metavar="N", help="only count which of N seeds learn XOR")
+    return parser.parse_args(arguments)
+
+
+def compare(options: Any) -> None:
+    """Linear models against a network with a hidden layer: text first, then pictures."""
+    print("XOR: 1 if exactly one of two bits is 1\n")
+    line = search()
+    linear, mlp = Neuron(2, nonlin=False, rng=options.seed), network(options)
+    losses = {"linear": [*train(linear, options), loss_of(linear).data]}
+    say_how_near(predict(linear))
+    print(f"One hidden layer can: 2 inputs, {options.hidden} tanh neurons, 1 output")
+    course = follow(train(mlp, options), options.steps, "step", "loss {:.1e}".format)
+    losses["network"] = [*course, loss_of(mlp).data]
+    print_answers(predict(linear), split(line), predict(mlp))
+    print_hidden(mlp)
+    draw(options, line, mlp, losses)
+
+
+# -- lines ----------------------------------------------------------------------------------------
+
+
+def lines() -> Iterator[Line]:
+    """Lines that split the four points in every way in which a line can.
+
+    Any line that separates points can be moved until it touches one of them, and then turned about
+    that one until it touches another, without a third changing sides. So it is enough to take the
+    line through each pair of points, to nudge it so that each of the two falls on either side (it
+    passes the other points at a safe distance), and to exchange the sides.
+    """
+    for (p0, p1), (q0, q1) in combinations(POINTS, 2):
+        w0, w1, b = q1 - p1, p0 - q0, p1 * q0 - p0 * q1  # 0 at p and q, ±1 or more elsewhere
+        length = (q0 - p0) ** 2 + (q1 - p1) ** 2
+        for at_p, at_q, side in product((-0.5, 0.5), (-0.5, 0.5), (-1, 1)):
+            n0, n1 = ((at_q - at_p) * d / length for d in (q0 - p0, q1 - p1))
+            n = at_p - n0 * p0 - n1 * p1
+            yield side * (w0 + n0), side * (w1 + n1), side * (b + n)
+
+
+def score(line: Line, x0: float, x1: float) -> float:
+    """How far a point is on the side of a line where it answers 1."""
+    w0, w1, b = line
+    return w0 * x0 + w1 * x1 + b
+
+
+def split(line: Line) -> tuple[int, ...]:
+    """The line's answers for the four points."""
+    return tuple(int(score(line, *point) > 0) for point in POINTS)
+
+
+def search() -> Line:
+    """Try every line, say how far lines get, and return the best."""
+    splits = {split(line) for line in lines()}
+    best, line = max((right(split(line)), line) for line in lines())
+    w0, w1, b = line
+    (wrong,) = (p for p, y, t in zip(POINTS, split(line), TARGETS, strict=True) if y != t)
+    print("No line can")
+    example = f"{w0:g}·x0 + {w1:g}·x1 > {-b:g}"
+    print(
+        f"  There are 16 ways to answer for four points, and lines give {len(splits)} of them. The"
+    )
+    print(f"  best gets {best} of 4 right; {example}, for one, is wrong at {wrong}.")
+    print("  The reason: every linear f has f(0, 0) + f(1, 1) = f(0, 1) + f(1, 0), but XOR")
+    print("  wants both terms on the left to be below ½ and both on the right above it.")
+    return line
+
+
+def say_how_near(outputs: Sequence[float]) -> None:
+    """How near a trained linear model is to the best linear fit."""
+    distance = max(abs(y - 0.5) for y in outputs)
+    print("  The linear model with the least squared error says ½ everywhere; the trained")
+    print(f"  one comes within {distance:.0e} of that.\n")
+
+
+# -- models ---------------------------------------------------------------------------------------
+
+
+def network(options: Any) -> MLP:
+    """An untrained perceptron with one hidden layer."""
+    return MLP(2, [options.hidden, 1], activation="tanh", rng=options.seed)
+
+
+def loss_of(model: Module) -> Any:
+    """The mean squared error over the four points."""
+    return mean_squared_error(map(model, POINTS), TARGETS)
+
+
+def train(model: Module, options: Any) -> Iterator[float]:
+    """Gradient descent with momentum; yield the loss before every step."""
+    optimiser = SGD(model.parameters(), options.lr, momentum=0.9)
+    for _ in range(options.steps):
+        loss = loss_of(model)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        yield loss.data
+
+
+def predict(model: Module) -> list[float]:
+    """The model's output for each of the four points."""
+    with no_grad():
+        return [model(point).data for point in POINTS]
+
+
+def right(outputs: Iterable[float]) -> int:
+    """How many of the four outputs are on their target's side of ½, and not on ½ itself."""
+    return sum(abs(y - t) < 0.499 for y, t in zip(outputs, TARGETS, strict=True))
+
+
+def count_seeds(options: Any) -> None:
+    """Train a network from each seed, and say how many learn XOR."""
+    seeds = range(options.seed, options.seed + options.seeds)
+    failed: list[int] = []
+
+    def learn() -> Iterator[int]:
+        for options.seed in seeds:
+            model = network(options)
+            for _ in train(model, options):
+                pass
+            if right(predict(model)) < len(POINTS):
+                failed.append(options.seed)
+            yield options.seed
+
+    follow(learn(), len(seeds), "seed", lambda _: f"{len(failed)} failed")
+    learnt = len(seeds) - len(failed)
+    print(f"{learnt} of {len(seeds)} seeds reach 4 of 4 ({learnt / len(seeds):.2%})")
+    if failed:
+        print(f"the others: {', '.join(map(str, failed))}")
+
+
+# -- text -----------------------------------------------------------------------------------------
+
+
+def print_answers(linear: Sequence[float], line: Sequence[int], mlp: Sequence[float]) -> None:
+    """The table of predictions."""
+    print("\n  x0  x1  target    linear  best line   network")
+    for (x0, x1), t, a, b, c in zip(POINTS, TARGETS, linear, line, mlp, strict=True):
+        print(f"  {x0:2}  {x1:2}  {t:6}  {a:z8.4f}  {b:9}  {c:z8.4f}")
+    print(f"  right             {right(linear)} of 4     {right(line)} of 4    {right(mlp)} of 4\n")
+
+
+def print_hidden(mlp: MLP) -> None:
+    """What each hidden neuron says, and what the output makes of it."""
+    hidden, (output,) = mlp.layers[0].neurons, mlp.layers[1].neurons
+    print("  What the hidden neurons say; y is their sum with these weights, plus a bias")
+    print(f"  {'':6}" + "".join(f"{point!s:>9}" for point in POINTS) + "        weight")
+    for i, (neuron, w) in enumerate(zip(hidden, output.w, strict=True)):
+        print(f"  {f'h{i}':6}" + columns(predict(neuron)) + f"  {w.data:+11.2f}")
+    print(f"  {'y':6}" + columns(predict(mlp)) + f"  {output.b.data:+11.2f} (bias)\n")
+
+
+def columns(numbers: Iterable[float]) -> str:
+    """One number for each of the four points."""
+    return "".join(f"{number:z9.2f}" for number in numbers)
+
+
+# -- pictures -------------------------------------------------------------------------------------
+
+
+def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> None:
+    """Write the pictures, or say why one cannot be drawn here."""
+    pictures: list[tuple[str, Callable[[], Any], str]] = [
+        ("graph", lambda: draw_graph(network(options)), "how (1, 1) passes the untrained network"),
+        ("network", lambda: draw_network(mlp), "the trained network"),
+        ("regions", lambda: draw_regions(line, mlp), "where the best line and the network say 1"),
+        ("hidden", lambda: draw_hidden(mlp), "what the hidden neurons add to the output"),
+        ("loss", lambda: draw_losses(losses), "the losses of both models in training"),
+    ]
+    options.out.mkdir(parents=True, exist_ok=True)
+    print(f"Pictures in {options.out}")
+    problems: dict[str, list[str]] = {}
+    for name, picture, caption in pictures:
+        try:
+            viz.save(picture(), options.out / f"{name}.svg")
+            print(f"  {name}.svg{caption:>{len(caption) + 9 - len(name)}}", flush=True)
+        except ModuleNotFoundError as error:
+            module = str(error.name).partition(".")[0]
+            problems.setdefault(f"{module} is missing ({INSTALL})", []).append(name)
+        except viz.GraphvizError as error:
+            problems.setdefault(str(error), []).append(name)
+    for problem, names in problems.items():
+        warn(f"no {', '.join(f'{name}.svg' for name in names)}: {problem}")
+    if problems:
+        raise SystemExit(1)
+
+
+def draw_graph(mlp: MLP) -> Any:
+    """The computation graph of one sample's loss with its gradients."""
+    y = mlp((1, 1))
+    error = y - Value(0, label="target", role="constant")
+    loss = error**2
+    y.label, error.label, loss.label = "y", "error", "loss"
+    loss.backward()
+    return viz.draw(loss)
+
+
+def draw_network(mlp: MLP) -> Any:
+    """The network with its weights and biases."""
+    layers = [
+        (
+            [[w.data for w in neuron.w] for neuron in layer.neurons],
+            [n.b.data for n in layer.neurons],
+        )
+        for layer in mlp.layers
+    ]
+    return viz.draw_network(layers, ["x0", "x1"], ["y"], title=title(mlp))
+
+
+def draw_regions(line: Line, mlp: MLP) -> Any:
+    """The decision regions of the best line and of the network."""
+    classifiers = {
+        "Best line": lambda x0, x1: score(line, x0, x1),
+        title(mlp): lambda x0, x1: mlp((x0, x1)).data - 0.5,
+    }
+    return viz.draw_regions(classifiers, POINTS, TARGETS)
+
+
+def draw_hidden(mlp: MLP) -> Any:
+    """What hidden neurons add to the output, everywhere; of many, the four with most weight."""
+    hidden, (output,) = mlp.layers[0].neurons, mlp.layers[1].neurons
+    heaviest = sorted(range(len(hidden)), key=lambda i: -abs(output.w[i].data))[:4]
+
+    def share(neuron: Neuron, w: Value) -> Callable[[float, float], float]:
+        return lambda x0, x1: w.data * neuron((x0, x1)).data
+
+    shares = {
+        f"{output.w[i].data:+.2f}·h{i}".replace("-", "−"): share(hidden[i], output.w[i])
+        for i in sorted(heaviest)
+    }
+    return viz.draw_regions(shares, POINTS, TARGETS)
+
+
+def draw_losses(losses: dict[str, list[float]]) -> Any:
+    """The loss of each model, step by step."""
+    return viz.draw_curve(losses, title="XOR", x_label="step", y_label="mean squared error")
+
+
+def title(mlp: MLP) -> str:
+    """The network's name by its widths."""
+    return f"Network 2-{len(mlp.layers[0].neurons)}-1"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,81 @@
+"""`Module`: anything with parameters."""
+
+from __future__ import annotations
+
+from engine import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    Path = tuple["Path", object] | None  # the way to an attribute, from its last step to its first
+
+
+class Module:
+    """Something that computes with parameters.
+
+    A subclass computes in ``__call__``. Its parameters are the leaves among its attributes, in the
+    order in which the attributes were set: `Value`s whose role is not "constant", other modules',
+    and those in lists, tuples and dicts, nested as you like. A subclass that knows better defines
+    ``parameters`` itself, and the modules around it ask it.
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """The result for the input x."""
+        raise NotImplementedError(f"{type(self).__name__} does not define __call__")
+
+    def parameters(self) -> list[Value]:
+        """The parameters in the order of their definition, each once."""
+        found: dict[Value, Path] = {}
+        explore(self, None, found)
+        return list(found)
+
+    def named_parameters(self) -> list[tuple[str, Value]]:
+        """The parameters, each with where it is, such as ``layers.0.neurons.3.w.1``."""
+        found: dict[Value, Path] = {}
+        visit(self, None, found)
+        return [(dotted(path), p) for p, path in found.items()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for p in self.parameters():
+            p.grad = 0.0
+
+
+def visit(x: Any, path: Path, found: dict[Value, Path]) -> None:
+    """Add the parameters in ``x``, which is at ``path``, to those found."""
+    if isinstance(x, Value):
+        if x.role == "parameter" or x.role == "input":  # the role of a plain `Value(…)`
+            found.setdefault(x, path)
+    elif isinstance(x, Module) and type(x).parameters is not Module.parameters:
+        inside: dict[Value, Path] = {}
+        explore(x, path, inside)
+        for i, p in enumerate(x.parameters()):
+            found.setdefault(p, inside.get(p, ((path, "parameters"), i)))
+    else:
+        explore(x, path, found)
+
+
+def explore(x: Any, path: Path, found: dict[Value, Path]) -> None:
+    """Visit what a module or a collection consists of."""
+    for key, part in parts(x):
+        visit(part, (path, key), found)
+
+
+def parts(x: Any) -> Iterable[tuple[object, Any]]:
+    """What ``x`` consists of, each part with its name or place."""
+    if isinstance(x, (list, tuple)):
+        return enumerate(x)
+    if isinstance(x, Module):
+        return vars(x).items()
+    return x.items() if isinstance(x, dict) else ()
+
+
+def dotted(path: Path) -> str:
+    """A path as text."""
+    steps = []
+    while path:
+        path, step = path
+        steps.append(str(step))
+    return ".".join(reversed(steps))

@@ -1,0 +1,175 @@
+"""Optimisers: how gradients move parameters.
+
+Each parameter has ``data`` and ``grad``; both are used with ``+ − * / **`` alone. `step` uses the
+gradients as they are: call `zero_grad` before each backward pass.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Protocol
+
+    class Parameter(Protocol):
+        """What an optimiser moves."""
+
+        data: Any
+        grad: Any
+
+
+class Optimiser:
+    """What all optimisers have: parameters, a learning rate and an L2 penalty.
+
+    Args:
+        parameters: what to move, such as a model's ``parameters()``.
+        lr: the learning rate; may be changed between steps.
+        weight_decay: k, for the penalty ½·k·w² of every parameter w.
+
+    Raises:
+        TypeError: if something among the parameters is none.
+        ValueError: if there are no parameters, or a number is negative or not finite.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float) -> None:
+        self.parameters = list(dict.fromkeys(parameters))
+        self.lr = within("lr", lr)
+        self.weight_decay = within("weight_decay", weight_decay)
+        if not self.parameters:
+            raise ValueError("there are no parameters to optimise")
+        for p in self.parameters:
+            if not hasattr(p, "grad"):
+                raise TypeError(f"a parameter has data and grad, which {type(p).__name__} has not")
+
+    def step(self) -> None:
+        """Move every parameter once."""
+        raise NotImplementedError(f"{type(self).__name__} does not define step")
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for p in self.parameters:
+            p.grad = 0.0
+
+    def gradient(self, p: Parameter) -> Any:
+        """The gradient with that of the penalty, k·w."""
+        return p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
+
+
+class SGD(Optimiser):
+    """Gradient descent, with momentum on request: v ← μ·v + g, w ← w − lr·v.
+
+    Args:
+        parameters, lr, weight_decay: as in `Optimiser`.
+        momentum: μ, how much of the last step's velocity is kept.
+
+    Source: I. Sutskever et al., *On the importance of initialization and momentum in deep
+    learning*, ICML 2013, in PyTorch's form, where lr is not part of the velocity.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        self.momentum = within("momentum", momentum)
+        self.velocities: list[Any] = [0.0] * len(self.parameters)
+
+    def step(self) -> None:
+        """Move every parameter once."""
+        for i, p in enumerate(self.parameters):
+            velocity = self.gradient(p)
+            if self.momentum:
+                velocity = self.velocities[i] = self.momentum * self.velocities[i] + velocity
+            p.data = p.data - self.lr * velocity
+
+
+class Adam(Optimiser):
+    """Steps of about lr, whatever the scale of the gradient g.
+
+    With running means m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g², divided by 1 − βᵗ in step
+    t because they start at 0: w ← w − lr·m̂ / (√v̂ + ε).
+
+    Args:
+        parameters, lr, weight_decay: as in `Optimiser`; the penalty is part of g.
+        betas: β₁ and β₂, at least 0 and less than 1.
+        eps: ε, greater than 0.
+
+    Source: D. Kingma, J. Ba, *Adam: a method for stochastic optimization*, ICLR 2015, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        beta1, beta2 = betas
+        self.betas = within("betas[0]", beta1, below=1.0), within("betas[1]", beta2, below=1.0)
+        self.eps = within("eps", eps)
+        if not eps:
+            raise ValueError("eps must be greater than 0: it keeps the step from dividing by 0")
+        self.steps = 0
+        self.means: list[Any] = [0.0] * len(self.parameters)
+        self.squares: list[Any] = [0.0] * len(self.parameters)
+
+    def step(self) -> None:
+        """Move every parameter once."""
+        self.steps += 1
+        beta1, beta2 = self.betas
+        correction1, correction2 = 1 - beta1**self.steps, 1 - beta2**self.steps
+        for i, p in enumerate(self.parameters):
+            g = self.gradient(p)
+            m = self.means[i] = beta1 * self.means[i] + (1 - beta1) * g
+            v = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * g * g
+            scale = (v / correction2) ** 0.5 + self.eps
+            p.data = p.data - self.lr * (m / correction1) / scale
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: w ← (1 − lr·k)·w, then Adam's step on the plain gradient.
+
+    In `Adam` the penalty is divided by √v̂ like the rest of the gradient, so weights with large
+    gradients decay less; here all decay alike.
+
+    Args:
+        parameters, lr, betas, eps: as in `Adam`.
+        weight_decay: k.
+
+    Source: I. Loshchilov, F. Hutter, *Decoupled weight decay regularization*, ICLR 2019,
+    algorithm 2, in PyTorch's form, where lr scales the decay.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def step(self) -> None:
+        """Move every parameter once."""
+        for p in self.parameters:
+            p.data = p.data * (1 - self.lr * self.weight_decay)
+        super().step()
+
+    def gradient(self, p: Parameter) -> Any:
+        """The plain gradient: the decay does not pass through it."""
+        return p.grad
+
+
+def within(name: str, number: float, below: float = inf) -> float:
+    """The number, if it is at least 0 and less than the bound."""
+    if 0 <= number < below:
+        return number
+    raise ValueError(f"{name} must be at least 0 and less than {below:g}, not {number!r}")

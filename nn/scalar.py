@@ -1,0 +1,182 @@
+"""Perceptrons of scalars: `Neuron`, `Layer` and `MLP`, drop-in for micrograd's."""
+
+from __future__ import annotations
+
+from engine import Value, affine
+
+from .activations import activation_function, title
+from .initialisers import initialiser, randomness
+from .module import Module
+from .nodes import Notes, Row, annotate, row, weighted_sum
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, SupportsIndex
+
+    from .activations import Activation
+    from .initialisers import Initialiser, Randomness
+
+
+class Neuron(Module):
+    """The weighted sum of its inputs, z = Σ wᵢxᵢ + b, and an activation of it, h = φ(z).
+
+    Args:
+        nin: the number of inputs.
+        nonlin: whether there is an activation; without one the neuron is linear.
+        activation: φ, a function or the name of a row of the engine's table with one argument.
+        init: where the weights start, a name from `INITIALISERS` or a function
+            ``(nin, nout, rng) -> float``; the bias starts at 0.
+        rng: a `random.Random` or the seed of a new one; None stands for the module `random`.
+        fused: whether z is a single node, or made of + and × nodes as in micrograd.
+        nout: the number of neurons in its layer, for initialisers that depend on it.
+        scope: its place in a network, such as ``layers.0.neurons.3``.
+
+    Attributes:
+        w, b: the weights, a list, and the bias.
+
+    Raises:
+        TypeError, ValueError: for an argument that is none of these.
+    """
+
+    def __init__(
+        self,
+        nin: SupportsIndex,
+        nonlin: bool = True,
+        *,
+        activation: str | Activation = "relu",
+        init: str | Initialiser = "uniform",
+        rng: Randomness | int | None = None,
+        fused: bool = True,
+        nout: int = 1,
+        scope: str = "",
+    ) -> None:
+        nin, draw, rng = width(nin, "nin"), initialiser(init), randomness(rng)
+        known: Any = {"role": "parameter", "scope": scope}
+        self.w = [Value(draw(nin, nout, rng), label=f"w{i}", **known) for i in range(nin)]
+        self.b = Value(0.0, label="b", **known)
+        self.nonlin = nonlin
+        self.activation = activation_function(activation)
+        self.fused = fused
+        self.notes = Notes(scope)
+
+    def __call__(self, x: Any) -> Any:
+        """The output for ``nin`` inputs: a list, a NumPy row, … of numbers or nodes.
+
+        Raises:
+            TypeError: if the inputs are not numbers.
+            ValueError: if there are more or fewer than ``nin``.
+        """
+        xs = x if type(x) is Row else row(x)
+        if len(xs) != len(self.w):
+            raise ValueError(f"{self!r} takes {len(self.w)} inputs, not {len(xs)}")
+        notes = self.notes
+        if self.fused:
+            z = affine(self.w, xs, self.b)
+        else:
+            z = weighted_sum(self.w, xs, self.b, notes.part)
+        annotate(z, notes.z)
+        if not self.nonlin:
+            return z
+        h = self.activation(z)
+        annotate(h, notes.h)
+        return h
+
+    def __repr__(self) -> str:
+        return f"{title(self.activation) if self.nonlin else 'Linear'}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """Neurons that share their inputs.
+
+    Args:
+        nin: the number of inputs.
+        nout: the number of neurons.
+        rng, scope, options: as in `Neuron`.
+    """
+
+    def __init__(
+        self,
+        nin: SupportsIndex,
+        nout: SupportsIndex,
+        *,
+        rng: Randomness | int | None = None,
+        scope: str = "",
+        **options: Any,
+    ) -> None:
+        nout = width(nout, "nout")
+        options |= {"rng": randomness(rng), "nout": nout}
+        prefix = f"{scope}.neurons" if scope else "neurons"
+        self.neurons = [Neuron(nin, scope=f"{prefix}.{i}", **options) for i in range(nout)]
+
+    def __call__(self, x: Any) -> Any:
+        """The neurons' outputs for the same inputs: a list, or the output itself if it is one."""
+        xs = x if type(x) is Row else row(x)
+        out = Row([neuron(xs) for neuron in self.neurons])
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(repr, self.neurons))}]"
+
+
+class MLP(Module):
+    """A multilayer perceptron: layers of neurons, the last of them linear.
+
+    Args:
+        nin: the number of inputs.
+        nouts: the number of neurons in each layer.
+        activation, init, rng, fused: as in `Neuron`.
+    """
+
+    def __init__(
+        self,
+        nin: SupportsIndex,
+        nouts: Sequence[SupportsIndex],
+        *,
+        activation: str | Activation = "relu",
+        init: str | Initialiser = "uniform",
+        rng: Randomness | int | None = None,
+        fused: bool = True,
+    ) -> None:
+        options: Any = {
+            "activation": activation,
+            "init": init,
+            "rng": randomness(rng),
+            "fused": fused,
+        }
+        widths = [width(nin, "nin"), *widths_of(nouts)]
+        last = len(widths) - 2
+        self.layers = [
+            Layer(widths[i], widths[i + 1], nonlin=i != last, scope=f"layers.{i}", **options)
+            for i in range(last + 1)
+        ]
+
+    def __call__(self, x: Any) -> Any:
+        """The last layer's outputs: a list, or the output itself if it is one."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(repr, self.layers))}]"
+
+
+# ---------------------------------------------------------------- widths
+
+
+def width(n: SupportsIndex, what: str) -> int:
+    """A number of neurons or inputs."""
+    if not hasattr(n, "__index__"):
+        raise TypeError(f"{what} is a whole number, not {n!r}")
+    if n.__index__() < 1:
+        raise ValueError(f"{what} is at least 1, not {n!r}")
+    return n.__index__()
+
+
+def widths_of(nouts: Sequence[SupportsIndex]) -> list[int]:
+    """The widths of a network's layers."""
+    if isinstance(nouts, str) or not hasattr(nouts, "__iter__"):
+        raise TypeError(f"nouts is a list with the width of each layer, not {nouts!r}")
+    if widths := [width(n, "a layer's width") for n in nouts]:
+        return widths
+    raise ValueError("nouts is empty: a network has at least one layer")

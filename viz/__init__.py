@@ -1,0 +1,46 @@
+"""Pictures: graphs with every local derivative, networks, decision regions, training curves.
+
+Import this package for free: each function brings its library (Graphviz, matplotlib) when it is
+first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would cost start-up time
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .curves import draw_curve
+    from .export import save
+    from .layout import GraphvizError
+    from .network import draw_network
+    from .picture import Picture, draw
+    from .regions import draw_regions
+
+__all__ = [
+    "GraphvizError",
+    "Picture",
+    "draw",
+    "draw_curve",
+    "draw_network",
+    "draw_regions",
+    "save",
+]
+
+_HOMES = {
+    "GraphvizError": "layout",
+    "Picture": "picture",
+    "draw": "picture",
+    "draw_curve": "curves",
+    "draw_network": "network",
+    "draw_regions": "regions",
+    "save": "export",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'viz' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,122 @@
+"""Curves of numbers over training: losses, accuracies, norms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import SupportsFloat
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from .style import Plot, shown, styled, titled
+from .theme import Theme, theme
+
+Series = Sequence[SupportsFloat] | Sequence[Sequence[SupportsFloat]]
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LINE_HEIGHT = 0.06  # of the height of the axes
+
+
+def draw_curve(
+    series: Mapping[str, Series],
+    *,
+    title: str = "",
+    x_label: str = "epoch",
+    y_label: str = "loss",
+    log: bool = False,
+    dark: bool = False,
+) -> Plot:
+    """Curves, each with its name at its end.
+
+    A curve has a gap where its numbers are not finite; if it ends so, its name says ``→ nan``. On
+    a logarithmic axis there is also a gap where they are not positive.
+
+    Args:
+        series: for each name its numbers, at 0, 1, 2, …, or pairs (x, y).
+        title: what stands above.
+        x_label: what the numbers run over, with its unit.
+        y_label: what the numbers are, with their unit.
+        log: a logarithmic vertical axis.
+        dark: light on dark instead of dark on light.
+
+    Raises:
+        ValueError: if there is nothing to draw, or nothing that the axis can show.
+    """
+    if not series:
+        raise ValueError("draw_curve() takes at least one series of numbers")
+    curves = {name: _points(name, values, log) for name, values in series.items()}
+    drawn = [y for _, ys, _ in curves.values() for y in ys if not math.isnan(y)]
+    if not drawn:
+        raise ValueError(
+            "no number of any series is " + ("positive and finite" if log else "finite")
+        )
+    colors = theme(dark)
+    hues = (colors.plus, colors.minus, colors.parameter.stroke, colors.input.stroke, colors.zero)
+    with styled(colors):
+        result = Plot(6.4, 3.8, colors)
+        axes = result.add_subplot(xlabel=shown(x_label), ylabel=shown(y_label))
+        titled(axes, title)
+        _dress(axes, colors)
+        if log:
+            _scale_by_powers(axes, min(drawn), max(drawn))
+        ends = []
+        for number, (name, (xs, ys, fate)) in enumerate(curves.items()):
+            hue, dashes = hues[number % len(hues)], ("-", "--")[number // len(hues) % 2]
+            axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes)
+            last = next((y for y in reversed(ys) if not math.isnan(y)), math.nan)
+            ends.append((last, shown(name) + fate, hue))
+        _name_ends(axes, ends)
+    return result
+
+
+def _points(name: str, values: Series, log: bool) -> tuple[list[float], list[float], str]:
+    """Where a curve goes, with nan where it has a gap, and what becomes of it in the end."""
+    pairs = [
+        tuple(map(float, v if isinstance(v, Sequence) else (i, v))) for i, v in enumerate(values)
+    ]
+    if not pairs:
+        raise ValueError(f"series {name!r} is empty")
+    ys = [y if math.isfinite(y) and (y > 0 or not log) else math.nan for _, y in pairs]
+    end = pairs[-1][1]
+    return [x for x, _ in pairs], ys, "" if math.isfinite(end) else f" → {end}"
+
+
+def _dress(axes: Axes, colors: Theme) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color=colors.faint, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=3)
+    axes.margins(x=0.01)
+
+
+def _scale_by_powers(axes: Axes, low: float, high: float) -> None:
+    """Make the vertical axis logarithmic, from subnormal numbers to the largest float."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if 7 * s > last - first)
+    digits = (1,) if last - first > 2 else (1, 2, 5)
+    powers = range(first - first % step, last + 1, step)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    axes.set_yscale("log")
+    axes.set_yticks([tick for tick in ticks if low / 2 <= tick <= high * 2 and 0 < tick < math.inf])
+    axes.yaxis.set_major_formatter(lambda y, _: _power(y))
+    axes.yaxis.set_minor_locator(NullLocator())
+    room = (high / low) ** 0.04
+    axes.set_ylim(max(low / room, 5e-324), min(high * room, 1.7e308))
+
+
+def _power(y: float) -> str:
+    exponent = math.floor(math.log10(y) + 1e-9)
+    return f"{y:g}" if -3 <= exponent <= 4 else "10" + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def _name_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
+    """Write names at the right of the axes, each at its curve's end or just above the one below."""
+    axes.autoscale_view()
+    to_axes = axes.transData + axes.transAxes.inverted()
+    free = 0.0
+    for y, name, hue in sorted(ends, key=lambda end: (end[0] == end[0], end[0])):
+        height = max(free, float(to_axes.transform((0, y))[1]) if y == y else 0.0)
+        free = height + _LINE_HEIGHT
+        text = axes.text(1.01, height, name, color=hue, transform=axes.transAxes)
+        text.set(ha="left", va="center", fontweight="bold")

@@ -1,0 +1,107 @@
+"""From a drawing to DOT, the language of Graphviz.
+
+User text passes through `text.html` or `text.tooltip` and appears nowhere else; nodes and ports
+have numbers for names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+
+from .cards import card_tooltip, compact_card, full_card
+from .drawing import Drawing, Edge
+from .text import bold, exact_number, font, tooltip
+from .theme import SANS, Theme
+
+RANKDIRS = ("LR", "TB")
+
+Attributes = dict[str, str]
+
+
+def attributes(
+    drawing: Drawing, rankdir: str, theme: Theme
+) -> tuple[Attributes, Attributes, Attributes]:
+    """What holds for the whole graph, for every node, and for every edge."""
+    typeface = ",".join(SANS)
+    graph = {
+        "rankdir": rankdir,
+        "bgcolor": theme.page,
+        "fontname": typeface,
+        "label": _legend(drawing, theme),
+        "labelloc": "b",
+        "tooltip": " ",
+        "outputorder": "edgesfirst",
+        "pad": "0.15",
+        "nodesep": "0.08" if drawing.compact else "0.2",
+        "ranksep": "0.5",
+    }
+    if drawing.compact:  # Graphviz's patience, without which a large graph can take minutes
+        graph["nslimit"] = graph["mclimit"] = f"{300 / len(drawing.cards):.2f}"
+    node = {"shape": "plain", "fontname": typeface, "fontsize": "12", "fontcolor": theme.ink}
+    edge = {"arrowsize": "0.5" if drawing.compact else "0.7"}
+    return graph, node, edge
+
+
+def statements(drawing: Drawing, rankdir: str, theme: Theme) -> Iterator[str]:
+    """One line for every node, then one for every edge."""
+    arguments = {head: list(edges) for head, edges in groupby(drawing.edges, attrgetter("head"))}
+    for index, card in enumerate(drawing.cards):
+        if drawing.compact:
+            shape = compact_card(card, theme)
+        else:
+            shape = full_card(card, arguments.get(index, []), rankdir, theme)
+        yield f"\tn{index} [{shape} tooltip={card_tooltip(card)}]\n"
+    exit_side, entry_side = ("e", "w") if rankdir == "LR" else ("s", "n")
+    for edge in drawing.edges:
+        port = "" if drawing.compact else f":a{edge.position}:{entry_side}"
+        ends = f"n{edge.tail}:{exit_side} -> n{edge.head}{port}"
+        yield f"\t{ends} [{_stroke(edge, drawing, theme)} tooltip={_tooltip(edge, drawing)}]\n"
+
+
+def _stroke(edge: Edge, drawing: Drawing, theme: Theme) -> str:
+    if edge.partial is None or not drawing.differentiated:
+        return f'color="{theme.zero}" penwidth=1.2'
+    color = f'color="{theme.sign(edge.sent)}"'
+    if math.isnan(edge.sent):
+        return f"{color} penwidth=2 style=dotted arrowhead=diamond"
+    if edge.sent == 0:
+        return f"{color} penwidth=0.8 style=dashed arrowsize=0.5"
+    width = _width(edge, drawing)
+    # A hollow arrowhead must be large enough for its own outline to leave a hole.
+    arrow = "normal" if edge.sent > 0 else f"onormal arrowsize={0.6 + 0.2 * width:.2f}"
+    return f"{color} penwidth={width:.2f} arrowhead={arrow}"
+
+
+def _width(edge: Edge, drawing: Drawing) -> float:
+    """Points; the square root keeps gradients that differ a thousandfold apart and visible."""
+    thickest = 2.2 if drawing.compact else 4.2
+    share = 1.0 if math.isinf(edge.sent) else abs(edge.sent) / drawing.largest_sent
+    return 0.8 + (thickest - 0.8) * math.sqrt(share)
+
+
+def _tooltip(edge: Edge, drawing: Drawing) -> str:
+    ends = f"{drawing.cards[edge.tail].name} → {drawing.cards[edge.head].name}"
+    if edge.partial is None:
+        return tooltip(ends, "local derivative unknown: the node was made by hand")
+    return tooltip(
+        ends,
+        f"local derivative {exact_number(edge.partial)}",
+        f"gradient sent back {exact_number(edge.sent)}",
+    )
+
+
+def _legend(drawing: Drawing, theme: Theme) -> str:
+    parts = ["name, operation, data, grad" if drawing.compact else "edge label: local derivative"]
+    if drawing.differentiated:
+        signs = [bold(font("▶ +", theme.plus, 10)), bold(font("▷ −", theme.minus, 10)), "╌╌ 0"]
+        if any(math.isnan(edge.sent) for edge in drawing.edges):
+            signs.append(bold(font("◆ nan", theme.alert, 10)))
+        parts += ["edge width: |gradient sent back|", "   ".join(signs)]
+    else:
+        parts.append("no gradients yet: call backward()")
+    caption = font("  ·  ".join(parts), theme.muted, 10)
+    cell = f'<TD HEIGHT="30" VALIGN="BOTTOM">{caption}</TD>'
+    return f'<<TABLE BORDER="0" CELLSPACING="0"><TR>{cell}</TR></TABLE>>'

@@ -1,0 +1,52 @@
+"""`save`: pictures as files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from engine.files import write_atomically
+
+PICTURES = (".svg", ".png", ".pdf")
+
+
+def save(picture: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a picture to a file, whole or not at all; the suffix says in which format.
+
+    The same picture gives the same bytes whenever it is saved.
+
+    Args:
+        picture: what `draw`, `draw_network`, `draw_regions` or `draw_curve` returned.
+        path: a name that ends in ``.svg``, ``.png`` or ``.pdf``, or for a graph also ``.dot``, in a
+            folder that exists.
+
+    Returns:
+        The path written.
+
+    Raises:
+        TypeError: if ``picture`` is no picture.
+        ValueError: if the suffix is none of these.
+        FileNotFoundError: if the folder does not exist.
+        GraphvizError: if a graph cannot be laid out.
+    """
+    path = Path(path)
+    is_graph = hasattr(picture, "pipe")
+    if not is_graph and not hasattr(picture, "savefig"):
+        raise TypeError(
+            "save() takes the picture that a function of viz returned, a graphviz.Digraph or a "
+            f"matplotlib Figure, not {type(picture).__name__}"
+        )
+    accepted = (*PICTURES, ".dot") if is_graph else PICTURES
+    suffix = path.suffix.lower()
+    if suffix not in accepted:
+        raise ValueError(f"{path.name!r} must end in one of {', '.join(accepted)}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to save {path.name!r} in")
+    if suffix == ".dot":
+        return write_atomically(path, picture.source)
+    if is_graph:
+        return write_atomically(path, picture.pipe(suffix[1:]))
+    from .style import rendered
+
+    return write_atomically(path, rendered(picture, suffix[1:]))

@@ -1,0 +1,153 @@
+"""The picture of a multilayer perceptron as neurons and weighted edges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import SupportsFloat
+
+from matplotlib.axes import Axes
+
+from .style import SMALL, Plot, keyed, shown, styled, titled
+from .text import short_number
+from .theme import Theme, theme
+
+Layer = tuple[Sequence[Sequence[SupportsFloat]], Sequence[SupportsFloat]]
+Place = tuple[float, float]
+
+MOST_NEURONS = 16  # of a layer that are shown, half of them from its end
+MOST_WEIGHTS = 24  # of a network that are written on its edges
+_CIRCLE = 32  # points
+
+
+def draw_network(
+    layers: Sequence[Layer],
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    *,
+    title: str = "",
+    dark: bool = False,
+) -> Plot:
+    """A multilayer perceptron as neurons and weighted edges.
+
+    An edge is as wide as its |weight| and coloured by its sign; a network of at most 24 weights
+    has their numbers written on them. The bias of a neuron stands in its circle. Of a layer with
+    more than 16 neurons the first and last eight are shown.
+
+    Args:
+        layers: for each layer its weights, one row per neuron and in it one number per input, and
+            its biases, one per neuron.
+        inputs: names of the inputs.
+        outputs: names of the outputs.
+        title: what stands above.
+        dark: light on dark instead of dark on light.
+
+    Raises:
+        ValueError: if there are no layers, or shapes or names do not fit together.
+    """
+    weights = [[[float(w) for w in row] for row in rows] for rows, _ in layers]
+    biases = [[float(b) for b in column] for _, column in layers]
+    sizes = _sizes(weights, biases)
+    for what, names, size in (("inputs", inputs, sizes[0]), ("outputs", outputs, sizes[-1])):
+        if names and len(names) != size:
+            raise ValueError(f"{len(names)} names for {size} {what}: {list(names)!r:.60}")
+    colors = theme(dark)
+    places = [_places(column, size) for column, size in enumerate(sizes)]
+    tallest = max(map(len, places))
+    with styled(colors):
+        result = Plot(2.6 * len(sizes), 0.72 * tallest + 0.9, colors)
+        axes = result.add_subplot(xlim=(-0.35, len(sizes) - 0.65), ylim=(-tallest / 2, tallest / 2))
+        axes.set_axis_off()
+        titled(axes, title)
+        _draw_weights(axes, weights, places, colors)
+        _draw_neurons(axes, biases, places, colors)
+        for ends, names, side in ((places[0], inputs, -1), (places[-1], outputs, 1)):
+            for index, name in enumerate(names):
+                if index in ends:
+                    _beside(axes, ends[index], side, shown(name))
+        keyed(result, colors, "width: |weight|     in the circle: bias")
+    return result
+
+
+def _sizes(weights: list[list[list[float]]], biases: list[list[float]]) -> list[int]:
+    """How many inputs there are, and how many neurons in each layer."""
+    if not weights or not all(rows and rows[0] for rows in weights):
+        raise ValueError(
+            "draw_network() takes at least one layer, with at least one weight in each"
+        )
+    sizes = [len(weights[0][0])]
+    for layer, (rows, column) in enumerate(zip(weights, biases, strict=True)):
+        if {len(row) for row in rows} != {sizes[-1]} or len(column) != len(rows):
+            raise ValueError(
+                f"layer {layer} has rows of {sorted({len(row) for row in rows})} weights and "
+                f"{len(column)} biases; its {len(rows)} neurons with {sizes[-1]} inputs each "
+                f"need rows of {sizes[-1]} weights and {len(rows)} biases"
+            )
+        sizes.append(len(rows))
+    return sizes
+
+
+def _places(column: int, size: int) -> dict[int, Place]:
+    """Where the neurons of a layer are that are shown, by their number; -1 stands for the rest."""
+    half = MOST_NEURONS // 2
+    indices = list(range(size))
+    if size > MOST_NEURONS:
+        indices[half:-half] = [-1]
+    return {index: (column, (len(indices) - 1) / 2 - row) for row, index in enumerate(indices)}
+
+
+def _draw_weights(
+    axes: Axes, weights: list[list[list[float]]], places: list[dict[int, Place]], colors: Theme
+) -> None:
+    every = [w for rows in weights for row in rows for w in row]
+    largest = max((abs(w) for w in every if math.isfinite(w)), default=0.0) or 1.0
+    thickest = 4.5 * min(1, MOST_WEIGHTS / len(every)) ** 0.4
+    for rows, (tails, heads) in zip(weights, pairwise(places), strict=True):
+        for head, tail in ((h, t) for h in heads for t in tails if h >= 0 and t >= 0):
+            w, (x0, y0), (x1, y1) = rows[head][tail], tails[tail], heads[head]
+            share = min(abs(w) / largest, 1.0) if w == w else 1.0
+            axes.plot(
+                [x0, x1],
+                [y0, y1],
+                color=colors.sign(w),
+                linewidth=0.4 + thickest * share,
+                linestyle="-" if w and math.isfinite(w) else ":",
+                zorder=1 + share,  # the heaviest on top
+            )
+            if len(every) <= MOST_WEIGHTS:
+                # So near to the tail the edges of two neighbours have not crossed yet.
+                x, y = x0 + 0.2 * (x1 - x0), y0 + 0.2 * (y1 - y0)
+                label = axes.text(x, y, short_number(w), color=colors.sign(w), zorder=3)
+                label.set(ha="center", va="center", fontsize=SMALL - 1)
+                label.set_bbox({"facecolor": colors.page, "edgecolor": "none", "pad": 1.5})
+
+
+def _draw_neurons(
+    axes: Axes, biases: list[list[float]], places: list[dict[int, Place]], colors: Theme
+) -> None:
+    for column, layer in enumerate(places):
+        last = column == len(places) - 1
+        surface = colors.input if not column else colors.output if last else colors.computed
+        for index, (x, y) in layer.items():
+            if index < 0:
+                axes.text(x, y, "⋮", fontsize=20, ha="center", va="center")
+                continue
+            circle = axes.scatter(x, y, s=_CIRCLE**2, zorder=4)
+            circle.set(facecolor=surface.fill, edgecolor=surface.stroke, linewidth=1 + last)
+            if column:
+                bias = biases[column - 1][index]
+                text = axes.text(x, y, short_number(bias, 2), color=colors.sign(bias), zorder=5)
+                text.set(ha="center", va="center", fontsize=SMALL - 1)
+
+
+def _beside(axes: Axes, place: Place, side: int, name: str) -> None:
+    axes.annotate(
+        name,
+        place,
+        xytext=(side * (_CIRCLE / 2 + 6), 0),
+        textcoords="offset points",
+        ha="right" if side < 0 else "left",
+        va="center",
+        fontweight="bold",
+    )

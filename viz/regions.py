@@ -1,0 +1,122 @@
+"""Pictures of what classifiers make of the plane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, SupportsFloat
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+
+from engine import no_grad
+
+from .style import Plot, keyed, styled, titled
+from .theme import Theme, theme
+
+Classifier = Callable[[float, float], SupportsFloat]
+
+RESOLUTION = 81  # scores along each side of a region
+_MARGIN = 0.25  # of the points' range, around them
+_PANELS = 4  # side by side
+
+
+def draw_regions(
+    classifiers: Classifier | Mapping[str, Classifier],
+    points: Sequence[Sequence[SupportsFloat]],
+    classes: Sequence[SupportsFloat],
+    *,
+    dark: bool = False,
+) -> Plot:
+    """Where in the plane each classifier says + and where −, with the data it is to tell apart.
+
+    A region has the colour of its sign, the stronger the larger the |score|; the line between them
+    is where the score is 0. Filled points are of class +, hollow ones of class −, and a ring is
+    around those on the wrong side.
+
+    Args:
+        classifiers: a function ``(x, y) -> score``, or several by the titles of their panels.
+        points: the data, as pairs (x, y).
+        classes: for each point a number that is > 0 for class +, and not for class −.
+        dark: light on dark instead of dark on light.
+
+    Raises:
+        TypeError: if a classifier is no function.
+        ValueError: if there are no classifiers or points, or not one class for each point.
+    """
+    panels = classifiers if isinstance(classifiers, Mapping) else {"": classifiers}
+    for title, classifier in panels.items():
+        if not callable(classifier):
+            raise TypeError(
+                f"classifier {title!r} must be a function (x, y) -> score, "
+                f"not {type(classifier).__name__}"
+            )
+    data = [(float(x), float(y)) for x, y in points]
+    if not panels or not data or len(classes) != len(data):
+        raise ValueError(
+            "draw_regions() takes at least one classifier, at least one point and one class for "
+            f"each point, not {len(panels)}, {len(data)} and {len(classes)}"
+        )
+    positive = [float(c) > 0 for c in classes]
+    colors = theme(dark)
+    columns = min(len(panels), _PANELS)
+    rows = math.ceil(len(panels) / columns)
+    with styled(colors), no_grad():
+        result = Plot(3.6 * columns, 3.7 * rows + 0.4, colors)
+        for number, (title, classifier) in enumerate(panels.items(), 1):
+            axes = result.add_subplot(rows, columns, number)
+            _draw_panel(axes, title, classifier, data, positive, colors)
+        keyed(result, colors, "ring: on the wrong side", linestyle="", marker="o")
+    return result
+
+
+def _draw_panel(
+    axes: Axes,
+    title: str,
+    classifier: Classifier,
+    data: Sequence[tuple[float, float]],
+    positive: Sequence[bool],
+    colors: Theme,
+) -> None:
+    xs, ys = (_around([point[i] for point in data]) for i in (0, 1))
+    scores = np.array([[float(classifier(x, y)) for x in xs] for y in ys]).clip(-1e99, 1e99)
+    right = [(float(classifier(x, y)) > 0) == p for (x, y), p in zip(data, positive, strict=True)]
+    axes.imshow(
+        _shades(scores, colors),
+        extent=(xs[0], xs[-1], ys[0], ys[-1]),
+        origin="lower",
+        interpolation="bilinear",
+        aspect="auto",
+    )
+    if (scores < 0).any() and (scores > 0).any():
+        axes.contour(xs, ys, scores, levels=[0], colors=[colors.ink], linewidths=1.6)
+    px, py = np.array(data).T
+    plus, good = np.array(positive), np.array(right)
+    dots: Any = {"s": 70, "linewidth": 2, "zorder": 3}
+    axes.scatter(px[plus], py[plus], color=colors.plus, **dots)
+    axes.scatter(px[~plus], py[~plus], facecolor=colors.page, edgecolor=colors.minus, **dots)
+    ring: Any = {"s": 330, "linewidth": 2, "facecolor": "none", "edgecolor": colors.alert}
+    axes.scatter(px[~good], py[~good], **ring)
+    axes.set_box_aspect(1)
+    axes.tick_params(length=3)
+    titled(axes, title, f"{sum(right)} of {len(right)} right")
+
+
+def _around(values: Sequence[float]) -> list[float]:
+    """Evenly spaced numbers from below the least of the values to above the greatest."""
+    low, high = min(values), max(values)
+    margin = _MARGIN * (high - low) or 1.0
+    step = (high - low + 2 * margin) / (RESOLUTION - 1)
+    return [low - margin + step * i for i in range(RESOLUTION)]
+
+
+def _shades(scores: Any, colors: Theme) -> Any:
+    """Colours of scores: a tint of the sign's hue, grey where there is no score."""
+    page, plus, minus, grey = map(
+        np.array, map(to_rgb, (colors.page, colors.plus, colors.minus, colors.faint))
+    )
+    size = np.abs(np.nan_to_num(scores))[..., None]
+    strength = 0.12 + 0.3 * np.tanh(size / (np.median(size) or 1.0))
+    hues = np.where((scores > 0)[..., None], plus, minus)
+    return np.where(np.isnan(scores)[..., None], grey, page + strength * (hues - page))

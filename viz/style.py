@@ -1,0 +1,90 @@
+"""How plots look: matplotlib figures in the palette and typeface of the graph pictures.
+
+This module and the plots above it need matplotlib; nothing else imports them until they are used.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.lines import Line2D
+
+from .text import printable, shorten
+from .theme import SANS, Theme
+
+LARGE, SMALL = 12, 9  # points: titles, and all other text
+_REPEATABLE: Any = {"svg.hashsalt": "gradpath", "pdf.fonttype": 42}
+_UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+@contextmanager
+def styled(theme: Theme) -> Iterator[None]:
+    """Matplotlib's own defaults and ours, whatever the user has set; afterwards theirs again."""
+    installed = set(fontManager.get_font_names())
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "font.family": [name for name in SANS if name in installed],
+                "font.size": SMALL,
+                "text.color": theme.ink,
+                "text.parse_math": False,  # a name with two dollars is no formula
+                "axes.facecolor": theme.page,
+                "axes.edgecolor": theme.zero,
+                "axes.labelcolor": theme.muted,
+                "xtick.color": theme.zero,
+                "ytick.color": theme.zero,
+                "xtick.labelcolor": theme.muted,
+                "ytick.labelcolor": theme.muted,
+                "legend.labelcolor": theme.muted,
+            }
+        )
+        yield
+
+
+class Plot(Figure):
+    """A figure that no pyplot state knows of; a notebook shows it all the same."""
+
+    def __init__(self, width: float, height: float, theme: Theme) -> None:
+        """An empty figure of a size in inches."""
+        super().__init__(figsize=(width, height), facecolor=theme.page, layout="constrained")
+
+    def _repr_png_(self) -> bytes:
+        return rendered(self, "png")
+
+
+def titled(axes: Axes, title: str, remark: str = "") -> None:
+    """Write the user's title at the left above the axes, and a remark at the right."""
+    axes.set_title(shown(title), loc="left", fontsize=LARGE, fontweight="bold", pad=8)
+    axes.set_title(remark, loc="right", fontsize=SMALL, pad=8)
+
+
+def keyed(plot: Plot, theme: Theme, remark: str, **marker: Any) -> None:
+    """Explain below the figure how signs look, as lines or in the given marker, and a remark."""
+    hollow: Any = {"markerfacecolor": theme.page, "markeredgewidth": 2}
+    plus = Line2D([], [], color=theme.plus, linewidth=3, label="+", **marker)
+    minus = Line2D([], [], color=theme.minus, linewidth=3, label="−", **hollow, **marker)
+    handles = [plus, minus, Line2D([], [], linestyle="", label=remark)]
+    plot.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+
+
+def shown(name: str) -> str:
+    """User text as plots show it."""
+    return shorten(printable(str(name)), 60)
+
+
+def rendered(figure: Figure, file_format: str) -> bytes:
+    """The figure as the content of a file, the same whenever it is made."""
+    buffer = BytesIO()
+    with matplotlib.rc_context(_REPEATABLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box takes its place
+        figure.savefig(buffer, format=file_format, dpi=200, metadata=_UNDATED.get(file_format))
+    return buffer.getvalue()

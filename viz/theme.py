@@ -1,0 +1,84 @@
+"""Colours and typefaces: what graph pictures and plots share.
+
+Every text colour keeps a contrast of at least 4.5 : 1 (WCAG AA) on every surface it appears on, and
+no colour is the only carrier of a meaning: signs also differ by arrowhead, roles by their word.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+SANS = ("Helvetica", "Arial", "Liberation Sans", "DejaVu Sans", "sans-serif")
+MONO = ("Menlo", "DejaVu Sans Mono", "Consolas", "monospace")
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The inside and the border of a card."""
+
+    fill: str
+    stroke: str
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One palette: the page, its text, the signs of gradients and the roles of nodes."""
+
+    page: str
+    ink: str
+    muted: str
+    faint: str
+    plus: str
+    minus: str
+    zero: str
+    alert: str
+    input: Surface
+    parameter: Surface
+    constant: Surface
+    computed: Surface
+    output: Surface
+
+    def sign(self, x: float) -> str:
+        """The colour of a number by its sign; nan has the colour of an alert."""
+        if math.isnan(x):
+            return self.alert
+        return self.plus if x > 0 else self.minus if x < 0 else self.zero
+
+
+LIGHT = Theme(
+    page="#FFFFFF",
+    ink="#111827",
+    muted="#4B5563",
+    faint="#D5D9E0",
+    plus="#B84300",
+    minus="#0B5FA5",
+    zero="#5F6673",
+    alert="#B3003C",
+    input=Surface("#E6F4EF", "#00795A"),
+    parameter=Surface("#F3ECFB", "#6D3FC0"),
+    constant=Surface("#F3F4F6", "#6B7280"),
+    computed=Surface("#FFFFFF", "#6B7280"),
+    output=Surface("#FFFAE3", "#111827"),
+)
+
+DARK = Theme(
+    page="#0F1419",
+    ink="#F3F4F6",
+    muted="#B6BECA",
+    faint="#323A46",
+    plus="#FF9B5E",
+    minus="#6DB6FF",
+    zero="#9AA3B2",
+    alert="#FF8FA8",
+    input=Surface("#0F2E26", "#4CCFA5"),
+    parameter=Surface("#2A1E45", "#B79BFF"),
+    constant=Surface("#1A1F27", "#9AA3B2"),
+    computed=Surface("#1B212B", "#9AA3B2"),
+    output=Surface("#3A3210", "#FFE9A0"),
+)
+
+
+def theme(dark: bool) -> Theme:
+    """The palette for a dark or a light page."""
+    return DARK if dark else LIGHT
