@@ -13,7 +13,7 @@ or a method, and bring a mathematics of their own.
 from __future__ import annotations
 
 import math
-from operator import index
+from operator import index, mul
 
 from .rules import NOTHING, TABLE, Rule
 
@@ -48,7 +48,7 @@ class Mathematics:
         return a == b
 
     def sum(self, xs: Sequence[Any]) -> Any:
-        """Σ xᵢ, from left to right (`sum` itself rounds differently from Python 3.12 on)."""
+        """Σ xᵢ, from left to right."""
         total = xs[0] if xs else 0.0
         for x in xs[1:]:
             total = total + x
@@ -216,6 +216,13 @@ class RealMathematics(Mathematics):
     def min(self, a: float, b: float) -> float:
         """The smaller of two; nan if either is."""
         return like(a, minimum(a, b))
+
+    def dot(self, xs: Sequence[float], ys: Sequence[float], start: float = 0.0) -> float:
+        """start + Σ xᵢyᵢ, from left to right."""
+        # `sum` rounds floats otherwise than `Real`s from Python 3.12 on, so it gets only floats.
+        if type(start) is Real or (xs and type(xs[0]) is Real):
+            return float(sum(map(mul, map(float, xs), map(float, ys)), float(start)))
+        return sum(map(mul, xs, ys), start)
 
     def sum(self, xs: Sequence[float]) -> float:
         """Σ xᵢ, rounded once."""
