@@ -25,12 +25,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports an error in one line."""
 
     def __init__(self, description: str, epilog: str) -> None:
-        super().__init__(
-            description=description,
-            epilog=epilog,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-            allow_abbrev=False,
-        )
+        super().__init__(description=description, epilog=epilog, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and exit with status 2."""
@@ -112,7 +107,7 @@ def folder(text: str) -> Path:
 
 
 def follow(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) -> list[T]:
-    """All results, while they come: a progress bar on a terminal, ten lines anywhere else.
+    """All results, while they come: a bar on a terminal, ten lines anywhere else.
 
     Args:
         results: what takes its time.
@@ -125,7 +120,7 @@ def follow(results: Iterable[T], total: int, unit: str, say: Callable[[T], str])
 
 
 def bar(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) -> Iterator[T]:
-    """The results, with a progress bar that goes when they are complete."""
+    """The results, with a progress bar that leaves one line when they are complete."""
     try:
         from tqdm import tqdm  # type: ignore[import-untyped]
     except ImportError:
@@ -137,6 +132,8 @@ def bar(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) ->
             yield result
             shown.set_postfix_str(say(result), refresh=False)
             shown.update()
+    if total:
+        print(line(total, total, unit, say(result)))
 
 
 def lines(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) -> Iterator[T]:
@@ -144,4 +141,9 @@ def lines(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) 
     for i, result in enumerate(results, start=1):
         yield result
         if i * 10 // total > (i - 1) * 10 // total:
-            print(f"  {unit} {i:{len(str(total))}} of {total}: {say(result)}", flush=True)
+            print(line(i, total, unit, say(result)), flush=True)
+
+
+def line(i: int, total: int, unit: str, said: str) -> str:
+    """How it goes after i results."""
+    return f"  {unit} {i:{len(str(total))}} of {total}: {said}"

@@ -36,16 +36,16 @@ def parse(arguments: Sequence[str] | None) -> Any:
     """The options, checked."""
     parser = Parser(
         description="No line can compute XOR, one hidden layer can: search, training, pictures.",
-        epilog="Measured with --seeds 10000 and otherwise the default settings: from every seed "
-        "from 0 to 9999 the network gets 4 of 4 answers right.",
+        epilog="With the default settings 9998 of the seeds 0 to 9999 reach 4 of 4 right answers, "
+        "all but 6886 and 8591: run it with --seeds 10000 to measure that again.",
     )
     add = parser.add_argument
-    add("--seed", type=whole(0), default=0, help="seed of the initial weights")
-    add("--hidden", type=whole(1, 64), default=4, help="neurons in the hidden layer, 1 to 64")
-    add("--steps", type=whole(0), default=500, help="steps of gradient descent")
-    add("--lr", type=positive, default=0.05, help="learning rate")
-    add("--out", type=folder, default="out", help="folder for the pictures")
-    add("--engine", choices=["scalar"], default="scalar", help="what computes")
+    add("--seed", type=whole(0), default=0, help="seed of the initial weights (%(default)s)")
+    add("--hidden", type=whole(1, 64), default=4, help="hidden neurons, 1 to 64 (%(default)s)")
+    add("--steps", type=whole(0), default=500, help="steps of gradient descent (%(default)s)")
+    add("--lr", type=positive, default=0.05, help="learning rate (%(default)s)")
+    add("--out", type=folder, default="out", help="folder for the pictures (%(default)s)")
+    add("--engine", choices=["scalar"], default="scalar", help="what computes (%(default)s)")
     add("--seeds", type=whole(1), metavar="N", help="only count which of N seeds learn XOR")
     return parser.parse_args(arguments)
 
@@ -54,7 +54,8 @@ def compare(options: Any) -> None:
     """Linear models against a network with a hidden layer: text first, then pictures."""
     print("XOR: 1 if exactly one of two bits is 1\n")
     line = search()
-    linear, mlp = Neuron(2, nonlin=False, rng=options.seed), network(options)
+    linear = Neuron(2, nonlin=False, rng=options.seed)
+    mlp = network(options.hidden, options.seed)
     losses = {"linear": [*train(linear, options), loss_of(linear).data]}
     say_how_near(predict(linear))
     print(f"One hidden layer can: 2 inputs, {options.hidden} tanh neurons, 1 output")
@@ -103,11 +104,10 @@ def search() -> Line:
     w0, w1, b = line
     (wrong,) = (p for p, y, t in zip(POINTS, split(line), TARGETS, strict=True) if y != t)
     print("No line can")
-    example = f"{w0:g}·x0 + {w1:g}·x1 > {-b:g}"
     print(
-        f"  There are 16 ways to answer for four points, and lines give {len(splits)} of them. The"
+        f"  Four points can be answered in 16 ways. Trying every line gives {len(splits)}, and the"
     )
-    print(f"  best gets {best} of 4 right; {example}, for one, is wrong at {wrong}.")
+    print(f"  best gets {best} of 4 right: {w0:g}·x0 + {w1:g}·x1 > {-b:g} is wrong at {wrong}.")
     print("  The reason: every linear f has f(0, 0) + f(1, 1) = f(0, 1) + f(1, 0), but XOR")
     print("  wants both terms on the left to be below ½ and both on the right above it.")
     return line
@@ -123,9 +123,9 @@ def say_how_near(outputs: Sequence[float]) -> None:
 # -- models ---------------------------------------------------------------------------------------
 
 
-def network(options: Any) -> MLP:
+def network(hidden: int, seed: int) -> MLP:
     """An untrained perceptron with one hidden layer."""
-    return MLP(2, [options.hidden, 1], activation="tanh", rng=options.seed)
+    return MLP(2, [hidden, 1], activation="tanh", rng=seed)
 
 
 def loss_of(model: Module) -> Any:
@@ -161,13 +161,13 @@ def count_seeds(options: Any) -> None:
     failed: list[int] = []
 
     def learn() -> Iterator[int]:
-        for options.seed in seeds:
-            model = network(options)
+        for seed in seeds:
+            model = network(options.hidden, seed)
             for _ in train(model, options):
                 pass
             if right(predict(model)) < len(POINTS):
-                failed.append(options.seed)
-            yield options.seed
+                failed.append(seed)
+            yield seed
 
     follow(learn(), len(seeds), "seed", lambda _: f"{len(failed)} failed")
     learnt = len(seeds) - len(failed)
@@ -207,27 +207,32 @@ def columns(numbers: Iterable[float]) -> str:
 
 def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> None:
     """Write the pictures, or say why one cannot be drawn here."""
+    untrained = network(options.hidden, options.seed)
     pictures: list[tuple[str, Callable[[], Any], str]] = [
-        ("graph", lambda: draw_graph(network(options)), "how (1, 1) passes the untrained network"),
-        ("network", lambda: draw_network(mlp), "the trained network"),
-        ("regions", lambda: draw_regions(line, mlp), "where the best line and the network say 1"),
-        ("hidden", lambda: draw_hidden(mlp), "what the hidden neurons add to the output"),
-        ("loss", lambda: draw_losses(losses), "the losses of both models in training"),
+        ("graph.svg", lambda: draw_graph(untrained), "(1, 1) in the untrained network"),
+        ("network.svg", lambda: draw_network(mlp), "the trained network"),
+        (
+            "regions.svg",
+            lambda: draw_regions(line, mlp),
+            "where the best line and the network say 1",
+        ),
+        ("hidden.svg", lambda: draw_hidden(mlp), "what the hidden neurons add to the output"),
+        ("loss.svg", lambda: draw_losses(losses), "the losses of both models in training"),
     ]
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"Pictures in {options.out}")
     problems: dict[str, list[str]] = {}
     for name, picture, caption in pictures:
         try:
-            viz.save(picture(), options.out / f"{name}.svg")
-            print(f"  {name}.svg{caption:>{len(caption) + 9 - len(name)}}", flush=True)
+            viz.save(picture(), options.out / name)
+            print(f"  {name:11}  {caption}", flush=True)
         except ModuleNotFoundError as error:
             module = str(error.name).partition(".")[0]
             problems.setdefault(f"{module} is missing ({INSTALL})", []).append(name)
         except viz.GraphvizError as error:
             problems.setdefault(str(error), []).append(name)
     for problem, names in problems.items():
-        warn(f"no {', '.join(f'{name}.svg' for name in names)}: {problem}")
+        warn(f"no {', '.join(names)}: {problem}")
     if problems:
         raise SystemExit(1)
 

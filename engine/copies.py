@@ -26,8 +26,8 @@ class Listing:
         self.remaining = iter([id(node) for node in nodes])
 
     def expects(self, node: Value) -> bool:
-        """Whether it is the node's turn."""
-        return next(self.remaining, None) == id(node)
+        """Whether it is the node's turn, now that those are passed over that the pickle has."""
+        return any(expected == id(node) for expected in self.remaining)
 
 
 def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]:

@@ -28,13 +28,13 @@ class Module:
     def parameters(self) -> list[Value]:
         """The parameters in the order of their definition, each once."""
         found: dict[Value, Path] = {}
-        explore(self, None, found)
+        explore(self, None, found, set())
         return list(found)
 
     def named_parameters(self) -> list[tuple[str, Value]]:
         """The parameters, each with where it is, such as ``layers.0.neurons.3.w.1``."""
         found: dict[Value, Path] = {}
-        visit(self, None, found)
+        visit(self, None, found, set())
         return [(dotted(path), p) for p, path in found.items()]
 
     def zero_grad(self) -> None:
@@ -43,24 +43,26 @@ class Module:
             p.grad = 0.0
 
 
-def visit(x: Any, path: Path, found: dict[Value, Path]) -> None:
+def visit(x: Any, path: Path, found: dict[Value, Path], seen: set[int]) -> None:
     """Add the parameters in ``x``, which is at ``path``, to those found."""
     if isinstance(x, Value):
         if x.role == "parameter" or x.role == "input":  # the role of a plain `Value(…)`
             found.setdefault(x, path)
     elif isinstance(x, Module) and type(x).parameters is not Module.parameters:
         inside: dict[Value, Path] = {}
-        explore(x, path, inside)
+        explore(x, path, inside, seen)
         for i, p in enumerate(x.parameters()):
             found.setdefault(p, inside.get(p, ((path, "parameters"), i)))
     else:
-        explore(x, path, found)
+        explore(x, path, found, seen)
 
 
-def explore(x: Any, path: Path, found: dict[Value, Path]) -> None:
-    """Visit what a module or a collection consists of."""
-    for key, part in parts(x):
-        visit(part, (path, key), found)
+def explore(x: Any, path: Path, found: dict[Value, Path], seen: set[int]) -> None:
+    """Visit what a module or a collection consists of, once: it may refer to what it is part of."""
+    if id(x) not in seen:
+        seen.add(id(x))
+        for key, part in parts(x):
+            visit(part, (path, key), found, seen)
 
 
 def parts(x: Any) -> Iterable[tuple[object, Any]]:

@@ -122,3 +122,19 @@ def test_zero_grad_clears_every_parameter() -> None:
 def test_a_module_that_computes_nothing_says_so() -> None:
     with pytest.raises(NotImplementedError, match="Found does not define __call__"):
         Found()(1.0)
+
+
+def test_a_module_may_refer_to_the_one_that_it_is_part_of() -> None:
+    class Child(Module):
+        def __init__(self, parent: Module) -> None:
+            self.parent = parent
+            self.w = Value(1.0)
+
+    class Parent(Module):
+        def __init__(self) -> None:
+            self.child = Child(self)
+            self.v = Value(2.0)
+
+    parent = Parent()
+    assert [name for name, _ in parent.named_parameters()] == ["child.w", "v"]
+    assert parent.child.parameters() == [parent.v, parent.child.w]
