@@ -9,7 +9,7 @@ slot      leaf            one argument    two arguments                otherwise
 ``_a``    None            the argument    the first argument           tuple of arguments
 ``_b``    None            None            the second argument          `MANY`
 ``_da``   None            its partial     the first's partial          tuple of partials
-``_db``   None            parameters      the second's partial         parameters
+``_db``   its role        parameters      the second's partial         parameters
 ========  ==============  ==============  ===========================  ====================
 
 A node made by hand keeps `HANDMADE` in ``_b`` and its ``_backward`` function in ``_da``.

@@ -39,13 +39,15 @@ def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]
         )
     args = node.args if copies is None else tuple(copies[id(x)] for x in node.args)
     many = node._b is MANY
-    return node._data, node._grad, node._rule, node._note, args, many, node._da, node._db
+    names = node._label, str(node._scope)
+    return node._data, node._grad, node._rule, names, args, many, node._da, node._db
 
 
 def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
     """The node that consists of those fields."""
     node = kind.__new__(kind)
-    node._data, node._grad, node._rule, node._note, args, many, node._da, node._db = state
+    node._data, node._grad, node._rule, names, args, many, node._da, node._db = state
+    node._label, node._scope = names
     node._mark = None
     if many:
         node._a, node._b = args, MANY

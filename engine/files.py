@@ -25,16 +25,17 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
         OSError: if the folder is missing or cannot be written.
     """
     path = Path(path)
+    target = path.resolve()  # a link stays one, and what it points to is replaced
     if isinstance(data, str):
         data = data.encode("utf-8")
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=".gradpath-", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(permissions(path))
-        Path(temporary).replace(path)
+        Path(temporary).chmod(permissions(target))
+        Path(temporary).replace(target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()

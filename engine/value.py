@@ -31,11 +31,18 @@ from .rules import TABLE, Rule
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, SupportsFloat
+    from typing import Any, Self, SupportsFloat
 
-Note = tuple[str, str, str, str]  # label, role, scope, the line that made it
-BLANK: Note = ("", "", "", "")
-CONSTANT: Note = ("", "constant", "", "")
+
+class Place(str):
+    """A scope that also knows the line of user code, of a node made under `detect_anomaly`."""
+
+    origin: str
+
+    def __new__(cls, scope: str, origin: str) -> Self:
+        place = super().__new__(cls, scope)
+        place.origin = origin
+        return place
 
 
 class Value(Number):
@@ -58,7 +65,8 @@ class Value(Number):
     """
 
     __slots__ = (
-        "_data", "_grad", "_rule", "_a", "_b", "_da", "_db", "_mark", "_note", "__weakref__",
+        "_data", "_grad", "_rule", "_a", "_b", "_da", "_db", "_mark", "_label", "_scope",
+        "__weakref__",
     )  # fmt: skip
     __match_args__ = ("data",)
 
@@ -70,7 +78,8 @@ class Value(Number):
     _da: Any
     _db: Any
     _mark: object
-    _note: Note | None
+    _label: str
+    _scope: str
 
     def __init__(
         self,
@@ -88,8 +97,9 @@ class Value(Number):
         self._rule = _op
         self._a = children or None
         self._b = HANDMADE if children else None
-        self._da = self._db = self._mark = None
-        self._note = (label, role, scope, "") if label or role or scope else None
+        self._da = self._mark = None
+        self._db = None if children else role
+        self._label, self._scope = label, scope
         for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"_children must be Values, not {type(child).__name__}")
@@ -164,7 +174,9 @@ class Value(Number):
     @property
     def params(self) -> tuple[Any, ...]:
         """The parameters of its operation: the 2 of ``x ** 2``."""
-        return (self._db or ()) if self._b is None or self._b is MANY else ()
+        if self._a is None or not (self._b is None or self._b is MANY):
+            return ()
+        return self._db or ()
 
     @property
     def _prev(self) -> set[Value]:
@@ -189,41 +201,33 @@ class Value(Number):
 
     # ------------------------------------------------------------ who it is
 
-    def _note_with(self, **changes: str) -> None:
-        note = dict(zip(("label", "role", "scope", "origin"), self._note or BLANK, strict=True))
-        self._note = tuple((note | changes).values())  # type: ignore[assignment]
+    def _set_label(self, label: str) -> None:
+        self._label = label
 
-    @property
-    def label(self) -> str:
-        """The name that pictures, derivations and messages use."""
-        return (self._note or BLANK)[0]
+    def _set_scope(self, scope: str) -> None:
+        self._scope = Place(scope, self.origin) if self.origin else scope
 
-    @label.setter
-    def label(self, label: str) -> None:
-        self._note_with(label=label)
+    label = property(
+        attrgetter("_label"), _set_label, doc="Its name in pictures, derivations and messages."
+    )
+    scope = property(
+        attrgetter("_scope"), _set_scope, doc="Its place in a network: ``layers.0.neurons.3``."
+    )
 
     @property
     def role(self) -> str:
-        """ "input", "parameter" or "constant" for a leaf, "computed" for any other node."""
-        return "computed" if self._a is not None else (self._note or BLANK)[1] or "input"
+        """What it is: "input", "parameter", "constant", or "computed" if it has arguments."""
+        return "computed" if self._a is not None else self._db or "input"
 
     @role.setter
     def role(self, role: str) -> None:
-        self._note_with(role=role)
-
-    @property
-    def scope(self) -> str:
-        """Where in a network it belongs, such as ``layers.0.neurons.3``."""
-        return (self._note or BLANK)[2]
-
-    @scope.setter
-    def scope(self, scope: str) -> None:
-        self._note_with(scope=scope)
+        if self._a is None:
+            self._db = role
 
     @property
     def origin(self) -> str:
         """The line of user code that made it, if it was made under `detect_anomaly`."""
-        return (self._note or BLANK)[3]
+        return self._scope.origin if isinstance(self._scope, Place) else ""
 
     # ------------------------------------------------------------ the backward pass
 
@@ -257,7 +261,7 @@ class Value(Number):
         if not callable(function):
             raise TypeError(f"_backward must be a function, not {type(function).__name__}")
         self._rule, self._a = self._op, self.args or None  # a leaf stays one
-        self._b, self._da, self._db = HANDMADE, function, None
+        self._b, self._da = HANDMADE, function
 
     _backward = property(
         _get_backward, _set_backward, doc="Send this node's gradient one step back, by hand."
@@ -323,8 +327,9 @@ def constant(x: float) -> Value:
     value._data = x
     value._grad = 0.0
     value._rule = ""
-    value._a = value._b = value._da = value._db = value._mark = None
-    value._note = CONSTANT
+    value._a = value._b = value._da = value._mark = None
+    value._db = "constant"
+    value._label = value._scope = ""
     return value
 
 
@@ -360,7 +365,7 @@ def observe(node: Value) -> None:
         node._rule = ""
         node._a = node._b = node._da = node._db = None
     elif anomaly():
-        node._note_with(origin=origin())
+        node._scope = Place(node._scope, origin())
         if not isfinite(node._data):
             raise FloatingPointError(f"{name(node)} is not finite\n{made(node)}")
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from engine.value import Note
-
 
 class Row(list["Any"]):
     """Inputs that are nodes already, so that the neurons of a layer share them."""
@@ -31,36 +29,18 @@ def row(x: Any) -> Row:
     )
 
 
-class Notes:
-    """Label and scope of the nodes that a neuron makes.
-
-    Made once and shared by all of them, as to set a node's label takes longer than to compute it.
-    """
-
-    __slots__ = ("h", "part", "z")
-
-    def __init__(self, scope: str) -> None:
-        index = scope.rpartition(".")[2]
-        self.part: Note = ("", "", scope, "")
-        self.z: Note = (f"z{index}", "", scope, "")
-        self.h: Note = (f"h{index}", "", scope, "")
+def annotate(node: Any, label: str, scope: str) -> None:
+    """Name a node that a neuron has computed, unless it has a name already."""
+    if type(node) is Value and not node.label:
+        node.label, node.scope = label, scope
 
 
-def annotate(node: Any, note: Note) -> None:
-    """Put a note on a computed node, unless its maker gave it a label."""
-    if type(node) is Value:
-        if node._note is None:
-            node._note = note
-        elif not node.label:  # `detect_anomaly` has noted where it was made
-            node.label, _, node.scope, _ = note
-
-
-def weighted_sum(ws: Sequence[Value], xs: Sequence[Any], b: Value, note: Note) -> Any:
-    """b + w₀x₀ + w₁x₁ + … as + and × nodes, in micrograd's order; the last node gets no note."""
+def weighted_sum(ws: Sequence[Value], xs: Sequence[Any], b: Value, scope: str) -> Any:
+    """b + w₀x₀ + w₁x₁ + … as + and × nodes, in micrograd's order."""
     total: Any = b
     for w, x in zip(ws, xs, strict=True):
-        annotate(total, note)
         product = w * x
-        annotate(product, note)
         total = total + product
+        if type(total) is Value:
+            product.scope = total.scope = scope
     return total

@@ -7,7 +7,7 @@ from engine import Value, affine
 from .activations import activation_function, title
 from .initialisers import initialiser, randomness
 from .module import Module
-from .nodes import Notes, Row, annotate, row, weighted_sum
+from .nodes import Row, annotate, row, weighted_sum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Neuron(Module):
         self.nonlin = nonlin
         self.activation = activation_function(activation)
         self.fused = fused
-        self.notes = Notes(scope)
+        self.scope, self.index = scope, scope.rpartition(".")[2]
 
     def __call__(self, x: Any) -> Any:
         """The output for ``nin`` inputs: a list, a NumPy row, … of numbers or nodes.
@@ -70,16 +70,15 @@ class Neuron(Module):
         xs = x if type(x) is Row else row(x)
         if len(xs) != len(self.w):
             raise ValueError(f"{self!r} takes {len(self.w)} inputs, not {len(xs)}")
-        notes = self.notes
         if self.fused:
             z = affine(self.w, xs, self.b)
         else:
-            z = weighted_sum(self.w, xs, self.b, notes.part)
-        annotate(z, notes.z)
+            z = weighted_sum(self.w, xs, self.b, self.scope)
+        annotate(z, f"z{self.index}", self.scope)
         if not self.nonlin:
             return z
         h = self.activation(z)
-        annotate(h, notes.h)
+        annotate(h, f"h{self.index}", self.scope)
         return h
 
     def __repr__(self) -> str:
