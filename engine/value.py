@@ -40,6 +40,7 @@ class Place(str):
     origin: str
 
     def __new__(cls, scope: str, origin: str) -> Self:
+        """The scope, with the line."""
         place = super().__new__(cls, scope)
         place.origin = origin
         return place

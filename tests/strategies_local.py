@@ -64,8 +64,7 @@ def call(row: Rule, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
         if count == len(args):
             rest = iter(args)
             given = [
-                next(rest) if size is None else [next(rest) for _ in range(size)]
-                for size in groups
+                next(rest) if size is None else [next(rest) for _ in range(size)] for size in groups
             ]
             return function(*given, *params)
     raise AssertionError(f"{row} takes no {len(args)} arguments")
@@ -93,11 +92,12 @@ def cases(
     row: Rule, number: Callable[[tuple[float, float]], st.SearchStrategy[float]]
 ) -> st.SearchStrategy[Case]:
     """Every use of the row, with arguments that ``number`` gives for their domains."""
-    return st.one_of(
-        st.tuples(*map(number, domains(row, n))).map(lambda args, params=params: Case(args, params))
+    uses = [
+        st.builds(Case, st.tuples(*map(number, domains(row, n))), st.just(params))
         for params in row.samples
         for n in arities(row, params)
-    )
+    ]
+    return st.one_of(uses)
 
 
 @cache
@@ -137,6 +137,7 @@ SAFE = (  # operations that keep moderate numbers moderate, so that long program
     "add", "sub", "mul", "neg", "tanh", "sin", "cos", "sigmoid", "softplus", "relu", "leaky_relu",
     "elu", "silu", "gelu", "erf", "abs", "max", "min", "atan", "logsumexp", "mean", "clip",
 )  # fmt: skip
+MODERATE = st.floats(-3, 3)
 
 
 class Step(NamedTuple):
@@ -160,6 +161,16 @@ class Program(NamedTuple):
             results.append(call(row, [results[i % len(results)] for i in operands], params))
         return results[-1]
 
+    def smooth(self) -> bool:
+        """Whether no step is at, or very near, a kink of its row."""
+        results = list(self.inputs)
+        for row, operands, params in self.steps:
+            case = Case(tuple(results[i % len(results)] for i in operands), params)
+            if any(abs(x) < 1e-6 for x in kinks(row, case)):
+                return False
+            results.append(call(row, *case))
+        return True
+
     def run(self) -> tuple[list[Any], Any]:
         """The inputs as Values, and the result."""
         leaves = [engine.Value(x) for x in self.inputs]
@@ -169,23 +180,24 @@ class Program(NamedTuple):
 @cache
 def steps(rows: tuple[str, ...]) -> st.SearchStrategy[Step]:
     """Lines of a program; an operand counts from the first result and wraps around."""
-    return st.one_of(
+    lines = [
         st.builds(
             Step,
-            st.just(TABLE[name]),
+            st.just(row),
             st.tuples(*[st.integers(0, 40)] * n),
-            st.sampled_from(TABLE[name].samples),
+            st.sampled_from(row.samples),
         )
-        for name in rows
-        for n in (arities(TABLE[name], ())[1:3] if TABLE[name].variadic else [TABLE[name].arity])
-    )
+        for row in map(TABLE.__getitem__, rows)
+        for n in arities(row, row.samples[0])[:3]
+    ]
+    return st.one_of(lines)
 
 
 def programs(
-    rows: tuple[str, ...] = SAFE, number: st.SearchStrategy[float] | None = None, size: int = 20
+    rows: tuple[str, ...] = SAFE,
+    number: st.SearchStrategy[float] = MODERATE,
+    size: int = 20,
 ) -> st.SearchStrategy[Program]:
     """Programs of up to ``size`` steps on one to four inputs."""
-    inputs = st.lists(number or st.floats(-3, 3), min_size=1, max_size=4).map(tuple)
-    return st.builds(
-        Program, inputs, st.lists(steps(rows), min_size=1, max_size=size).map(tuple)
-    )
+    inputs = st.lists(number, min_size=1, max_size=4).map(tuple)
+    return st.builds(Program, inputs, st.lists(steps(rows), min_size=1, max_size=size).map(tuple))

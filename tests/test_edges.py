@@ -498,7 +498,7 @@ def test_zero_times_infinity_is_decided_as_in_torch(name: str) -> None:
     f, at = (SELECTED | TIMES_ZERO)[name]
     x = Value(at)
     f(x).backward()
-    theirs = {
+    functions: dict[str, Callable[[Any], Any]] = {
         "log(relu(-1))": lambda x: torch.relu(x).log(),
         "log(relu(0))": lambda x: torch.relu(x).log(),
         "sqrt(relu(-1))": lambda x: torch.relu(x).sqrt(),
@@ -517,7 +517,7 @@ def test_zero_times_infinity_is_decided_as_in_torch(name: str) -> None:
         "log(leaky_relu(-1, 0))": lambda x: torch.nn.functional.leaky_relu(x, 0.0).log(),
         "inf · tanh(1000)": lambda x: torch.tanh(x) * INF,
         "sqrt(x·x), x = 0": lambda x: (x * x).sqrt(),
-    }[name]
+    }
     t = torch.tensor(at, dtype=torch.float64, requires_grad=True)
-    theirs(t).backward()
+    functions[name](t).backward()
     assert close(x.grad, t.grad.item(), 0.0)

@@ -165,13 +165,20 @@ def forward_mode_matches_reverse_mode(row: Rule, case: Case) -> None:
 
 def second_derivatives_match_differences_of_the_first(row: Rule, case: Case) -> None:
     for i, j in ways(case, 2):
-        follows(row, case, j, lambda c, i=i: reverse(row, c, i), reverse(row, case, i, j))
+
+        def first(c: Case, i: int = i) -> float:
+            return reverse(row, c, i)
+
+        follows(row, case, j, first, reverse(row, case, i, j))
 
 
 def third_derivatives_match_differences_of_the_second(row: Rule, case: Case) -> None:
     for i, j, k in ways(case, 3):
-        third = reverse(row, case, i, j, k)
-        follows(row, case, k, lambda c, i=i, j=j: reverse(row, c, i, j), third)
+
+        def second(c: Case, i: int = i, j: int = j) -> float:
+            return reverse(row, c, i, j)
+
+        follows(row, case, k, second, reverse(row, case, i, j, k))
 
 
 def higher_derivatives_match_the_complex_step_of_forward_mode(row: Rule, case: Case) -> None:
@@ -311,7 +318,7 @@ def halves(xs: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
     return xs[:n], xs[n : 2 * n]
 
 
-def grid(row: Rule, count: int = 20) -> list[Case]:
+def grid(row: Rule, count: int = 12) -> list[Case]:
     """Smooth cases, the same ones each time."""
     random = Random(row.name)
     cases: list[Case] = []
@@ -350,9 +357,7 @@ TORCH: dict[str, Callable[..., Any]] = {  # where torch calls it otherwise than 
     "mean": of_terms(lambda torch, xs: xs.mean(-1)),
     "logsumexp": of_terms(lambda torch, xs: torch.logsumexp(xs, -1)),
     "dot": lambda torch, *xy: sum(x * y for x, y in zip(*halves(xy), strict=True)),
-    "affine": lambda torch, *wxb: (
-        sum(w * x for w, x in zip(*halves(wxb), strict=True)) + wxb[-1]
-    ),
+    "affine": lambda torch, *wxb: sum(w * x for w, x in zip(*halves(wxb), strict=True)) + wxb[-1],
     "softmax_entry": lambda torch, x, lse: torch.exp(x - lse),
     "cross_entropy": lambda torch, *given: torch.nn.functional.cross_entropy(
         torch.stack(given[:-1], -1), torch.full(given[0].shape, given[-1]), reduction="none"
@@ -370,7 +375,7 @@ def test_values_and_three_derivatives_are_those_of_torch(row: Rule) -> None:
     groups: dict[tuple[int, tuple[Any, ...]], list[Case]] = {}
     for case in grid(row):
         groups.setdefault((len(case.args), case.params), []).append(case)
-    for (n, params), cases in groups.items():
+    for (_, params), cases in groups.items():
         columns = torch.tensor([case.args for case in cases], dtype=torch.float64).T
         variables = [column.clone().requires_grad_() for column in columns]
 
@@ -381,7 +386,8 @@ def test_values_and_three_derivatives_are_those_of_torch(row: Rule) -> None:
             return torch.zeros_like(y) + (0 if d is None else d)
 
         whole = function(torch, *variables, *params)
-        for along in [(), *[way for depth in (1, 2, 3) for way in ways(Case((0.0,) * n, ()), depth)]]:
+        everywhere = [way for depth in (0, 1, 2, 3) for way in ways(cases[0], depth)]
+        for along in everywhere:
             theirs = whole
             for i in along:
                 theirs = slope(theirs, variables[i])
@@ -564,12 +570,12 @@ def test_an_unknown_row_is_named_in_the_error() -> None:
 
 
 def test_the_table_lists_every_operation_of_the_design_once() -> None:
-    promised = """
-        add sub mul div neg pow exp expm1 log log1p sqrt abs sin cos tan asin acos atan sinh cosh
-        tanh sigmoid softplus relu leaky_relu elu silu gelu erf max min clip sum mean dot logsumexp
-        cross_entropy binary_cross_entropy
-    """.split()
+    promised = (
+        "add sub mul div neg pow exp expm1 log log1p sqrt abs sin cos tan asin acos atan sinh cosh "
+        "tanh sigmoid softplus relu leaky_relu elu silu gelu erf max min clip sum mean dot "
+        "logsumexp cross_entropy binary_cross_entropy "
+    )
     names = [row.name for row in TABLE]
     assert len(names) == len(set(names)) == len(TABLE)
-    assert set(promised) <= set(names)
+    assert set(promised.split()) <= set(names)
     assert callable(engine.softmax)

@@ -21,16 +21,14 @@ def full_card(card: Card, arguments: list[Edge], rankdir: str, theme: Theme) -> 
     surface = _surface(card, theme)
     style = "ROUNDED,DASHED" if card.role == "constant" else "ROUNDED"
     rest = height(len(arguments)) - _HEIGHT if rankdir == "LR" else 0
-    line = (
-        f'<TD COLSPAN="2" CELLPADDING="0" WIDTH="{_WIDTH}" HEIGHT="1" BGCOLOR="{surface.stroke}">'
-    )
+    across = '<TD COLSPAN="2" CELLPADDING="0"'
     rows = [
         _title(card, theme),
-        f"{line}</TD>",
+        f'{across} WIDTH="{_WIDTH}" HEIGHT="1" BGCOLOR="{surface.stroke}"></TD>',
         _quantity("data", card.data, theme.ink, theme),
         _quantity("grad", card.grad, theme.sign(card.grad), theme),
         *([_mark(card, theme)] if card.mark else []),
-        f'<TD COLSPAN="2" CELLPADDING="0" HEIGHT="{max(8 if card.mark else 3, rest)}"></TD>',
+        f'{across} HEIGHT="{max(8 if card.mark else 3, rest)}"></TD>',
     ]
     return (
         'label=<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'

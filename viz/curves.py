@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import SupportsFloat
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, SupportsFloat
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
@@ -12,9 +12,9 @@ from matplotlib.ticker import NullLocator
 from .style import Plot, shown, styled, titled
 from .theme import Theme, theme
 
-Series = Sequence[SupportsFloat] | Sequence[Sequence[SupportsFloat]]
+Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LINE_HEIGHT = 0.06  # of the height of the axes
 
 
@@ -41,8 +41,13 @@ def draw_curve(
         dark: light on dark instead of dark on light.
 
     Raises:
+        TypeError: if ``series`` is no mapping.
         ValueError: if there is nothing to draw, or nothing that the axis can show.
     """
+    if not isinstance(series, Mapping):
+        raise TypeError(
+            f"draw_curve() takes series of numbers by their names, not {type(series).__name__}"
+        )
     if not series:
         raise ValueError("draw_curve() takes at least one series of numbers")
     curves = {name: _points(name, values, log) for name, values in series.items()}
@@ -72,14 +77,17 @@ def draw_curve(
 
 def _points(name: str, values: Series, log: bool) -> tuple[list[float], list[float], str]:
     """Where a curve goes, with nan where it has a gap, and what becomes of it in the end."""
-    pairs = [
-        tuple(map(float, v if isinstance(v, Sequence) else (i, v))) for i, v in enumerate(values)
-    ]
+    pairs = [_pair(i, value) for i, value in enumerate(values)]
     if not pairs:
         raise ValueError(f"series {name!r} is empty")
     ys = [y if math.isfinite(y) and (y > 0 or not log) else math.nan for _, y in pairs]
     end = pairs[-1][1]
     return [x for x, _ in pairs], ys, "" if math.isfinite(end) else f" → {end}"
+
+
+def _pair(index: int, value: Any) -> tuple[float, float]:
+    x, y = value if hasattr(value, "__len__") else (index, value)
+    return float(x), float(y)
 
 
 def _dress(axes: Axes, colors: Theme) -> None:
@@ -101,13 +109,15 @@ def _scale_by_powers(axes: Axes, low: float, high: float) -> None:
     axes.set_yticks([tick for tick in ticks if low / 2 <= tick <= high * 2 and 0 < tick < math.inf])
     axes.yaxis.set_major_formatter(lambda y, _: _power(y))
     axes.yaxis.set_minor_locator(NullLocator())
-    room = (high / low) ** 0.04
+    room = (high / low) ** 0.04 if high > 2 * low else 2.0
     axes.set_ylim(max(low / room, 5e-324), min(high * room, 1.7e308))
 
 
 def _power(y: float) -> str:
-    exponent = math.floor(math.log10(y) + 1e-9)
-    return f"{y:g}" if -3 <= exponent <= 4 else "10" + str(exponent).translate(_SUPERSCRIPTS)
+    digit, exponent = f"{y:.0e}".split("e")
+    if -3 <= int(exponent) <= 4:
+        return f"{y:g}"
+    return ("" if digit == "1" else f"{digit}·") + "10" + str(int(exponent)).translate(_RAISED)
 
 
 def _name_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:

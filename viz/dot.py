@@ -35,6 +35,7 @@ def attributes(
         "tooltip": " ",
         "outputorder": "edgesfirst",
         "pad": "0.15",
+        "margin": "0",
         "nodesep": "0.08" if drawing.compact else "0.2",
         "ranksep": "0.5",
     }

@@ -27,7 +27,7 @@ class GraphvizError(RuntimeError):
 def render(source: str, output_format: str, engine: str = "dot") -> bytes:
     """The picture of DOT text.
 
-    Arguments:
+    Args:
         source: the DOT text.
         output_format: ``"svg"``, ``"png"``, ``"pdf"`` or another format of Graphviz.
         engine: the layout program of Graphviz.
@@ -35,14 +35,14 @@ def render(source: str, output_format: str, engine: str = "dot") -> bytes:
     Raises:
         GraphvizError: if there is no Graphviz, or it fails, or takes longer than `TIME_LIMIT`.
     """
-    bitmap = output_format in BITMAPS
-    options = []
+    kind = output_format.partition(":")[0]
+    bitmap, options = kind in BITMAPS, []
     if engine == "dot" and (bitmap or has_strips(source)):
         source, engine = reach_cards(run("dot", "dot", source).decode()), "nop2"
         if bitmap:
             options = [f"-Gdpi={_resolution(source):.0f}"]
     picture = run(engine, output_format, source, *options)
-    return _undated(picture) if output_format == "pdf" else picture
+    return _undated(picture) if kind == "pdf" else picture
 
 
 def run(engine: str, output_format: str, source: str, *options: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import SupportsFloat
 
@@ -13,7 +13,7 @@ from .style import SMALL, Plot, keyed, shown, styled, titled
 from .text import short_number
 from .theme import Theme, theme
 
-Layer = tuple[Sequence[Sequence[SupportsFloat]], Sequence[SupportsFloat]]
+Layer = tuple[Iterable[Iterable[SupportsFloat]], Iterable[SupportsFloat]]
 Place = tuple[float, float]
 
 MOST_NEURONS = 16  # of a layer that are shown, half of them from its end
@@ -22,7 +22,7 @@ _CIRCLE = 32  # points
 
 
 def draw_network(
-    layers: Sequence[Layer],
+    layers: Iterable[Layer],
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
     *,
@@ -46,6 +46,7 @@ def draw_network(
     Raises:
         ValueError: if there are no layers, or shapes or names do not fit together.
     """
+    layers = list(layers)
     weights = [[[float(w) for w in row] for row in rows] for rows, _ in layers]
     biases = [[float(b) for b in column] for _, column in layers]
     sizes = _sizes(weights, biases)

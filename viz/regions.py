@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -24,8 +24,8 @@ _PANELS = 4  # side by side
 
 def draw_regions(
     classifiers: Classifier | Mapping[str, Classifier],
-    points: Sequence[Sequence[SupportsFloat]],
-    classes: Sequence[SupportsFloat],
+    points: Iterable[Iterable[SupportsFloat]],
+    classes: Iterable[SupportsFloat],
     *,
     dark: bool = False,
 ) -> Plot:
@@ -53,12 +53,12 @@ def draw_regions(
                 f"not {type(classifier).__name__}"
             )
     data = [(float(x), float(y)) for x, y in points]
-    if not panels or not data or len(classes) != len(data):
+    positive = [float(c) > 0 for c in classes]
+    if not panels or not data or len(positive) != len(data):
         raise ValueError(
             "draw_regions() takes at least one classifier, at least one point and one class for "
-            f"each point, not {len(panels)}, {len(data)} and {len(classes)}"
+            f"each point, not {len(panels)}, {len(data)} and {len(positive)}"
         )
-    positive = [float(c) > 0 for c in classes]
     colors = theme(dark)
     columns = min(len(panels), _PANELS)
     rows = math.ceil(len(panels) / columns)

@@ -84,7 +84,9 @@ def shown(name: str) -> str:
 def rendered(figure: Figure, file_format: str) -> bytes:
     """The figure as the content of a file, the same whenever it is made."""
     buffer = BytesIO()
-    with matplotlib.rc_context(_REPEATABLE), warnings.catch_warnings():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_REPEATABLE)
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box takes its place
         figure.savefig(buffer, format=file_format, dpi=200, metadata=_UNDATED.get(file_format))
     return buffer.getvalue()

@@ -1,0 +1,302 @@
+"""Plots of networks, decision regions and training curves."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+
+from engine import Value
+from nn import MLP
+from viz import draw_curve, draw_network, draw_regions, save
+from viz.theme import DARK, LIGHT
+
+CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
+XOR = [0, 1, 1, 0]
+TINY = [([[1.5, -0.5], [0.0, 2.0]], [0.25, -1.0]), ([[3.0, -3.0]], [0.5])]
+
+
+def linear(x: float, y: float) -> float:
+    """A line that is wrong at one corner."""
+    return x + y - 0.5
+
+
+def solved(x: float, y: float) -> float:
+    """XOR."""
+    return (x - 0.5) * (0.5 - y)
+
+
+PLOTS: dict[str, Callable[..., Any]] = {
+    "network": lambda **o: draw_network(TINY, ["x0", "x1"], ["y"], title="2-2-1", **o),
+    "regions": lambda **o: draw_regions({"line": linear, "XOR": solved}, CORNERS, XOR, **o),
+    "curve": lambda **o: draw_curve({"train": [3, 2, 1], "test": [3, 2.5, 2.4]}, **o),
+}
+
+
+def texts(figure: Any) -> set[str]:
+    """Everything that is written in the axes of a figure."""
+    found = set()
+    for axes in figure.axes:
+        found |= {axes.get_title(loc) for loc in ("left", "right")}
+        found |= {axes.get_xlabel(), axes.get_ylabel(), *(text.get_text() for text in axes.texts)}
+    return found
+
+
+def rings(axes: Any) -> list[tuple[float, float]]:
+    """The points with a ring around them."""
+    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+    largest = max(dots, key=lambda c: c.get_sizes()[0])
+    return [(float(x), float(y)) for x, y in np.asarray(largest.get_offsets())]
+
+
+# ---------------- all plots
+
+
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_plots_have_the_palette_of_the_graphs(plot: Callable[..., Any], dark: bool) -> None:
+    figure, theme = plot(dark=dark), DARK if dark else LIGHT
+    assert to_hex(figure.get_facecolor()).upper() == theme.page
+    colors = {
+        to_hex(color).upper()
+        for axes in figure.axes
+        for line in axes.lines
+        for color in [line.get_color()]
+    } | {
+        to_hex(color).upper()
+        for axes in figure.axes
+        for dots in axes.collections
+        for color in [*dots.get_facecolor(), *dots.get_edgecolor()]
+    }
+    assert {theme.plus, theme.minus} <= colors
+
+
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
+def test_the_same_plot_gives_the_same_file(plot: Callable[..., Any], tmp_path: Path) -> None:
+    magic = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
+    for suffix, start in magic.items():
+        first, second = (
+            save(plot(), tmp_path / f"{number}{suffix}").read_bytes() for number in range(2)
+        )
+        assert first == second
+        assert first.startswith(start)
+        assert b"Date" not in first
+
+
+def test_a_plot_is_no_dot_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'a.dot' must end in one of .svg, .png, .pdf$"):
+        save(PLOTS["curve"](), tmp_path / "a.dot")
+
+
+def test_notebooks_show_plots() -> None:
+    assert PLOTS["curve"]()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_users_matplotlib_stays_as_it_is() -> None:
+    usual = [plot()._repr_png_() for plot in PLOTS.values()]
+    users = {"lines.linewidth": 7.0, "font.size": 40.0, "axes.grid": True, "savefig.bbox": "tight"}
+    with matplotlib.rc_context(users):  # type: ignore[arg-type]
+        before = dict(matplotlib.rcParams)
+        assert [plot()._repr_png_() for plot in PLOTS.values()] == usual
+        assert dict(matplotlib.rcParams) == before
+    code = (
+        "import sys; from viz import draw_curve, draw_regions, save\n"
+        "f = draw_curve({'a': [1, 2]}); f._repr_png_()\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    root = Path(__file__).parents[1]
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    assert run.stdout == "False\n", run.stderr
+
+
+def test_names_are_no_formulas(tmp_path: Path) -> None:
+    names = ["$x$", "$\\frac{", "_hidden", "a\x00b\ud800", "重み", "x" * 1000, "%s {} \\n"]
+    curves = draw_curve({name: [1, 2] for name in names}, title=names[1], y_label=names[3])
+    network = draw_network([([[1.0] * len(names)], [0.0])], names, ["$"], title="$$")
+    regions = draw_regions(dict.fromkeys(names, linear), CORNERS, XOR)
+    for number, figure in enumerate((curves, network, regions)):
+        assert save(figure, tmp_path / f"{number}.svg").stat().st_size
+        assert {"$x$", "_hidden", "a�b�", "x" * 59 + "…"} <= texts(figure)
+
+
+# ---------------- networks
+
+
+def test_a_network_has_a_circle_for_each_neuron_and_a_line_for_each_weight() -> None:
+    (axes,) = draw_network(TINY, ["x0", "x1"], ["y"], title="2-2-1").axes
+    assert len([c for c in axes.collections if isinstance(c, PathCollection)]) == 5
+    written = [text.get_text() for text in axes.texts]
+    assert sorted(written) == sorted(
+        ["1.5", "−0.5", "0", "2", "3", "−3", "0.25", "−1", "0.5", "x0", "x1", "y"]
+    )
+    lines = {tuple(np.asarray(line.get_ydata()).tolist()): line for line in axes.lines}
+    assert len(axes.lines) == 6
+    positive, negative, zero = lines[0.5, 0.5], lines[-0.5, 0.5], lines[0.5, -0.5]
+    assert (positive.get_color(), negative.get_color()) == (LIGHT.plus, LIGHT.minus)
+    assert positive.get_linewidth() > negative.get_linewidth() > zero.get_linewidth()
+    assert zero.get_linestyle() == ":"
+
+
+def test_networks_are_drawn_from_values_and_arrays_alike() -> None:
+    model = MLP(2, [3, 1], rng=0)
+    layers = [([n.w for n in each.neurons], [n.b for n in each.neurons]) for each in model.layers]
+    arrays = [(np.array(w, dtype=float), np.array(b, dtype=float)) for w, b in layers]
+    assert texts(draw_network(layers)) == texts(draw_network(arrays))
+
+
+def test_of_a_wide_layer_the_first_and_last_neurons_are_shown() -> None:
+    figure = draw_network([([[1.0] * 300] * 2, [0.0] * 2)], [f"pixel {i}" for i in range(300)])
+    shown = texts(figure)
+    assert {"pixel 0", "pixel 7", "⋮", "pixel 292", "pixel 299"} <= shown
+    assert not {"pixel 8", "pixel 291"} & shown
+    assert len(figure.axes[0].lines) == 2 * 16
+
+
+def test_weights_that_are_not_finite_are_marked() -> None:
+    (axes,) = draw_network([([[math.nan, math.inf, -1.0]], [math.nan])]).axes
+    nan, inf, minus = axes.lines
+    assert (nan.get_color(), inf.get_color()) == (LIGHT.alert, LIGHT.plus)
+    assert nan.get_linestyle() == inf.get_linestyle() == ":"
+    assert minus.get_color() == LIGHT.minus
+    assert {"nan", "inf"} <= {text.get_text() for text in axes.texts}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([],), "at least one layer"),
+        (([([], [])],), "at least one weight"),
+        (([([[1.0], [1.0, 2.0]], [0, 0])],), r"layer 0 has rows of \[1, 2\] weights"),
+        (([([[1.0]], [0, 0])],), "layer 0 .* 2 biases"),
+        (([([[1.0]], [0]), ([[1.0, 2.0]], [0])],), "layer 1 .* need rows of 1 weights"),
+        (([([[1.0]], [0])], ["a", "b"]), r"2 names for 1 inputs: \['a', 'b'\]"),
+        (([([[1.0]], [0])], [], ["a", "b"]), "2 names for 1 outputs"),
+    ],
+)
+def test_networks_must_fit_together(arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw_network(*arguments)
+
+
+# ---------------- regions
+
+
+def test_regions_count_what_is_right_and_ring_what_is_wrong() -> None:
+    left, right = draw_regions({"line": linear, "XOR": solved}, CORNERS, XOR).axes
+    assert (left.get_title("left"), left.get_title("right")) == ("line", "3 of 4 right")
+    assert (right.get_title("left"), right.get_title("right")) == ("XOR", "4 of 4 right")
+    assert [rings(axes) for axes in (left, right)] == [[(1.0, 1.0)], []]
+
+
+def test_regions_have_the_colour_of_the_sign_and_a_line_at_zero() -> None:
+    (axes,) = draw_regions(lambda x, y: x - 0.5, CORNERS, XOR).axes
+    image = axes.images[0].get_array()
+    assert image is not None
+    red, _, blue = np.moveaxis(np.asarray(image), -1, 0)
+    assert (blue[:, :40] > red[:, :40]).all()
+    assert (red[:, 41:] > blue[:, 41:]).all()
+    (line,) = (c for c in axes.collections if not isinstance(c, PathCollection))
+    assert line.get_paths()[0].vertices[:, 0] == pytest.approx(0.5)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("points", [CORNERS, [(2.0, 3.0)]], ids=["four", "one"])
+def test_regions_of_odd_scores_are_drawn(points: list[Any], tmp_path: Path) -> None:
+    classifiers: dict[str, Any] = {}
+    for score in (1.0, 0.0, math.nan, math.inf, 1e308):
+        classifiers[f"all {score}"] = lambda x, y, score=score: score
+        classifiers[f"±{score}"] = lambda x, y, score=score: score if x > y else -score
+    figure = draw_regions(classifiers, points, [1] * len(points))
+    assert len(figure.axes) == 10
+    for axes in figure.axes:
+        lines = [c for c in axes.collections if not isinstance(c, PathCollection)]
+        assert len(lines) == (axes.get_title("left") in {"±1.0", "±inf", "±1e+308"})
+    assert save(figure, tmp_path / "a.png").stat().st_size
+
+
+def test_classifiers_may_return_values() -> None:
+    w = Value(2.0)
+    figure = draw_regions({"value": lambda x, y: w * x - y}, np.array(CORNERS), np.array(XOR))
+    assert figure.axes[0].get_title("right") == "2 of 4 right"
+
+
+def test_regions_say_what_they_accept() -> None:
+    with pytest.raises(TypeError, match=r"classifier 'grid' must be a function .* not list"):
+        draw_regions({"grid": [[1.0]]}, CORNERS, XOR)  # type: ignore[dict-item]
+    wrong: list[Any] = [({}, CORNERS, XOR), (linear, [], []), (linear, CORNERS, [1])]
+    for arguments in wrong:
+        with pytest.raises(ValueError, match="at least one classifier, at least one point"):
+            draw_regions(*arguments)
+
+
+# ---------------- curves
+
+
+def test_curves_carry_their_names_at_their_ends_without_overlap() -> None:
+    series = {"c": [5, 1.001], "a": [4, 1.0], "b": [3, 1.002], "far": [2, 9.0]}
+    figure = draw_curve(series, title="loss", x_label="step", y_label="nats")
+    (axes,) = figure.axes
+    assert {"loss", "step", "nats"} <= texts(figure)
+    heights = {text.get_text(): text.get_position()[1] for text in axes.texts}
+    assert sorted(heights, key=lambda name: heights[name]) == ["a", "c", "b", "far"]
+    gaps = np.diff(sorted(heights.values()))
+    assert gaps.min() > 0.05
+    assert len({line.get_color() for line in axes.lines}) == 4
+
+
+def test_curves_take_pairs_for_other_places() -> None:
+    pairs = np.array([(0, 5), (2, 6)])
+    (axes,) = draw_curve({"train": [1, 2, 3], "test": pairs}).axes
+    assert [np.asarray(line.get_xdata()).tolist() for line in axes.lines] == [[0, 1, 2], [0, 2]]
+    assert np.asarray(axes.lines[1].get_ydata()).tolist() == [5, 6]
+
+
+def test_a_curve_that_leaves_the_finite_numbers_says_so(tmp_path: Path) -> None:
+    exploding = [10.0 ** (3 * i) for i in range(100)] + [math.inf, math.nan]
+    figure = draw_curve(
+        {"rate 1": exploding, "rate 0.1": [1 / (i + 1) for i in range(102)]}, log=True
+    )
+    (axes,) = figure.axes
+    assert {"rate 1 → nan", "rate 0.1"} <= texts(figure)
+    assert axes.get_yscale() == "log"
+    low, high = axes.get_ylim()
+    assert 0 < low < 1e-2
+    assert 1e297 < high < math.inf
+    ticks = [text.get_text() for text in axes.get_yticklabels()]
+    assert "10²⁵⁰" in ticks
+    assert len(ticks) < 9
+    assert save(figure, tmp_path / "a.svg").stat().st_size
+
+
+@pytest.mark.parametrize("low", [1e-9, 0.9, 5e-324])
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 50.0, 1e6])
+def test_logarithmic_axes_always_have_readable_ticks(low: float, ratio: float) -> None:
+    (axes,) = draw_curve({"a": [low, low * ratio]}, log=True).axes
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert 1 <= len(labels) <= 9
+    assert all(labels)
+    assert not any("e" in label or "$" in label for label in labels)
+
+
+def test_gaps_are_where_nothing_can_be_shown() -> None:
+    (axes,) = draw_curve({"a": [1.0, -1.0, 0.0, 2.0]}, log=True).axes
+    assert np.isnan(axes.lines[0].get_ydata()).tolist() == [False, True, True, False]
+
+
+def test_curves_say_what_they_accept() -> None:
+    with pytest.raises(TypeError, match="by their names, not list"):
+        draw_curve([1.0, 2.0])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least one series"):
+        draw_curve({})
+    with pytest.raises(ValueError, match="series 'a' is empty"):
+        draw_curve({"a": []})
+    with pytest.raises(ValueError, match="no number of any series is positive and finite"):
+        draw_curve({"a": [-1.0, math.nan]}, log=True)
