@@ -16,7 +16,7 @@ from __future__ import annotations
 from .gradient import grad, gradient, hessian, hvp, jvp, value_and_grad
 from .graph import topological_order
 from .modes import detect_anomaly, no_grad
-from .rules import TABLE, Rule, rule
+from .rules import NOTHING, REQUIRED, TABLE, Rule, rule
 from .symbol import Symbol
 from .value import FUNCTIONS, Value, softmax
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "NOTHING",
+    "REQUIRED",
     "TABLE",
     "Rule",
     "Symbol",
@@ -43,7 +45,11 @@ __all__ = [
 ]
 
 
-TABLE.reserved.update(globals(), ("check", "display", "files", "generate", "strategies"))
+MODULES = (  # those that are loaded later
+    "battery", "check", "commandline", "conformance", "diagnosis", "display", "files", "findings",
+    "generate", "isolation", "properties", "simulation", "strategies",
+)  # fmt: skip
+TABLE.reserved.update(globals(), MODULES)
 
 
 def __getattr__(name: str) -> Any:

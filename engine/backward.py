@@ -43,26 +43,26 @@ def computed(root: Value) -> list[Value]:
         return order
     mark = object()
     stack: list[Any] = [root]
-    push, pop, done = stack.append, stack.pop, order.append
+    later, pop, done = stack.append, stack.pop, order.append
     while stack:
         node = pop()
         if node is None:  # everything below the next one is done
             done(pop())
         elif node._mark is not mark:
             node._mark = mark
-            push(node)
-            push(None)
+            later(node)
+            later(None)
             a, b = node._a, node._b
             if b is None:
                 if a._a is not None and a._mark is not mark:
-                    push(a)
+                    later(a)
             elif b is MANY or b is HANDMADE:
                 stack += [x for x in a if x._a is not None and x._mark is not mark][::-1]
             else:
                 if b._a is not None and b._mark is not mark:
-                    push(b)
+                    later(b)
                 if a._a is not None and a._mark is not mark:
-                    push(a)
+                    later(a)
     return order
 
 
@@ -131,12 +131,20 @@ def check_gradients(node: Value) -> None:
 
 def name(node: Value) -> str:
     """A node in a message: ``'h' (tanh, 0.46)``."""
-    label = ".".join(part for part in (node.scope, node.label) if part)
+    label = full_label(node)
     return f"{repr(label) if label else 'a node'} ({node._op or node.role}, {node._data:g})"
+
+
+def full_label(node: Value) -> str:
+    """The label with the scope before it; "" without a label."""
+    return f"{node.scope}.{node.label}" if node.scope and node.label else str(node.label)
 
 
 def made(node: Value) -> str:
     """How a node was made: its operands and its line, for the end of a message."""
-    operands = ", ".join(f"{x.label or x._op or x.role} = {x._data!r}" for x in node.args)
+    shown = [f"{full_label(x) or x._op or x.role} = {x._data!r}" for x in node.args[:8]]
+    if len(node.args) > len(shown):
+        shown.append(f"… and {len(node.args) - len(shown):,} more")
+    operands = ", ".join(shown)
     line = node.origin or "unknown: record under detect_anomaly() to see it"
     return f"  operands: {operands}\n  made at: {line}"

@@ -81,9 +81,10 @@ def backpropagate(y: Value, variables: Sequence[Value], create_graph: bool) -> d
             if id(x) in received:
                 sent = received[id(x)] + sent
             received[id(x)] = sent if isinstance(sent, Number) else 0.0 + sent
-            if anomaly() and not isfinite(received[id(x)]):
+            number = sent.data if isinstance(sent, Value) else sent
+            if anomaly() and not isfinite(number):
                 raise FloatingPointError(
-                    f"the gradient of {name(x)} became {float(received[id(x)])} "
+                    f"the gradient of {name(x)} became {number} "
                     f"in the backward pass of {name(node)}"
                 )
     return received
@@ -252,7 +253,7 @@ def record(
         raise TypeError(f"argument {argnum} is to be differentiated, but {len(args)} were given")
     numbers = [check(x, "a differentiated function") for x in flatten(args[argnum])]
     if any(isinstance(x, Number) and not isinstance(x, Value) for x in numbers):
-        raise TypeError("reverse mode runs on numbers and Values; for jvp of a gradient use hvp")
+        raise TypeError("reverse mode runs on numbers and Values; for a jvp of a gradient use hvp")
     graph = nested or any(isinstance(x, Value) for x in numbers)
     variables = [x * 1.0 if isinstance(x, Value) else Value(x) for x in numbers]
     arguments = list(args)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from operator import index, mul
 
-from .rules import NOTHING, TABLE, Rule
+from .rules import NOTHING, REQUIRED, TABLE, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ INF, NAN = math.inf, math.nan
 class Mathematics:
     """The functions that the table's rows call; each kind of number overrides what differs."""
 
+    numbers = "these numbers"
+
     def __getattr__(self, name: str) -> Function:
         """A function that a row of the table expresses by others, such as sigmoid."""
         if name not in TABLE:
             raise AttributeError(f"no function or rule is called {name!r}")
         row = TABLE[name]
         if is_atomic(row):
-            raise TypeError(f"{name} is not defined for {type(self).__name__.lower()}")
+            raise TypeError(f"{name} is not defined for {self.numbers}")
         return lambda *args: row.evaluate(self, args)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
@@ -196,6 +198,8 @@ def minimum(a: float, b: float) -> float:
 class RealMathematics(Mathematics):
     """IEEE arithmetic on floats: `math` where it agrees, inf and nan where it raises."""
 
+    numbers = "real numbers"
+
     def __getattr__(self, name: str) -> Function:
         if name in TABLE and not is_atomic(TABLE[name]):
             return super().__getattr__(name)
@@ -290,6 +294,8 @@ keep_kind(Complex, Complex, "truediv rtruediv pow rpow")
 
 class ComplexMathematics(Mathematics):
     """Analytic continuation of the rows; kinks branch on the real part. There is no erf."""
+
+    numbers = "complex numbers"
 
     def __getattr__(self, name: str) -> Function:
         if name in TABLE and not is_atomic(TABLE[name]):
@@ -513,7 +519,11 @@ def give(row: Rule, present: bool) -> None:
         return
 
     def method(*args: Any, **named: Any) -> Any:
-        params = {**row.params, **dict(zip(row.params, args[row.arity :], strict=False)), **named}
+        given = dict(zip(row.params, args[row.arity :], strict=False)) | named
+        params = row.params | given
+        count = len(args) + len(named) - len(given)
+        if count != row.arity or params.keys() != row.params.keys() or REQUIRED in params.values():
+            raise TypeError(f"{row.name}() takes {', '.join((*row.names, *row.params))}")
         return apply(row, args[: row.arity], tuple(params.values()))
 
     def reflected(b: Any, a: Any) -> Any:

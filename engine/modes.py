@@ -95,6 +95,11 @@ class Differentiation:
         self._depth.reset(depth)
 
 
+def differentiating() -> bool:
+    """Whether a function is being differentiated."""
+    return Differentiation._depth.get() > 0
+
+
 def origin() -> str:
     """The innermost line of user code that is running now: ``file:line: code``."""
     import linecache

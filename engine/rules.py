@@ -3,9 +3,10 @@
 A row (`Rule`) says what an operation is called, how it is written, its value, and one partial
 derivative per argument, given the mathematics ``m``, the result ``y`` and the arguments. A row
 never says which numbers it runs on: ``m`` brings the functions (``m.exp``, ``m.where``, …) and the
-arguments bring the operators, so one and the same row computes with floats, arrays, complex
-numbers, dual numbers, formulas, and with `Value`s, where its partials are graphs that can be
-differentiated again.
+arguments bring the operators, so one and the same row computes with floats, complex numbers, dual
+numbers, formulas, and with `Value`s, where its partials are graphs that can be differentiated
+again. That is why a row chooses with ``m.where`` between branches and compares with ``<  <=  >
+>=`` or ``m.equal``, never with ``if`` or ``==``.
 
 To add an operation, add a row, here or from your own code::
 
@@ -20,6 +21,8 @@ was not taken has the partial `NOTHING`: it passes nothing back, not even 0·∞
 """
 
 from __future__ import annotations
+
+from keyword import iskeyword
 
 TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would cost start-up time
 if TYPE_CHECKING:
@@ -81,7 +84,8 @@ class Rule:
         op: the operation as text, as micrograd writes it (``Value._op``); ``%s`` takes a parameter.
         sign: the operation as pictures write it.
         text, latex: templates of the whole expression with one ``%s`` per argument and parameter.
-        level: how tightly the written form binds, `CHOICE` to `ATOM`.
+        level: how tightly the written form binds, `CHOICE` to `ATOM`; by default like a function
+            call, or loosely if ``text`` begins or ends with an argument.
         domain: per argument, the open interval on which the row is defined and smooth.
         samples: tuples of parameters to check the row with; by default the defaults.
         pack: of a variadic row, what makes one sequence of what its function is given.
@@ -105,24 +109,31 @@ class Rule:
         sign: str = "",
         text: str = "",
         latex: str = "",
-        level: int = ATOM,
+        level: int | None = None,
         domain: Sequence[Interval] = (),
         samples: Sequence[tuple[Any, ...]] = (),
         pack: Function = lambda xs: tuple(xs),
         kinks: Function | None = None,
     ) -> None:
+        for function in (value, *partials):
+            if not hasattr(function, "__code__"):
+                raise TypeError(
+                    f"rule {name!r} needs functions written in Python, not {function!r}"
+                )
         code = value.__code__
         self.name, self.value, self.partials = name, value, partials
         self.params, self.variadic = params or {}, variadic
         self.names = code.co_varnames[1 : code.co_argcount - len(self.params)]
         self.arity = len(self.names)  # of a variadic row 1: the sequence
         self.op, self.sign = op or name, sign or op or name
-        self.text, self.latex, self.level = text, latex, level
+        self.text, self.latex = text, latex
+        loose = text.startswith("%s") or text.endswith("%s")
+        self.level = level if level is not None else CHOICE if loose else ATOM
         self.domain = tuple(domain) or (REAL,) * self.arity
         self.samples = tuple(samples) or (tuple(self.params.values()),)
         self.pack = pack
         self.kinks = kinks or (lambda m, *args: ())
-        if not name.isidentifier():
+        if not name.isidentifier() or iskeyword(name):
             raise ValueError(f"a rule's name must be a Python identifier, not {name!r}")
         if any(x.endswith("_") for x in (*self.names, *self.params)):
             raise ValueError(
@@ -133,6 +144,10 @@ class Rule:
                 f"rule {name!r} has {self.arity} argument(s) and {len(partials)} partial(s); "
                 "give one partial per argument (a variadic rule: one function for all)"
             )
+        taken = ("m", "y", *self.names, *self.params)
+        for partial in partials:
+            if partial.__code__.co_argcount != len(taken):
+                raise ValueError(f"each partial of rule {name!r} takes {', '.join(taken)}")
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
@@ -189,8 +204,12 @@ class Table:
         if row.name in self.reserved:
             raise ValueError(f"{row.name!r} means something else on numbers: choose another name")
         self.rows[row.name] = row
-        for listener in self.listeners:
-            listener(row, True)
+        try:
+            for listener in self.listeners:
+                listener(row, True)
+        except Exception:
+            self.remove(row.name)
+            raise
 
     def remove(self, name: str) -> None:
         """Forget a row of your own. Graphs that were recorded with it keep their gradients."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 from .graph import topological_order
-from .maths import Mathematics, Number, is_atomic
+from .maths import Mathematics, Number, is_atomic, is_number, unfit
 from .rules import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, TABLE, Rule
 
 TYPE_CHECKING = False
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    Written = tuple[str, int]  # a text and how tightly it binds
-    Style = Callable[["Head", "list[Written]"], Written]
+    Text = tuple[str, int]  # a text and how tightly it binds
+    Style = Callable[["Head", "list[Text]"], Text]
 
 LONGEST = 1_000_000  # characters of one formula: shared parts are written out each time
 
@@ -58,10 +58,15 @@ class Symbol(Number):
     __slots__ = ("head", "args", "name")
 
     def __init__(self, name: str = "", head: Head | None = None, args: Sequence[Any] = ()) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"a symbol has a name, not {type(name).__name__} {name!r}")
         self.name, self.head, self.args = name, head, tuple(args)
 
     @classmethod
     def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Symbol:
+        for x in args:
+            if not isinstance(x, Symbol) and not is_number(x):
+                raise unfit(x, row.name)
         if row.variadic:
             return row.evaluate(FORMULAS, args, params)  # type: ignore[no-any-return]
         return cls(head=row, args=(*args, *params))
@@ -80,6 +85,9 @@ class Symbol(Number):
 
     def __and__(self, other: Any) -> Symbol:
         return Symbol(head=BOTH, args=(self, other))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a formula is neither true nor false: rows choose with m.where")
 
     def __str__(self) -> str:
         return write(self, plain)
@@ -103,6 +111,8 @@ class SymbolMathematics(Mathematics):
 
     def where(self, condition: Any, yes: Any, no: Any) -> Symbol:
         """The one or the other."""
+        if not isinstance(condition, Symbol):
+            raise TypeError("m.where takes a condition made with <, <=, >, >= or m.equal")
         return Symbol(head=WHERE, args=(yes, condition, no))
 
     def equal(self, a: Any, b: Any) -> Symbol:
@@ -161,9 +171,9 @@ def order(formulas: Sequence[Any]) -> list[Symbol]:
 
 def write(formula: Any, style: Style) -> str:
     """The formula in a style, without recursion."""
-    written: dict[int, Written] = {}
+    written: dict[int, Text] = {}
 
-    def of(part: Any) -> Written:
+    def of(part: Any) -> Text:
         if isinstance(part, Symbol):
             return written[id(part)] if part.head else (part.name, ATOM)
         return number(part, style)
@@ -177,7 +187,7 @@ def write(formula: Any, style: Style) -> str:
     return of(formula)[0]
 
 
-def number(x: Any, style: Style) -> Written:
+def number(x: Any, style: Style) -> Text:
     """A constant: as short as it stays exact, with a true minus sign outside code."""
     if style is code:
         return code_number(x)
@@ -192,9 +202,16 @@ def number(x: Any, style: Style) -> Written:
     return (minus + digits, min(level, SIGN)) if x < 0 else (digits, level)
 
 
-def embrace(text: Written, least: int, left: str = "(", right: str = ")") -> str:
-    """The text, in parentheses if it binds less tightly than its place asks for."""
-    return text[0] if text[1] >= least else f"{left}{text[0]}{right}"
+def embrace(texts: Sequence[Text], least: Sequence[int], left: str, right: str) -> tuple[str, ...]:
+    """The arguments' texts, each in parentheses if it binds less tightly than its place asks for.
+
+    A minus after an operator stands in parentheses too: x − (−y), x·(−1).
+    """
+    found = []
+    for i, ((text, level), tight) in enumerate(zip(texts, least, strict=True)):
+        signed = i > 0 and tight > CHOICE and text.startswith(("-", "−"))
+        found.append(f"{left}{text}{right}" if level < tight or signed else text)
+    return tuple(found)
 
 
 def places(head: Head, count: int) -> list[int]:
@@ -206,16 +223,14 @@ def places(head: Head, count: int) -> list[int]:
     return [head.level] + [head.level + 1] * (count - 1)
 
 
-def plain(head: Head, args: list[Written]) -> Written:
+def plain(head: Head, args: list[Text]) -> Text:
     """Unicode text: ``1 − y·y``."""
     if not head.text:
         return f"{head.name}({', '.join(text for text, _ in args)})", ATOM
-    least = places(head, len(args))
-    texts = tuple(embrace(*pair) for pair in zip(args, least, strict=True))
-    return head.text % texts, head.level
+    return head.text % embrace(args, places(head, len(args)), "(", ")"), head.level
 
 
-def latex(head: Head, args: list[Written]) -> Written:
+def latex(head: Head, args: list[Text]) -> Text:
     r"""LaTeX: ``\frac{1}{x}``; what stands in braces needs no parentheses."""
     if not head.latex:
         name = head.name.replace("_", r"\_")
@@ -226,27 +241,23 @@ def latex(head: Head, args: list[Written]) -> Written:
     for i, text in enumerate(before[:-1]):
         if text.endswith("{"):
             least[i] = CHOICE
-    texts = (
-        embrace(arg, at_least, r"\left(", r"\right)")
-        for arg, at_least in zip(args, least, strict=True)
-    )
-    return head.latex % tuple(texts), head.level
+    texts = embrace(args, least, r"\left(", r"\right)")
+    return head.latex % texts, head.level
 
 
-def code(head: Head, args: list[Written]) -> Written:
+def code(head: Head, args: list[Text]) -> Text:
     """Python on floats, where a function goes by the name of its row and an underscore."""
     if head is WHERE:
-        yes, condition, no = (embrace(arg, SUM) for arg in args)
+        yes, condition, no = embrace(args, [SUM] * 3, "(", ")")
         return f"({yes} if {condition} else {no})", ATOM
     if head.level in (SUM, PRODUCT, SIGN, CHOICE):
-        least = places(head, len(args))
-        texts = [embrace(*pair) for pair in zip(args, least, strict=True)]
+        texts = embrace(args, places(head, len(args)), "(", ")")
         return (f" {head.op} ".join(texts) if len(texts) > 1 else head.op + texts[0]), head.level
     name = "pow" if head.level == POWER else head.name
     return f"{name}_({', '.join(text for text, _ in args)})", ATOM
 
 
-def code_number(x: Any) -> Written:
+def code_number(x: Any) -> Text:
     """A float literal, so that floats only ever meet floats."""
     if x is NOTHING:
         return "NOTHING_", ATOM

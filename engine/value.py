@@ -25,7 +25,7 @@ from .backward import (
 from .copies import Listing, fields, restore, restore_last
 from .graph import topological_order
 from .maths import OPERATORS, REFLECTED, Number, is_number, on_floats, real, unfit
-from .modes import active, anomaly, origin, recording
+from .modes import active, anomaly, differentiating, origin, recording
 from .rules import TABLE, Rule
 
 TYPE_CHECKING = False
@@ -94,13 +94,17 @@ class Value(Number):
     ) -> None:
         self._data = real(data, "Value()")
         self._grad = 0.0
+        if isinstance(_children, Value):
+            raise TypeError("_children is a tuple of Values, such as (x,), not one Value")
         children = tuple(_children)
         self._rule = _op
         self._a = children or None
         self._b = HANDMADE if children else None
         self._da = self._mark = None
-        self._db = None if children else role
-        self._label, self._scope = label, scope
+        self._db = None
+        if not children:
+            self.role = role
+        self._label, self._scope = text(label, "label"), text(scope, "scope")
         for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"_children must be Values, not {type(child).__name__}")
@@ -117,6 +121,11 @@ class Value(Number):
     grad = property(attrgetter("_grad"), _set_grad, doc="∂root/∂self, as `backward` left it.")
 
     def __float__(self) -> float:
+        if differentiating():
+            raise TypeError(
+                "float() would cut the graph inside a differentiated function: use engine.sin, not "
+                "math.sin, or take .data where the number is meant to be a constant"
+            )
         return self._data
 
     def __repr__(self) -> str:
@@ -203,9 +212,10 @@ class Value(Number):
     # ------------------------------------------------------------ who it is
 
     def _set_label(self, label: str) -> None:
-        self._label = label
+        self._label = text(label, "label")
 
     def _set_scope(self, scope: str) -> None:
+        scope = text(scope, "scope")
         self._scope = Place(scope, self.origin) if self.origin else scope
 
     label = property(
@@ -222,6 +232,8 @@ class Value(Number):
 
     @role.setter
     def role(self, role: str) -> None:
+        if role not in ROLES:
+            raise ValueError(f"a leaf's role is one of {', '.join(ROLES[1:])}, not {role!r}")
         if self._a is None:
             self._db = role
 
@@ -319,7 +331,16 @@ class Value(Number):
 
 # ---------------------------------------------------------------- operands
 
+ROLES = ("", "input", "parameter", "constant")
+
 UNFIT = (str, bytes, bytearray, complex, list, tuple, dict, set, frozenset, type(None))
+
+
+def text(x: str, what: str) -> str:
+    """``x``, if it is text."""
+    if isinstance(x, str):
+        return x
+    raise TypeError(f"a {what} is a str, not {type(x).__name__} {x!r}")
 
 
 def constant(x: float) -> Value:
@@ -395,7 +416,10 @@ class Written(dict[str, "Callable[..., Any]"]):
     def __missing__(self, name: str) -> Callable[..., Any]:
         from .generate import functions  # not needed before the first operation
 
-        MAKERS[name], FUNCTIONS[name] = functions(TABLE[name], NAMES)
+        try:
+            MAKERS[name], FUNCTIONS[name] = functions(TABLE[name], NAMES)
+        except TypeError as error:
+            raise TypeError(f"the rule {name!r} does not run on formulas: {error}") from error
         return self[name]
 
 
@@ -434,6 +458,8 @@ def install(row: Rule, present: bool) -> None:
 
     method = make if row.arity == 1 else lambda: FUNCTIONS[row.name]
     setattr(Value, row.name, Method(row.name, method))
+    if not row.is_built_in():
+        make()  # a mistake in it shows where it is defined
     if operator := OPERATORS.get(row.name):
         setattr(Value, operator, power if row.name == "pow" else Method(operator, make))
     if operator := REFLECTED.get(row.name):

@@ -136,6 +136,7 @@ elu             -1000 ; 2                  -> -2       : 0
 elu             -1e-20 ; 1                 -> -1e-20   : 1
 elu             1000 ; 1                   -> 1000     : 1
 leaky_relu      -1 ; 0                     -> -0       : 0
+leaky_relu      0 ; -0.5                   -> -0       : -0.5
 leaky_relu      -inf ; 0                   -> nan      : 0
 clip            1 ; -1 1                   -> 1        : 1
 clip            -1 ; -1 1                  -> -1       : 1
@@ -411,6 +412,7 @@ TIMES_ZERO: dict[str, tuple[Callable[[Any], Any], float]] = {
     "log(leaky_relu(-1, 0))": (lambda x: engine.log(engine.leaky_relu(x, 0.0)), -1.0),
     "inf · tanh(1000)": (lambda x: engine.tanh(x) * INF, 1000.0),
     "sqrt(x·x), x = 0": (lambda x: engine.sqrt(x * x), 0.0),
+    "log(0**z), z = 2": (lambda z: engine.log(engine.pow(0.0, z)), 2.0),
 }
 
 
@@ -517,6 +519,7 @@ def test_zero_times_infinity_is_decided_as_in_torch(name: str) -> None:
         "log(leaky_relu(-1, 0))": lambda x: torch.nn.functional.leaky_relu(x, 0.0).log(),
         "inf · tanh(1000)": lambda x: torch.tanh(x) * INF,
         "sqrt(x·x), x = 0": lambda x: (x * x).sqrt(),
+        "log(0**z), z = 2": lambda z: torch.pow(torch.zeros_like(z), z).log(),
     }
     t = torch.tensor(at, dtype=torch.float64, requires_grad=True)
     functions[name](t).backward()

@@ -100,6 +100,15 @@ def test_nested_jvp_gives_derivatives_of_any_order(name: str, x: float) -> None:
         assert float(g(x)) == near(derivative(x))
 
 
+@pytest.mark.parametrize("x", [1e-300, 1e-6, 0.5, 1.0, 3.0, 1e300])
+def test_the_exponent_of_a_power_matters_also_where_it_is_zero(x: float) -> None:
+    """∂²(xᶻ)/∂x∂z is 1/x at z = 0, although ∂(xᶻ)/∂x is 0 there."""
+    by_x_then_z = grad(lambda z: grad(lambda v: v**z)(x))(0.0)
+    by_z_then_x = grad(lambda v: grad(lambda z: v**z)(0.0))(x)
+    assert float(by_x_then_z) == near(1 / x)
+    assert float(by_z_then_x) == near(1 / x)
+
+
 def test_grad_of_a_fifth_power_until_nothing_is_left() -> None:
     f: Function = lambda x: x**5  # noqa: E731
     found = []

@@ -249,13 +249,15 @@ def test_every_use_of_a_graph_leaves_nothing_for_the_collector() -> None:
     assert gc.collect() == 0
 
 
-def bytes_per_node(count: int) -> float:
+def bytes_per_node(count: int, label: str = "") -> float:
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     x = y = Value(0.5)
     for _ in range(count // 3):
         y = (y * x + x).tanh()
+        if label:
+            y.label, y.scope = label, "layers.0"
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(topological_order(y)) == count // 3 * 3 + 1
@@ -264,6 +266,10 @@ def bytes_per_node(count: int) -> float:
 
 def test_a_node_takes_at_most_160_bytes() -> None:
     assert bytes_per_node(30_000) <= 160
+
+
+def test_a_node_with_a_label_and_a_scope_takes_no_more() -> None:
+    assert bytes_per_node(30_000, "h") <= 160
 
 
 def test_no_memory_is_left_when_graphs_come_and_go() -> None:

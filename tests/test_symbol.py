@@ -145,6 +145,72 @@ def test_the_text_of_any_formula_means_what_was_computed(tree: Any) -> None:
         assert close(meaning(str(formula), **values), expected, 1e-9, 1e-12), str(formula)
 
 
+WRITTEN = {  # for each row: micrograd's name, the pictures' sign, text and LaTeX
+    "add": ("+", "+", "a + b", r"a + b"),
+    "sub": ("-", "−", "a − b", r"a - b"),
+    "mul": ("*", "×", "a·b", r"a \cdot b"),
+    "div": ("/", "÷", "a/b", r"\frac{a}{b}"),
+    "neg": ("-", "−", "−a", r"-a"),
+    "power": ("**2", "^2", "a^2", r"a^{2}"),
+    "pow": ("**", "^", "a^b", r"a^{b}"),
+    "exp": ("exp", "exp", "exp(a)", r"\exp\left(a\right)"),
+    "expm1": ("expm1", "expm1", "expm1(a)", r"\operatorname{expm1}\left(a\right)"),
+    "log": ("log", "log", "log(a)", r"\log\left(a\right)"),
+    "log1p": ("log1p", "log1p", "log1p(a)", r"\operatorname{log1p}\left(a\right)"),
+    "sqrt": ("sqrt", "√", "√(a)", r"\sqrt{a}"),
+    "sin": ("sin", "sin", "sin(a)", r"\sin\left(a\right)"),
+    "cos": ("cos", "cos", "cos(a)", r"\cos\left(a\right)"),
+    "tan": ("tan", "tan", "tan(a)", r"\tan\left(a\right)"),
+    "asin": ("asin", "asin", "asin(a)", r"\arcsin\left(a\right)"),
+    "acos": ("acos", "acos", "acos(a)", r"\arccos\left(a\right)"),
+    "atan": ("atan", "atan", "atan(a)", r"\arctan\left(a\right)"),
+    "sinh": ("sinh", "sinh", "sinh(a)", r"\sinh\left(a\right)"),
+    "cosh": ("cosh", "cosh", "cosh(a)", r"\cosh\left(a\right)"),
+    "tanh": ("tanh", "tanh", "tanh(a)", r"\tanh\left(a\right)"),
+    "sigmoid": ("sigmoid", "σ", "σ(a)", r"\sigma\left(a\right)"),
+    "softplus": ("softplus", "softplus", "softplus(a)", r"\operatorname{softplus}\left(a\right)"),
+    "relu": ("ReLU", "ReLU", "relu(a)", r"\operatorname{relu}\left(a\right)"),
+    "leaky_relu": (
+        "leaky_relu", "leaky ReLU",
+        "leaky_relu(a, 0.01)", r"\operatorname{leaky\_relu}\left(a, 0.01\right)",
+    ),
+    "elu": ("elu", "ELU", "elu(a, 1)", r"\operatorname{elu}\left(a, 1\right)"),
+    "silu": ("silu", "SiLU", "silu(a)", r"\operatorname{silu}\left(a\right)"),
+    "gelu": ("gelu", "GELU", "gelu(a)", r"\operatorname{gelu}\left(a\right)"),
+    "erf": ("erf", "erf", "erf(a)", r"\operatorname{erf}\left(a\right)"),
+    "abs": ("abs", "|·|", "|a|", r"\left|a\right|"),
+    "max": ("max", "max", "max(a, b)", r"\max\left(a, b\right)"),
+    "min": ("min", "min", "min(a, b)", r"\min\left(a, b\right)"),
+    "clip": ("clip", "clip", "clip(a, −1, 1)", r"\operatorname{clip}\left(a, -1, 1\right)"),
+    "softmax_entry": (
+        "softmax_entry", "softmax",
+        "softmax_entry(a, b)", r"\operatorname{softmax\_entry}\left(a, b\right)",
+    ),
+    "binary_cross_entropy": (
+        "binary_cross_entropy", "binary cross-entropy",
+        "binary_cross_entropy(a, b)", r"\operatorname{binary\_cross\_entropy}\left(a, b\right)",
+    ),
+    "sum": ("sum", "Σ", "a + b", "a + b"),
+    "mean": ("mean", "mean", "(a + b)/2", r"\frac{a + b}{2}"),
+    "dot": ("dot", "Σxy", "a·b", r"a \cdot b"),
+    "affine": ("affine", "Σwx+b", "a·b + c", r"a \cdot b + c"),
+    "logsumexp": ("logsumexp", "log Σ exp", "log(exp(a) + exp(b))", None),
+    "cross_entropy": ("cross_entropy", "cross-entropy", None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
+def test_every_row_is_written_as_its_readers_expect(row: Rule) -> None:
+    op, sign, text, latex = WRITTEN[row.name]
+    params = row.samples[0]
+    letters = "abc"[: 3 if row.name == "affine" else 2 if row.variadic else row.arity]
+    node = apply(row, [engine.Value(0.5) for _ in letters], params)
+    assert (node._op, node.sign) == (op, sign)
+    formula = apply(row, [Symbol(letter) for letter in letters], params)
+    assert text is None or str(formula) == text
+    assert latex is None or formula.latex() == latex
+
+
 @pytest.mark.parametrize(
     ("formula", "text", "latex"),
     [
@@ -160,7 +226,9 @@ def test_the_text_of_any_formula_means_what_was_computed(tree: Any) -> None:
         (lambda x, y: (x**y) ** 3, "(x^y)^3", r"\left(x^{y}\right)^{3}"),
         (lambda x, y: x ** (y + 1), "x^(y + 1)", "x^{y + 1}"),
         (lambda x, y: x**-1, "x^(−1)", "x^{-1}"),
-        (lambda x, y: x * -2, "x·−2", r"x \cdot -2"),
+        (lambda x, y: x * -2, "x·(−2)", r"x \cdot \left(-2\right)"),
+        (lambda x, y: x * -y, "x·(−y)", r"x \cdot \left(-y\right)"),
+        (lambda x, y: -(x * y), "−(x·y)", r"-\left(x \cdot y\right)"),
         (lambda x, y: x.sqrt(), "√(x)", r"\sqrt{x}"),
         (lambda x, y: x.sigmoid(), "σ(x)", r"\sigma\left(x\right)"),
         (lambda x, y: abs(x - y), "|x − y|", r"\left|x - y\right|"),
