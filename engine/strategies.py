@@ -1,0 +1,380 @@
+"""Hypothesis strategies for numbers, primitives and whole computation graphs.
+
+They are for the tests of anyone who differentiates: a layer, an operation, an engine. All values
+are well scaled unless edges are asked for, so that finite differences can judge the gradients::
+
+    from hypothesis import given
+    from engine.strategies import computations
+
+    @given(computations(max_nodes=10))
+    def test_my_engine(c):
+        *_, root = c.run(MyValue)
+        ...
+
+A failing computation shrinks to few operations on simple numbers, prints as Python to paste
+(`Computation.source`) and can be drawn (`Computation.draw`).
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from .maths import REALS, Number, apply, on_floats
+from .rules import TABLE, Rule, halves
+from .value import Value
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+EDGES = (0.0, -0.0, math.inf, -math.inf, math.nan, 1e300, -1e300, 5e-324, -5e-324)
+LARGEST = 1e3  # of values and partials in a computation, so that differences keep their digits
+REACH = 64  # raw arguments that stand for earlier quantities
+MARGIN = 0.02  # distance of arguments from the ends of their domain and from kinks
+INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "power": "**"}
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
+    "pow": operator.pow, "power": operator.pow, "neg": operator.neg, "abs": abs,
+}  # fmt: skip
+
+
+def floats(low: float = -4.0, high: float = 4.0, edges: bool = False) -> SearchStrategy[float]:
+    """Well-scaled floats that shrink to eighths near 0; with ``edges``, also 0, inf, nan, ….
+
+    Args:
+        low, high: the closed interval they come from.
+        edges: whether to add the numbers at which floating-point code breaks.
+    """
+    grid = st.integers(math.ceil(low * 8), math.floor(high * 8)).map(lambda k: k / 8)
+    values = st.floats(low, high, allow_subnormal=False)
+    found = st.one_of(grid, values) if low * 8 <= math.floor(high * 8) else values
+    return st.one_of(found, st.sampled_from(EDGES)) if edges else found
+
+
+def vectors(length: int | SearchStrategy[int], **options: Any) -> SearchStrategy[list[float]]:
+    """Lists of floats, of a length or of lengths that are drawn; options as for `floats`."""
+    if isinstance(length, int):
+        return st.lists(floats(**options), min_size=length, max_size=length)
+    return length.flatmap(lambda n: vectors(n, **options))
+
+
+def arrays(shape: Sequence[int], **options: Any) -> SearchStrategy[Any]:
+    """NumPy arrays of float64 of a shape; options as for `floats`."""
+    import numpy as np
+
+    flat = vectors(math.prod(shape), **options)
+    return flat.map(lambda numbers: np.array(numbers, dtype=float).reshape(shape))
+
+
+class Primitive(NamedTuple):
+    """A row of the table with arguments and parameters at which it is smooth."""
+
+    row: Rule
+    args: tuple[float, ...]
+    params: tuple[Any, ...]
+
+
+def primitives(names: Iterable[str] | None = None, terms: int = 4) -> SearchStrategy[Primitive]:
+    """Rows of the table with arguments from their domains, away from kinks and poles.
+
+    Args:
+        names: the rows; by default all there are when the test runs.
+        terms: how many arguments a row over a sequence gets at most.
+    """
+    rows = list(TABLE) if names is None else [TABLE[name] for name in names]
+    return st.sampled_from(rows).flatmap(lambda row: points(row, terms)).filter(is_smooth)
+
+
+def points(row: Rule, terms: int) -> SearchStrategy[Primitive]:
+    """A row with arguments from its domain."""
+    if row.variadic:
+        args = variadic_args(row, terms)
+    else:
+        args = st.tuples(*(floats(*inside(domain)) for domain in row.domain))
+    return st.builds(Primitive, st.just(row), args, st.sampled_from(row.samples))
+
+
+def variadic_args(row: Rule, terms: int) -> SearchStrategy[tuple[float, ...]]:
+    """Arguments as the row's function packs them: as many as it takes."""
+    count = row.pack.__code__.co_argcount
+    least = 2 if row.params else 1  # a parameter is an index
+    if count == 1:
+        return st.integers(least, max(terms, least)).flatmap(vectors).map(tuple)
+    extra = count - 2
+    return st.integers(1, max(terms // 2, 1)).flatmap(lambda n: vectors(2 * n + extra)).map(tuple)
+
+
+def inside(domain: tuple[float, float], reach: float = 4.0) -> tuple[float, float]:
+    """A closed interval well inside an open one."""
+    low, high = domain
+    return max(low + MARGIN, -reach), min(high - MARGIN, reach)
+
+
+def is_smooth(point: Primitive) -> bool:
+    """Whether a row has well-scaled derivatives at a point, and no kink near it."""
+    row, args, params = point
+    try:
+        y, slopes = on_floats(row, args, params)
+        kinks = () if row.variadic else row.kinks(REALS, *args, *params)
+    except (ArithmeticError, ValueError):
+        return False
+    return bool(
+        all(abs(x) <= LARGEST for x in (y, *slopes))
+        and all(abs(k) >= MARGIN for k in kinks)
+        and (row.variadic or all(in_domain(x, d) for x, d in zip(args, row.domain, strict=True)))
+    )
+
+
+def in_domain(x: float, domain: tuple[float, float]) -> bool:
+    """Whether x is well inside the open interval."""
+    return domain[0] + MARGIN <= x <= domain[1] - MARGIN
+
+
+# ---------------------------------------------------------------- computation graphs
+
+
+class Step(NamedTuple):
+    """One operation: a row's name, its arguments, its parameters.
+
+    An argument is the index of an earlier quantity (the inputs come first) or, as a float, a
+    constant.
+    """
+
+    op: str
+    args: tuple[int | float, ...]
+    params: tuple[Any, ...] = ()
+
+
+class Computation(NamedTuple):
+    """A computation graph as data: it runs on any engine.
+
+    Attributes:
+        inputs: the numbers to start from.
+        steps: the operations in order; the last one's result is the root.
+    """
+
+    inputs: tuple[float, ...]
+    steps: tuple[Step, ...]
+
+    def run(self, make: Callable[[float], Any] = Value) -> list[Any]:
+        """All quantities, inputs first and the root last.
+
+        Args:
+            make: makes one of the engine's numbers of a float.
+        """
+        known: list[Any] = [make(x) for x in self.inputs]
+        for op, args, params in self.steps:
+            operands = [known[x] if isinstance(x, int) else x for x in args]
+            known.append(perform(op, operands, params))
+        return known
+
+    def values(self) -> list[float]:
+        """All quantities as floats, computed by the rows themselves."""
+        known = list(self.inputs)
+        for op, args, params in self.steps:
+            data = [known[x] if isinstance(x, int) else x for x in args]
+            known.append(on_floats(TABLE[op], data, params)[0])
+        return known
+
+    def gradients(self) -> list[float]:
+        """∂root/∂quantity for every quantity: the chain rule from the last step to the first."""
+        known = self.values()
+        received = [0.0] * (len(known) - 1) + [1.0]
+        for i, (op, args, params) in reversed([*enumerate(self.steps, len(self.inputs))]):
+            data = [known[x] if isinstance(x, int) else x for x in args]
+            for x, slope in zip(args, on_floats(TABLE[op], data, params)[1], strict=True):
+                if isinstance(x, int):
+                    received[x] += slope * received[i]
+        return received
+
+    def names(self) -> list[str]:
+        """A name for each quantity: a, b, …, z, v26, v27, …."""
+        count = len(self.inputs) + len(self.steps)
+        return [chr(ord("a") + i) if i < 26 else f"v{i}" for i in range(count)]
+
+    def source(self, make: str = "Value") -> str:
+        """Python to paste: the graph and its backward pass on an engine with operators."""
+        names = self.names()
+        lines = [f"{n} = {make}({x!r})" for n, x in zip(names, self.inputs, strict=False)]
+        for name, (op, args, params) in zip(names[len(self.inputs) :], self.steps, strict=True):
+            texts = [names[x] if isinstance(x, int) else repr(x) for x in args]
+            lines.append(f"{name} = {written(op, texts, params)}")
+        return "\n".join([*lines, f"{names[-1]}.backward()"])
+
+    def graph(self) -> Value:
+        """The root of the graph as labelled Values, with gradients."""
+        known = self.run()
+        for name, node in zip(self.names(), known, strict=True):
+            node.label = name
+        known[-1].backward()
+        return known[-1]  # type: ignore[no-any-return]
+
+    def draw(self, **options: Any) -> Any:
+        """The picture of the graph with its gradients; options as for `viz.draw`."""
+        from viz import draw
+
+        return draw(self.graph(), **options)
+
+    def __str__(self) -> str:
+        return self.source()
+
+
+def perform(op: str, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """The operation as users write it: an operator, a method, a function over a sequence."""
+    if op in OPERATIONS:
+        return OPERATIONS[op](*args, *params)
+    row = TABLE[op]
+    if row.variadic:
+        ours = any(isinstance(x, Number) for x in args)
+        return sum(args) if op == "sum" and not ours else apply(row, args, params)
+    method = getattr(args[0], op, None)
+    return method(*args[1:], *params) if method else apply(row, args, params)
+
+
+def written(op: str, args: Sequence[str], params: Sequence[Any]) -> str:
+    """The operation in Python, as `perform` does it."""
+    extra = [repr(p) if abs(p) < math.inf else f"float('{p}')" for p in params]
+    if op in INFIX:
+        left, right = (f"({x})" if x.startswith("-") else x for x in (*args, *extra))
+        return f"{left} {INFIX[op]} {right}"
+    if op == "neg":
+        return f"-{args[0]}"
+    if op == "abs":
+        return f"abs({args[0]})"
+    row = TABLE[op]
+    if not row.variadic:
+        return f"{args[0]}.{op}({', '.join([*args[1:], *extra])})"
+    groups = [args]
+    if row.pack.__code__.co_argcount > 1:
+        groups = list(halves(args))
+        extra = [*args[2 * len(groups[0]) :], *extra]
+    lists = ["[" + ", ".join(group) + "]" for group in groups]
+    return f"{op}({', '.join([*lists, *extra])})"
+
+
+def computations(
+    max_nodes: int = 30,
+    max_inputs: int = 4,
+    max_depth: int | None = None,
+    ops: Iterable[str] | None = None,
+    terms: int = 4,
+) -> SearchStrategy[Computation]:
+    """Random computation graphs on which every derivative is smooth and well scaled.
+
+    Nodes are shared, an operation may take one node twice, operands may be constants, and what
+    the root does not depend on is left out.
+
+    Args:
+        max_nodes: how many quantities a graph has at most, inputs included.
+        max_inputs: how many inputs it has at most.
+        max_depth: how many operations may follow on each other; by default as many as there are.
+        ops: the rows to use by name; by default all there are when the test runs.
+        terms: how many arguments an operation over a sequence gets at most.
+    """
+    rows = [TABLE[name] for name in ops] if ops is not None else list(TABLE)
+    if not rows or max_inputs < 1 or max_nodes < 2:
+        raise ValueError("a computation needs an operation, an input and at least two nodes")
+    argument = st.integers(-16, REACH - 1)
+
+    @st.composite
+    def step(draw: st.DrawFn) -> RawStep:
+        row = draw(st.sampled_from(rows))
+        count = draw(st.integers(1, terms)) if row.variadic else row.arity
+        args = [draw(argument) for _ in range(count)]
+        return row, args, draw(st.sampled_from(row.samples)) if len(row.samples) > 1 else None
+
+    runs = st.lists(st.lists(step(), max_size=8), max_size=8)  # one list would rarely be long
+    raw = runs.map(lambda lists: list(chain.from_iterable(lists)))
+    starts = st.lists(floats(), min_size=1, max_size=max_inputs)
+
+    def build(inputs: Sequence[float], steps: Sequence[RawStep]) -> Computation:
+        return assemble(inputs, steps[: max_nodes - len(inputs)], max_depth or max_nodes)
+
+    return st.builds(build, starts, raw).filter(lambda c: bool(c.steps))
+
+
+RawStep = tuple[Rule, Sequence[int], tuple[Any, ...] | None]
+
+
+def assemble(inputs: Sequence[float], raw: Sequence[RawStep], max_depth: int) -> Computation:
+    """The computation that raw steps describe, without those that are not smooth.
+
+    A raw argument k ≥ 0 stands for the quantity that is (k / REACH)² of the way back through
+    those that nothing has used yet and then the others; k < 0 is the constant −k/8. So graphs hang
+    together, and a step means much the same when steps before it are left out, as shrinking does.
+    """
+    known = list(inputs)
+    depth = [0] * len(known)
+    behind = [1 << i for i in range(len(known))]  # as bits, what each quantity depends on
+    unused = list(range(len(known)))
+    steps: list[Step] = []
+    for row, backward, chosen in raw:
+        args, rest = resolve(backward, unused, len(known))
+        params = row.samples[0] if chosen is None else chosen
+        data = tuple(known[x] if isinstance(x, int) else x for x in args)
+        deep = 1 + max((depth[x] for x in args if isinstance(x, int)), default=max_depth)
+        if (
+            deep > max_depth
+            or not takes(row, args, params)
+            or not is_smooth(Primitive(row, data, params))
+        ):
+            continue
+        unused = [*rest, len(known)]
+        known.append(on_floats(row, data, params)[0])
+        depth.append(deep)
+        behind.append(1 << len(behind))
+        for x in args:
+            behind[-1] |= behind[x] if isinstance(x, int) else 0
+        steps.append(Step(row.name, args, params))
+    sizes = [dependencies.bit_count() for dependencies in behind[len(inputs) :]]
+    last = max(range(len(steps)), key=lambda i: (sizes[i], i), default=-1)
+    return prune(tuple(inputs), steps[: last + 1])
+
+
+def resolve(
+    backward: Sequence[int], unused: Sequence[int], count: int
+) -> tuple[tuple[int | float, ...], list[int]]:
+    """The arguments that raw ones stand for, and what is unused after them."""
+    rest = list(unused)
+    args: list[int | float] = []
+    for k in backward:
+        if k < 0:
+            args.append(-k / 8)
+            continue
+        candidates = [*reversed(rest), *(i for i in reversed(range(count)) if i not in rest)]
+        args.append(candidates[count * k * k // REACH**2])
+        if args[-1] in rest:
+            rest.remove(args[-1])  # type: ignore[arg-type]
+    return tuple(args), rest
+
+
+def takes(row: Rule, args: Sequence[Any], params: Sequence[Any]) -> bool:
+    """Whether a row takes that many arguments."""
+    if not row.variadic:
+        return row.name in OPERATIONS or isinstance(args[0], int)
+    if row.params:
+        return len(args) > int(max(params))
+    count: int = row.pack.__code__.co_argcount
+    extra = len(args) - count
+    return count == 1 or (extra >= 0 and extra % 2 == 0)
+
+
+def prune(inputs: tuple[float, ...], steps: Sequence[Step]) -> Computation:
+    """Only what the last step depends on."""
+    count = len(inputs)
+    needed = {count + len(steps) - 1}
+    for i in range(len(steps) - 1, -1, -1):
+        if count + i in needed:
+            needed.update(x for x in steps[i].args if isinstance(x, int))
+    place = {old: new for new, old in enumerate(sorted(needed))}
+    kept = tuple(
+        Step(op, tuple(place[x] if isinstance(x, int) else x for x in args), params)
+        for i, (op, args, params) in enumerate(steps, count)
+        if i in needed
+    )
+    return Computation(tuple(x for i, x in enumerate(inputs) if i in needed), kept)

@@ -1,0 +1,126 @@
+"""The public strategies: well scaled, runnable anywhere, shrinking to what a person can read."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import Phase, find, given, settings
+
+import engine
+from engine import Value
+from engine.strategies import (
+    Computation,
+    Primitive,
+    Step,
+    arrays,
+    computations,
+    floats,
+    primitives,
+    vectors,
+)
+
+QUIET = settings(database=None, max_examples=1000)
+UNSHRUNK = settings(QUIET, phases=[Phase.generate])
+
+
+@given(computations())
+def test_a_computation_runs_alike_on_the_engine_and_on_floats(c: Computation) -> None:
+    nodes = c.run()
+    nodes[-1].backward()
+    assert len(nodes) <= 30
+    for node, value, slope in zip(nodes, c.values(), c.gradients(), strict=True):
+        assert node.data == pytest.approx(value, rel=1e-12)
+        assert node.grad == pytest.approx(slope, rel=1e-9, abs=1e-9)
+        assert math.isfinite(value)
+        assert math.isfinite(slope)
+
+
+@given(computations())
+def test_the_printed_source_does_the_same(c: Computation) -> None:
+    names: dict[str, Any] = {row.name: getattr(engine, row.name) for row in engine.TABLE}
+    names |= {"Value": Value, "abs": abs}
+    exec(c.source(), names)
+    assert names[c.names()[-1]].data == pytest.approx(c.values()[-1], rel=1e-12)
+    for name, slope in zip(c.names(), c.gradients(), strict=True):
+        assert names[name].grad == pytest.approx(slope, rel=1e-9, abs=1e-9)
+
+
+@given(computations(max_nodes=8, max_depth=2, max_inputs=2))
+def test_size_and_depth_are_kept(c: Computation) -> None:
+    assert len(c.inputs) <= 2
+    assert len(c.inputs) + len(c.steps) <= 8
+    depth = [0] * len(c.inputs)
+    for step in c.steps:
+        depth.append(1 + max(depth[x] for x in step.args if isinstance(x, int)))
+    assert max(depth) <= 2
+
+
+def test_graphs_share_nodes_reuse_operands_and_hold_constants_and_wide_nodes() -> None:
+    def twice(c: Computation) -> bool:
+        return any(len(set(step.args)) < len(step.args) for step in c.steps)
+
+    def shared(c: Computation) -> bool:
+        uses = [x for step in c.steps for x in set(step.args) if isinstance(x, int)]
+        return len(uses) - len(set(uses)) >= 2
+
+    def constant(c: Computation) -> bool:
+        return any(isinstance(x, float) for step in c.steps for x in step.args)
+
+    def wide(c: Computation) -> bool:
+        return any(len(step.args) >= 4 for step in c.steps)
+
+    def deep(c: Computation) -> bool:
+        return len(c.steps) >= 12
+
+    for feature in (twice, shared, constant, wide, deep):
+        assert find(computations(), feature, settings=UNSHRUNK)
+
+
+def test_shrinking_ends_in_few_operations() -> None:
+    both = find(
+        computations(),
+        lambda c: {"tanh", "mul"} <= {step.op for step in c.steps},
+        settings=QUIET,
+    )
+    assert len(both.steps) == 2
+    assert all(x * 8 == round(x * 8) for x in both.inputs)
+
+
+def test_every_row_of_the_table_occurs() -> None:
+    seen: set[str] = set()
+
+    @settings(database=None, max_examples=1000, derandomize=True)
+    @given(primitives())
+    def collect(point: Primitive) -> None:
+        seen.add(point.row.name)
+
+    collect()
+    assert seen == {row.name for row in engine.TABLE}
+
+
+@given(computations(ops=["add", "mul", "tanh"]))
+def test_operations_can_be_chosen(c: Computation) -> None:
+    assert {step.op for step in c.steps} <= {"add", "mul", "tanh"}
+
+
+def test_a_picture_shows_the_graph() -> None:
+    c = Computation((2.0,), (Step("mul", (0, 0)), Step("tanh", (1,))))
+    assert c.source() == "a = Value(2.0)\nb = a * a\nc = b.tanh()\nc.backward()"
+    assert "tanh" in c.draw().source
+
+
+@given(floats(), vectors(3), arrays((2, 3)), floats(edges=True))
+def test_numbers_are_well_scaled(x: float, xs: list[float], grid: Any, edge: float) -> None:
+    assert -4 <= x <= 4
+    assert len(xs) == 3
+    assert grid.shape == (2, 3)
+    assert isinstance(edge, float)
+
+
+def test_impossible_requests_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least two nodes"):
+        computations(max_nodes=1)
+    with pytest.raises(LookupError, match="no rule is called"):
+        computations(ops=["nonsense"])
