@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +49,22 @@ def test_there_are_two_commands_for_a_fresh_machine() -> None:
         assert command.startswith("python3 -m venv .venv && ")
     assert "demos/xor.py" in commands[0]
     assert commands[1].rstrip().endswith("-m pytest")
+
+
+def test_the_student_sees_what_the_readme_shows() -> None:
+    (shown,) = re.findall(r"^```console\n\$ (.*?)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    command, output = shown
+    _, *arguments = command.partition(" --out")[0].split()
+    run = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 1, run.stderr
+    assert output in run.stdout
 
 
 def texts(svg: Path) -> list[str]:

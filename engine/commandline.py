@@ -1,0 +1,184 @@
+"""`python -m engine.check path/to/mine.py:Value`: is this engine right?"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from .rules import TABLE
+
+EXAMPLE = """\
+examples:
+  python -m engine.check mine.py:Value
+  python -m engine.check micrograd.engine:Value --ops add,mul,relu --out out
+
+exit status: 0 nothing is wrong, 1 something is, 2 the engine cannot be run
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports an error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with status 2."""
+        fail(message)
+
+
+def fail(message: str, status: int = 2) -> NoReturn:
+    """End with one line on stderr."""
+    print(f"engine.check: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    raise SystemExit(status)
+
+
+def run() -> None:
+    """Check the engine that the command line names, and exit with the status that says it all."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        fail("interrupted", 130)
+    except BrokenPipeError:  # whoever read the text has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    raise SystemExit(status)
+
+
+def main(arguments: list[str]) -> int:
+    """Check an engine; the exit status."""
+    options = parser().parse_args(arguments)
+    with scratch():
+        from .conformance import conformance
+        from .findings import save
+        from .isolation import NotAnEngineError
+
+        try:
+            with progress() as follow:
+                result = conformance(
+                    options.engine,
+                    ops=options.ops,
+                    nodes=options.nodes,
+                    examples=options.examples,
+                    seed=options.seed,
+                    follow=follow,
+                )
+        except NotAnEngineError as error:
+            fail(str(error))
+        if not result.survey.ops:
+            fail(f"{options.engine} has none of the operations asked for")
+        print(result)
+        if options.out is not None:
+            try:
+                for path in save(result, options.out):
+                    print(f"  written: {path}")
+            except OSError as error:
+                fail(f"cannot write into {str(options.out)!r}: {error.strerror or error}")
+        elif not result:
+            print("With --out DIR: each program as a file, with a picture of its graph.")
+    return 0 if result else 1
+
+
+def parser() -> Parser:
+    """What the command line takes."""
+    parser = Parser(
+        prog="python -m engine.check",
+        description="Check a scalar autograd engine that is shaped like micrograd: operators, "
+        ".data, .grad and .backward().",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "engine", type=place, metavar="FILE.py:CLASS", help="or package.module:CLASS"
+    )
+    parser.add_argument("--ops", type=operations, metavar="add,mul,…", help="only these operations")
+    parser.add_argument(
+        "--nodes", type=whole(2, 1000), default=30, help="in a graph at most (default %(default)s)"
+    )
+    parser.add_argument(
+        "--examples", type=whole(1), default=500, help="graphs to try (default %(default)s)"
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, help="another seed, other graphs")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write programs and pictures of what is wrong"
+    )
+    return parser
+
+
+def place(text: str) -> str:
+    """Where the engine is."""
+    where, colon, name = text.rpartition(":")
+    if not colon or not where or not name.isidentifier():
+        raise argparse.ArgumentTypeError(
+            f"write where the class is, like mine.py:Value, not {text!r}"
+        )
+    path = Path(where)
+    if not where.endswith(".py"):
+        if path.is_file() or len(path.parts) > 1:
+            raise argparse.ArgumentTypeError(f"{where!r} is no Python file: its name ends in .py")
+    elif not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {where!r}")
+    return text
+
+
+def operations(text: str) -> list[str]:
+    """Names of rows of the table, separated by commas."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = [row.name for row in TABLE if not row.variadic]
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"no operation {name!r}; there are {', '.join(known)}")
+    if not names:
+        raise argparse.ArgumentTypeError("name at least one, like add,mul")
+    return names
+
+
+def whole(low: int, high: int = 10**9) -> Callable[[str], int]:
+    """An argument that is a whole number in a range."""
+
+    def parse(text: str) -> int:
+        if text.isdecimal() and len(text) < 20 and low <= int(text) <= high:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"must be a whole number from {low:,} to {high:,}")
+
+    return parse
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[None]:
+    """Keep what Hypothesis stores out of the current folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        from hypothesis.configuration import set_hypothesis_home_dir
+
+        set_hypothesis_home_dir(folder)
+        yield
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[int], None]]:
+    """What is told of every computation: a bar on a terminal, nothing in a pipe."""
+    shown = None
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        with contextlib.suppress(ImportError):
+            from tqdm import tqdm  # type: ignore[import-untyped]
+
+            shown = tqdm(unit=" graphs", leave=False, dynamic_ncols=True)
+
+    def follow(count: int) -> None:
+        if shown is not None:
+            shown.update(count - shown.n)
+        elif count % 500 == 0 and sys.stderr.isatty():
+            print(f"  {count:,} graphs", file=sys.stderr, flush=True)
+
+    try:
+        yield follow
+    finally:
+        if shown is not None:
+            shown.close()

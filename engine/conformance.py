@@ -1,0 +1,144 @@
+"""Whose engine is right? A battery of properties for anything that is shaped like micrograd.
+
+>>> from engine import Value
+>>> from engine.check import conformance
+>>> bool(conformance(Value, examples=20))
+True
+
+The engine runs in a process of its own (`engine.isolation`). Hypothesis makes computation graphs
+(`engine.strategies`) and shrinks those on which it is wrong; known mistakes are named
+(`engine.diagnosis`). As tests::
+
+    from engine.check import conformance_checks
+
+    @pytest.mark.parametrize("check", conformance_checks(MyValue))
+    def test_my_value(check):
+        check()
+"""
+
+from __future__ import annotations
+
+import unittest
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .battery import Battery
+from .findings import Finding, Outcome, report
+from .isolation import NotAnEngineError, Survey, Target, Worker, label
+from .properties import LEAF, LIMITS, PROPERTIES, SUM, Property
+from .rules import TABLE
+
+__all__ = ["Check", "Conformance", "NotAnEngineError", "conformance", "conformance_checks"]
+
+
+@dataclass
+class Conformance:
+    """What the battery found; true if nothing is wrong. Printed, it explains.
+
+    Attributes:
+        name: the engine's.
+        survey: what it offers.
+        missing: the operations that gradpath knows and the engine does not have.
+        outcomes: one for each property.
+        findings: what is wrong.
+        examples: how many computations were run.
+        left_out: operations that were no longer used after something was found about them.
+    """
+
+    name: str
+    survey: Survey
+    missing: tuple[str, ...]
+    outcomes: list[Outcome] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    examples: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return not self.findings
+
+    def __str__(self) -> str:
+        return report(self)
+
+
+def conformance(
+    target: Target,
+    *,
+    ops: Iterable[str] | None = None,
+    nodes: int = 30,
+    examples: int = 500,
+    seed: int = 0,
+    time_limit: float = 5.0,
+    most: int = 8,
+    follow: Callable[[int], None] = lambda count: None,
+) -> Conformance:
+    """Check an engine against the table of derivatives.
+
+    Args:
+        target: its class, or any function that makes one of its nodes of a float, or where it is:
+            ``path/to/mine.py:Value`` or ``package.module:Value``.
+        ops: the rows of the table to use; by default all that the engine has.
+        nodes: how many quantities a computation has at most.
+        examples: how many computations each property is tried on.
+        seed: which computations; the same seed gives the same ones.
+        time_limit: seconds that one computation may take.
+        most: with so many findings, stop.
+        follow: is told how many computations have been run.
+
+    Raises:
+        NotAnEngineError: if there is nothing that could be checked.
+        LookupError: if ``ops`` names an operation that there is not.
+    """
+    wanted = None if ops is None else [TABLE[op].name for op in ops]
+    with Worker(target, time_limit) as worker:
+        survey = worker.survey()
+        there = [op for op in survey.ops if wanted is None or op in wanted]
+        missing = wanted or [r.name for r in TABLE if not r.variadic and r.is_built_in()]
+        missing = [op for op in missing if op not in survey.ops]
+        result = Conformance(label(target), replace_ops(survey, there), tuple(missing))
+        battery = Battery(worker, result, nodes, examples, seed, most, follow)
+        if there:
+            battery.run()
+    return result
+
+
+def replace_ops(survey: Survey, ops: Sequence[str]) -> Survey:
+    """A survey of fewer operations."""
+    return survey._replace(
+        ops=tuple(ops),
+        left=tuple(op for op in survey.left if op in ops),
+        right=tuple(op for op in survey.right if op in ops),
+    )
+
+
+class Check:
+    """One property as a test: calling it raises AssertionError with the finding."""
+
+    def __init__(self, prop: Property, run: Callable[[], Conformance]) -> None:
+        self.property, self.run = prop, run
+        self.__name__ = prop.name.replace(" ", "_")
+
+    def __call__(self) -> None:
+        """Raise AssertionError if the property fails, SkipTest if it was not tried."""
+        report = self.run()
+        texts = [str(f) for f in report.findings if self.property.name in f.properties]
+        if texts:
+            raise AssertionError(f"{self.property.sentence}: not here\n\n" + "\n\n".join(texts))
+        outcome = next(o for o in report.outcomes if o.name == self.property.name)
+        if outcome.verdict in ("not tried", "limit"):
+            raise unittest.SkipTest(outcome.detail)
+
+
+def conformance_checks(target: Target, **options: Any) -> list[Check]:
+    """The battery as functions to parametrise a test with; options as for `conformance`.
+
+    The battery runs once, when the first of them is called.
+    """
+    reports: list[Conformance] = []
+
+    def run() -> Conformance:
+        if not reports:
+            reports.append(conformance(target, **options))
+        return reports[0]
+
+    return [Check(prop, run) for prop in (*PROPERTIES, LEAF, SUM, *LIMITS)]

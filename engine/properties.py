@@ -1,0 +1,206 @@
+"""What holds for a right engine, property by property, and the graphs on which it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .isolation import AFRESH, Script, Survey
+from .strategies import Computation, Step, prune
+
+DEEP, WIDE, TOWER = 5_000, 1_024, 40
+
+
+@dataclass(frozen=True)
+class Property:
+    """Something that holds for a right engine.
+
+    Attributes:
+        name: a word or two.
+        sentence: what holds.
+        plan: the backward passes to run on a computation.
+        compares: "data", "leaves", "inner" or "all": the numbers that have to be right.
+        needs: the properties without which this one need not be tried.
+        applies: whether a computation can show it.
+    """
+
+    name: str
+    sentence: str
+    plan: Callable[[Computation], Script]
+    compares: str
+    needs: tuple[str, ...] = ()
+    applies: Callable[[Computation], bool] = lambda c: True
+
+
+def root(c: Computation) -> int:
+    """The index of a computation's root."""
+    return len(c.inputs) + len(c.steps) - 1
+
+
+def has_numbers(c: Computation) -> bool:
+    """Whether an operand is a plain number."""
+    return any(isinstance(x, float) for step in c.steps for x in step.args)
+
+
+def once(c: Computation) -> Script:
+    """One backward pass from the root."""
+    return (root(c),)
+
+
+PROPERTIES = (
+    Property("values", "every operation gives the right number", lambda c: (), "data"),
+    Property("gradients", "one backward pass gives leaves their gradients", once, "leaves"),
+    Property("inner gradients", "and every node in between", once, "inner", ("gradients",)),
+    Property(
+        "data kept", "a backward pass changes no value", once, "data", ("values", "gradients")
+    ),
+    Property(
+        "numbers",
+        "plain numbers may be operands: 2 - x, x / 2",
+        once,
+        "all",
+        ("values", "gradients"),
+        applies=has_numbers,
+    ),
+    Property(
+        "second pass",
+        "a second pass adds the same to the leaves",
+        lambda c: (root(c), root(c)),
+        "leaves",
+        ("gradients",),
+    ),
+    Property(
+        "two roots",
+        "gradients of two roots add up in the leaves",
+        lambda c: (root(c), root(c) - 1),
+        "leaves",
+        ("gradients", "second pass"),
+        lambda c: len(c.steps) > 1,
+    ),
+    Property(
+        "afresh",
+        "with leaves set to 0, a new graph gives the same",
+        lambda c: (root(c), AFRESH, root(c)),
+        "leaves",
+        ("gradients",),
+    ),
+)
+VALUES, _ = FIRST = PROPERTIES[:2]  # most others fail with these
+NUMBERS = next(prop for prop in PROPERTIES if prop.applies is has_numbers)
+LEAF = Property("leaf as root", "x.backward() gives x the gradient 1", lambda c: (0,), "leaves")
+SUM = Property("sum", "sum([a, b, c]), which begins with 0 + a", once, "all", ("gradients",))
+SHARED = Property(
+    "shared", f"{TOWER} nodes, each used twice, in no time", once, "leaves", ("gradients",)
+)
+LIMITS = (
+    Property("deep", f"a chain of {DEEP:,} operations", once, "leaves", ("gradients",)),
+    Property("wide", f"a sum of {WIDE:,} nodes", once, "leaves", ("gradients",)),
+    SHARED,
+)
+
+
+def places(compares: str, c: Computation) -> list[tuple[int, str]]:
+    """Index and attribute of the numbers that a property compares."""
+    count, end = len(c.inputs), root(c) + 1
+    data = [(i, "data") for i in range(end)]
+    leaves = [(i, "grads") for i in range(count)]
+    inner = [(i, "grads") for i in range(count, end)]
+    return {"data": data, "leaves": leaves, "inner": inner, "all": data + leaves}[compares]
+
+
+# ---------------------------------------------------------------- computations of a form
+
+
+def with_leaves(c: Computation, left: Sequence[str], right: Sequence[str]) -> Computation:
+    """A computation whose plain numbers are leaves, where the engine takes no plain number."""
+    extra: list[float] = []
+    count = len(c.inputs)
+    stays = {
+        (k, place)
+        for k, step in enumerate(c.steps)
+        for place in range(len(step.args))
+        if step.op in (left, right)[place > 0] and place < 2
+    }
+    more = sum(
+        isinstance(x, float) and (k, place) not in stays
+        for k, step in enumerate(c.steps)
+        for place, x in enumerate(step.args)
+    )
+    steps = []
+    for k, step in enumerate(c.steps):
+        args: list[int | float] = []
+        for place, x in enumerate(step.args):
+            if isinstance(x, int):
+                args.append(x + more if x >= count else x)
+            elif (k, place) in stays:
+                args.append(x)
+            else:
+                args.append(count + len(extra))
+                extra.append(x)
+        steps.append(Step(step.op, tuple(args), step.params))
+    return Computation((*c.inputs, *extra), tuple(steps))
+
+
+def with_numbers(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+    """Every operation with a plain number, on the left and on the right."""
+    for op in ops:
+        if op in survey.left:
+            yield Computation((2.0,), (Step(op, (5.0, 0)),))
+        if op in survey.right:
+            yield Computation((2.0,), (Step(op, (0, 5.0)),))
+
+
+def operations(c: Computation) -> Iterator[Computation]:
+    """Every operation of a computation alone, on leaves."""
+    known = c.values()
+    for step in c.steps:
+        used = sorted({x for x in step.args if isinstance(x, int)})
+        args = tuple(used.index(x) if isinstance(x, int) else x for x in step.args)
+        yield Computation(tuple(known[x] for x in used), (Step(step.op, args, step.params),))
+
+
+def parts(c: Computation) -> Iterator[Computation]:
+    """Smaller computations: single operations, less at the end, less at the beginning."""
+    known = c.values()
+    count = len(c.inputs)
+    if len(c.steps) > 1:
+        yield from operations(c)
+    for end in range(1, len(c.steps)):
+        yield prune(c.inputs, c.steps[:end])
+    for cut in range(count, root(c)):  # a computed quantity becomes a leaf
+
+        def place(x: int, cut: int = cut) -> int:
+            return count if x == cut else x + (count <= x < cut)
+
+        rest = [
+            Step(op, tuple(place(x) if isinstance(x, int) else x for x in args), params)
+            for i, (op, args, params) in enumerate(c.steps, count)
+            if i != cut
+        ]
+        yield prune((*c.inputs, known[cut]), rest)
+
+
+def chain(op: str) -> Computation:
+    """A long row of operations on the same leaf: 0 + 0 + …, or 1 · 1 · …"""
+    x = 1.0 if op == "mul" else 0.0
+    return Computation((x,), tuple(Step(op, (k, 0)) for k in range(DEEP)))
+
+
+def fan(op: str) -> Computation:
+    """Many nodes of one leaf, joined in pairs until one is left."""
+    steps = [Step(op, (0, 0)) for _ in range(WIDE)]
+    layer = list(range(1, WIDE + 1))
+    while len(layer) > 1:
+        above = []
+        for a, b in zip(layer[::2], layer[1::2], strict=True):
+            steps.append(Step(op, (a, b)))
+            above.append(len(steps))
+        layer = above
+    return Computation((1.0 if op == "mul" else 0.0,), tuple(steps))
+
+
+def tower(op: str) -> Computation:
+    """Every node is used twice by the next: as many paths as 2 to the power of its height."""
+    return Computation(
+        (1.0 if op == "mul" else 0.0,), tuple(Step(op, (k, k)) for k in range(TOWER))
+    )
