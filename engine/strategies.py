@@ -149,6 +149,15 @@ class Step(NamedTuple):
     args: tuple[int | float, ...]
     params: tuple[Any, ...] = ()
 
+    def __eq__(self, other: object) -> bool:  # the index 2 is not the constant 2.0
+        return isinstance(other, Step) and repr(self) == repr(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
 
 class Computation(NamedTuple):
     """A computation graph as data: it runs on any engine.

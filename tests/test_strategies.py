@@ -119,6 +119,12 @@ def test_numbers_are_well_scaled(x: float, xs: list[float], grid: Any, edge: flo
     assert isinstance(edge, float)
 
 
+def test_an_index_is_not_the_constant_of_the_same_value() -> None:
+    node, constant = (Computation((3.0,), (Step("add", (0, x)),)) for x in (0, 0.0))
+    assert node != constant
+    assert len({node, constant, Computation((3.0,), (Step("add", (0, 0)),))}) == 2
+
+
 def test_impossible_requests_are_refused() -> None:
     with pytest.raises(ValueError, match="at least two nodes"):
         computations(max_nodes=1)
