@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -44,12 +45,19 @@ def warn(message: str) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a demo; an interrupt, a closed pipe or a full disk ends it in one line."""
+    """Run a demo, to an end in one line if it is interrupted, a pipe closed or a disk full."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    try:
+    with tidy_end():
         main()
         sys.stdout.flush()
+
+
+@contextmanager
+def tidy_end() -> Iterator[None]:
+    """End the demo in one line for what is no mistake in it; imports that take long belong here."""
+    try:
+        yield
     except KeyboardInterrupt:
         fail("interrupted", status=130)
     except BrokenPipeError:  # whoever read the text has read enough
@@ -91,6 +99,8 @@ def positive(text: str) -> float:
 
 def folder(text: str) -> Path:
     """An argument that is a folder to write into; it need not exist yet, and is not made here."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be the name of a folder, not ''")
     path = Path(text)
     try:
         existing = next(place for place in (path, *path.absolute().parents) if place.exists())

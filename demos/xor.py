@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
-from commandline import INSTALL, Parser, folder, follow, positive, run, warn, whole
+from commandline import INSTALL, Parser, folder, follow, positive, run, tidy_end, warn, whole
 
-import viz
-from engine import Value, no_grad
-from nn import MLP, SGD, Module, Neuron, mean_squared_error
+with tidy_end():
+    import viz
+    from engine import Value, no_grad
+    from nn import MLP, SGD, Module, Neuron, mean_squared_error
 
 POINTS = ((0, 0), (0, 1), (1, 0), (1, 1))
 TARGETS = (0, 1, 1, 0)
+SHARES = 4  # hidden neurons whose share in the output is drawn
 
 Line = tuple[float, float, float]  # (w0, w1, b): it answers 1 where w0·x0 + w1·x1 + b > 0
 
@@ -58,7 +60,8 @@ def compare(options: Any) -> None:
     mlp = network(options.hidden, options.seed)
     losses = {"linear": [*train(linear, options), loss_of(linear).data]}
     say_how_near(predict(linear))
-    print(f"One hidden layer can: 2 inputs, {options.hidden} tanh neurons, 1 output")
+    neurons = f"{options.hidden} tanh neuron{'s' if options.hidden > 1 else ''}"
+    print(f"One hidden layer can: 2 inputs, {neurons}, 1 output")
     course = follow(train(mlp, options), options.steps, "step", "loss {:.1e}".format)
     losses["network"] = [*course, loss_of(mlp).data]
     print_answers(predict(linear), split(line), predict(mlp))
@@ -151,8 +154,12 @@ def predict(model: Module) -> list[float]:
 
 
 def right(outputs: Iterable[float]) -> int:
-    """How many of the four outputs are on their target's side of ½, and not on ½ itself."""
-    return sum(abs(y - t) < 0.499 for y, t in zip(outputs, TARGETS, strict=True))
+    """How many of the four outputs are on their target's side of ½; ½ itself and nan never are.
+
+    Nor is what differs from ½ by rounding only, as the trained linear model's outputs do.
+    """
+    sides = (y - 0.5 if t else 0.5 - y for y, t in zip(outputs, TARGETS, strict=True))
+    return sum(side > 1e-6 for side in sides)
 
 
 def count_seeds(options: Any) -> None:
@@ -208,6 +215,7 @@ def columns(numbers: Iterable[float]) -> str:
 def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> None:
     """Write the pictures, or say why one cannot be drawn here."""
     untrained = network(options.hidden, options.seed)
+    which = "hidden neurons" if options.hidden <= SHARES else f"{SHARES} heaviest hidden neurons"
     pictures: list[tuple[str, Callable[[], Any], str]] = [
         ("graph.svg", lambda: draw_graph(untrained), "(1, 1) in the untrained network"),
         ("network.svg", lambda: draw_network(mlp), "the trained network"),
@@ -216,7 +224,7 @@ def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> 
             lambda: draw_regions(line, mlp),
             "where the best line and the network say 1",
         ),
-        ("hidden.svg", lambda: draw_hidden(mlp), "what the hidden neurons add to the output"),
+        ("hidden.svg", lambda: draw_hidden(mlp), f"what the {which} add to the output"),
         ("loss.svg", lambda: draw_losses(losses), "the losses of both models in training"),
     ]
     options.out.mkdir(parents=True, exist_ok=True)
@@ -256,7 +264,8 @@ def draw_network(mlp: MLP) -> Any:
         )
         for layer in mlp.layers
     ]
-    return viz.draw_network(layers, ["x0", "x1"], ["y"], title=title(mlp))
+    hidden = [f"h{i}" for i in range(len(mlp.layers[0].neurons))]
+    return viz.draw_network(layers, ["x0", "x1"], ["y"], hidden=[hidden], title=title(mlp))
 
 
 def draw_regions(line: Line, mlp: MLP) -> Any:
@@ -265,13 +274,13 @@ def draw_regions(line: Line, mlp: MLP) -> Any:
         "Best line": lambda x0, x1: score(line, x0, x1),
         title(mlp): lambda x0, x1: mlp((x0, x1)).data - 0.5,
     }
-    return viz.draw_regions(classifiers, POINTS, TARGETS)
+    return viz.draw_regions(classifiers, POINTS, TARGETS, x_label="x0", y_label="x1")
 
 
 def draw_hidden(mlp: MLP) -> Any:
-    """What hidden neurons add to the output, everywhere; of many, the four with most weight."""
+    """What hidden neurons add to the output, everywhere; of many, those with most weight."""
     hidden, (output,) = mlp.layers[0].neurons, mlp.layers[1].neurons
-    heaviest = sorted(range(len(hidden)), key=lambda i: -abs(output.w[i].data))[:4]
+    heaviest = sorted(range(len(hidden)), key=lambda i: -abs(output.w[i].data))[:SHARES]
 
     def share(neuron: Neuron, w: Value) -> Callable[[float, float], float]:
         return lambda x0, x1: w.data * neuron((x0, x1)).data
@@ -280,12 +289,18 @@ def draw_hidden(mlp: MLP) -> Any:
         f"{output.w[i].data:+.2f}·h{i}".replace("-", "−"): share(hidden[i], output.w[i])
         for i in sorted(heaviest)
     }
-    return viz.draw_regions(shares, POINTS, TARGETS)
+    return viz.draw_regions(shares, POINTS, TARGETS, x_label="x0", y_label="x1", verdict=False)
 
 
 def draw_losses(losses: dict[str, list[float]]) -> Any:
     """The loss of each model, step by step."""
-    return viz.draw_curve(losses, title="XOR", x_label="step", y_label="mean squared error")
+    return viz.draw_curve(
+        losses,
+        title="Loss of both models in training",
+        x_label="step",
+        y_label="mean squared error",
+        log=True,
+    )
 
 
 def title(mlp: MLP) -> str:

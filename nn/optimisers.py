@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from math import inf
 
+from engine.maths import real
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,19 +31,25 @@ class Optimiser:
         weight_decay: k, for the penalty ½·k·w² of every parameter w.
 
     Raises:
-        TypeError: if something among the parameters is none.
+        TypeError: if the parameters are no list of parameters, or a number is none.
         ValueError: if there are no parameters, or a number is negative or not finite.
     """
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float) -> None:
-        self.parameters = list(dict.fromkeys(parameters))
+        if not hasattr(parameters, "__iter__"):
+            raise TypeError(
+                "an optimiser takes a list of parameters, such as model.parameters(), "
+                f"not {type(parameters).__name__}"
+            )
+        given = list(parameters)
+        for p in given:
+            if not hasattr(p, "grad"):
+                raise TypeError(f"a parameter has data and grad, which {type(p).__name__} has not")
+        self.parameters = list(dict.fromkeys(given))
         self.lr = within("lr", lr)
         self.weight_decay = within("weight_decay", weight_decay)
         if not self.parameters:
             raise ValueError("there are no parameters to optimise")
-        for p in self.parameters:
-            if not hasattr(p, "grad"):
-                raise TypeError(f"a parameter has data and grad, which {type(p).__name__} has not")
 
     def step(self) -> None:
         """Move every parameter once."""
@@ -111,10 +119,13 @@ class Adam(Optimiser):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        beta1, beta2 = betas
+        try:
+            beta1, beta2 = betas
+        except (TypeError, ValueError):
+            raise TypeError(f"betas are two numbers, (β₁, β₂), not {betas!r}") from None
         self.betas = within("betas[0]", beta1, below=1.0), within("betas[1]", beta2, below=1.0)
         self.eps = within("eps", eps)
-        if not eps:
+        if not self.eps:
             raise ValueError("eps must be greater than 0: it keeps the step from dividing by 0")
         self.steps = 0
         self.means: list[Any] = [0.0] * len(self.parameters)
@@ -170,6 +181,7 @@ class AdamW(Adam):
 
 def within(name: str, number: float, below: float = inf) -> float:
     """The number, if it is at least 0 and less than the bound."""
+    number = real(number, name)
     if 0 <= number < below:
         return number
     raise ValueError(f"{name} must be at least 0 and less than {below:g}, not {number!r}")

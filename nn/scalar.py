@@ -51,6 +51,8 @@ class Neuron(Module):
         nout: int = 1,
         scope: str = "",
     ) -> None:
+        if isinstance(nonlin, str) or callable(nonlin):
+            raise TypeError(f"nonlin is True or False, not {nonlin!r}: write activation={nonlin!r}")
         nin, draw, rng = width(nin, "nin"), initialiser(init), randomness(rng)
         known: Any = {"role": "parameter", "scope": scope}
         self.w = [Value(draw(nin, nout, rng), label=f"w{i}", **known) for i in range(nin)]

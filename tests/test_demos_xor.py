@@ -145,9 +145,24 @@ def test_the_best_line_gets_three(xor: ModuleType) -> None:
 
 
 def test_half_is_no_answer(xor: ModuleType) -> None:
-    assert xor.right([0.5, 0.5, 0.5 + 1e-9, 0.5 - 1e-9]) == 0
+    assert xor.right([0.5] * 4) == 0
     assert xor.right([0.4, 0.6, 0.6, 0.6]) == 3
     assert xor.right([float("nan")] * 4) == 0
+
+
+def test_beyond_the_target_is_right_too(xor: ModuleType) -> None:
+    assert xor.right([-3.0, 7.0, float("inf"), 0.5 - 1e-3]) == 4
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--hidden", "64", "--steps", "5"], ["--hidden", "1", "--lr", "1e10"]]
+)
+def test_the_picture_counts_as_the_table_does(arguments: list[str], xor: ModuleType) -> None:
+    options = xor.parse(arguments)
+    mlp = xor.network(options.hidden, options.seed)
+    list(xor.train(mlp, options))
+    _, axes = xor.draw_regions((1, 1, -0.5), mlp).axes
+    assert axes.get_title("right") == f"{xor.right(xor.predict(mlp))} of 4 right"
 
 
 def test_twenty_seeds_learn_xor() -> None:
@@ -185,6 +200,43 @@ def test_odd_settings_are_reported_as_they_are(
     assert bool(re.search(r"right .* 4 of 4\n", out)) == learnt
 
 
+@pytest.mark.parametrize(
+    ("hidden", "neurons", "caption"),
+    [
+        ("1", "1 tanh neuron,", "what the hidden neurons add to the output"),
+        ("4", "4 tanh neurons,", "what the hidden neurons add to the output"),
+        ("5", "5 tanh neurons,", "what the 4 heaviest hidden neurons add to the output"),
+    ],
+)
+def test_the_text_counts_the_hidden_neurons(
+    hidden: str,
+    neurons: str,
+    caption: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    xor: ModuleType,
+) -> None:
+    monkeypatch.setattr(xor.viz, "save", lambda *_: None)
+    xor.main(["--hidden", hidden, "--steps", "1", "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert neurons in out
+    assert caption in out
+
+
+def test_the_pictures_name_what_they_show(xor: ModuleType) -> None:
+    mlp = xor.network(5, 0)
+    written = [text.get_text() for text in xor.draw_network(mlp).axes[0].texts]
+    assert {"x0", "x1", "h0", "h4", "y"} <= set(written)
+    regions, hidden = xor.draw_regions((1, 1, -0.5), mlp), xor.draw_hidden(mlp)
+    for axes in (*regions.axes, *hidden.axes):
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("x0", "x1")
+    assert [axes.get_title("right") for axes in hidden.axes] == [""] * 4
+    (axes,) = xor.draw_losses({"network": [1.0, 1e-22]}).axes
+    assert axes.get_yscale() == "log"
+    assert axes.get_title("left") == "Loss of both models in training"
+
+
 # -- bad arguments --------------------------------------------------------------------------------
 
 
@@ -209,6 +261,7 @@ def test_odd_settings_are_reported_as_they_are(
         (["--out", "/dev/null"], "argument --out: cannot write into '/dev/null': not a directory"),
         (["--out", "/proc/1/new"], "argument --out: cannot write into"),
         (["--out", "x" * 5000], "…': file name too long"),
+        (["--out", ""], "argument --out: must be the name of a folder, not ''"),
         (["--sed", "1"], "unrecognized arguments: --sed 1"),
         (["1"], "unrecognized arguments: 1"),
         (["--seed"], "argument --seed: expected one argument"),
@@ -268,6 +321,23 @@ def test_ctrl_c_ends_it_in_one_line(arguments: list[str], tmp_path: Path) -> Non
     _, err = demo.communicate(timeout=10)
     assert (demo.returncode, err) == (130, "xor.py: interrupted\n")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("module", ["viz", "engine", "nn"])
+def test_ctrl_c_during_the_imports_ends_it_in_one_line(module: str) -> None:
+    code = f"""
+import runpy, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+sys.path.insert(0, {str(DEMO.parent)!r})
+sys.argv = [{str(DEMO)!r}]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (130, "xor.py: interrupted\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes as on POSIX")

@@ -134,3 +134,29 @@ def test_bad_targets_are_named(
 ) -> None:
     with pytest.raises(error, match=message):
         loss([output], [target])
+
+
+@pytest.mark.parametrize("loss", [mean_squared_error, hinge, binary_cross_entropy])
+def test_what_is_no_list_of_numbers_is_named(loss: Callable[..., Any]) -> None:
+    z, lists = [Value(0.5)], "a list with one item for each sample, not "
+    no_lists: list[Any] = [Value(0.5), 1.0, "ab", None]
+    for wrong in no_lists:
+        with pytest.raises(TypeError, match=f"the outputs are {lists}"):
+            loss(wrong, [1])
+        with pytest.raises(TypeError, match=f"the targets are {lists}"):
+            loss(z, wrong)
+    no_numbers: list[Any] = [[0.5], "a", None, np.array([1.0])]
+    for wrong in no_numbers:
+        with pytest.raises(TypeError, match="output 1 must be a number, not "):
+            loss([0.5, wrong], [1, 1])
+        with pytest.raises(TypeError, match="target 0 must be a number, not "):
+            loss(z, [wrong])
+
+
+def test_logits_are_a_list_for_each_sample() -> None:
+    no_rows: list[Any] = [Value(0.5), 0.5, "ab", [[0.5]], [None], None]
+    for wrong in no_rows:
+        with pytest.raises(TypeError, match="output 0 must be a list of numbers, not "):
+            cross_entropy([wrong], [0])
+    with pytest.raises(TypeError, match="the outputs are a list .*, not 1.0"):
+        cross_entropy(1.0, [0])  # type: ignore[arg-type]

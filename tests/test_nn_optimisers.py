@@ -152,6 +152,18 @@ def test_bad_arguments_are_named(kind: Any) -> None:
         kind([], lr=0.1)
     with pytest.raises(TypeError, match="a parameter has data and grad, which float has not"):
         kind([1.0], lr=0.1)
+    model = MLP(1, [1])
+    for wrong in (model, model.parameters, p[0]):
+        with pytest.raises(TypeError, match=r"such as model.parameters\(\), not "):
+            kind(wrong, lr=0.1)
+    for nested in ([p], [model], "ab"):
+        with pytest.raises(TypeError, match="a parameter has data and grad, which"):
+            kind(nested, lr=0.1)
+    for bad_type in ("a", None, p[0]):
+        with pytest.raises(TypeError, match="lr takes a real number, not"):
+            kind(p, lr=bad_type)
+        with pytest.raises(TypeError, match="weight_decay takes a real number, not"):
+            kind(p, lr=0.1, weight_decay=bad_type)
     for bad in (-0.1, nan, inf):
         with pytest.raises(ValueError, match=f"lr must be at least 0 .*, not {bad}"):
             kind(p, lr=bad)
@@ -167,5 +179,13 @@ def test_bad_constants_are_named() -> None:
         Adam(p, betas=(1.0, 0.9))
     with pytest.raises(ValueError, match=r"betas\[1\] must be at least 0 and less than 1"):
         Adam(p, betas=(0.9, -0.1))
+    betas: list[Any] = [0.9, (0.9,), (0.9, 0.99, 0.999), None]
+    for wrong in betas:
+        with pytest.raises(TypeError, match=r"betas are two numbers, \(β₁, β₂\), not "):
+            Adam(p, betas=wrong)
+    with pytest.raises(TypeError, match=r"betas\[1\] takes a real number, not str"):
+        Adam(p, betas=(0.9, "b"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="momentum takes a real number"):
+        SGD(p, 0.1, momentum="a")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="eps must be greater than 0"):
         Adam(p, eps=0.0)

@@ -415,6 +415,8 @@ def test_inputs_that_are_no_numbers_are_type_errors(x: Any) -> None:
         (lambda: MLP(2, []), ValueError, "nouts is empty"),
         (lambda: MLP(2, [3, 0]), ValueError, "a layer's width is at least 1, not 0"),
         (lambda: MLP(2, [3, 1.5]), TypeError, "a layer's width is a whole number, not 1.5"),  # type: ignore[list-item]
+        (lambda: Neuron(2, "tanh"), TypeError, "not 'tanh': write activation='tanh'"),  # type: ignore[arg-type]
+        (lambda: Neuron(2, abs), TypeError, "nonlin is True or False, not .*activation="),  # type: ignore[arg-type]
         (lambda: MLP(2, [1], activation="rely"), ValueError, "'rely'; there are .*tanh.*relu"),
         (lambda: MLP(2, [1], activation="add"), ValueError, "no activation is called 'add'"),
         (lambda: MLP(2, [1], activation="power"), ValueError, "no activation is called 'power'"),

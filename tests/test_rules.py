@@ -546,6 +546,9 @@ def test_the_function_of_a_row_takes_its_parameters_by_position_name_and_default
     assert engine.leaky_relu(x, slope=0.5).data == x.leaky_relu(slope=0.5).data == -1.0
     assert engine.leaky_relu(-2.0, slope=0.5) == -1.0
     assert x.clip(hi=-3).data == -3.0
+    assert x.clip(-1).data == -1.0
+    assert (Value(1e300).clip().data, Value(-1e300).clip().data) == (1e300, -1e300)
+    assert x.elu().data == x.elu(1.0).data == math.expm1(-2.0)
     assert x.leaky_relu(0.5).params == (0.5,)
     with pytest.raises(TypeError):
         x.power()

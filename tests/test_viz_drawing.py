@@ -130,3 +130,12 @@ def test_drawing_leaves_the_graph_alone() -> None:
     before = (x.data, x.grad, y.data, y.grad, sys.getrefcount(y))
     draw(y)
     assert (x.data, x.grad, y.data, y.grad, sys.getrefcount(y)) == before
+
+
+def test_marks_are_text_for_nodes() -> None:
+    y = Value(1.0).tanh()
+    wrong: list[Any] = ["a", [y], {3: "a"}, {"y": "a"}, {y: 3}, {y: None}]
+    for marks in wrong:
+        with pytest.raises(TypeError, match=r"marks are a dict \{Value: str\}"):
+            draw(y, marks=marks)
+    assert draw(y, marks={}).source == draw(y).source

@@ -423,8 +423,13 @@ def test_save_says_what_it_accepts(tmp_path: Path) -> None:
         save(picture, tmp_path / "svg")
     with pytest.raises(FileNotFoundError, match="no folder .*missing"):
         save(picture, tmp_path / "missing" / "a.svg")
-    with pytest.raises(TypeError, match="not Value"):
-        save(Value(1.0), tmp_path / "a.svg")
+    wrong: list[Any] = [(Value(1.0), tmp_path / "a.svg"), (str(tmp_path / "a.svg"), picture)]
+    for first, second in wrong:
+        kind = type(first).__name__
+        with pytest.raises(TypeError, match=f"first the picture .* then the path; .* is {kind}$"):
+            save(first, second)
+    with pytest.raises(TypeError, match="the path as a str or a Path, not int"):
+        save(picture, 3)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 

@@ -18,6 +18,7 @@ from matplotlib.colors import to_hex
 from engine import Value
 from nn import MLP
 from viz import draw_curve, draw_network, draw_regions, save
+from viz.text import short_number
 from viz.theme import DARK, LIGHT
 
 CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -118,6 +119,15 @@ def test_the_users_matplotlib_stays_as_it_is() -> None:
     assert run.stdout == "False\n", run.stderr
 
 
+@pytest.mark.parametrize("name", ["draw_curve", "draw_network", "draw_regions"])
+def test_without_matplotlib_the_cure_is_named(name: str) -> None:
+    code = f"import sys; sys.modules['matplotlib'] = None; from viz import {name}"
+    root = Path(__file__).parents[1]
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root)
+    cure = f"viz.{name} needs matplotlib, which is missing: pip install 'gradpath[demos]'"
+    assert run.stderr.splitlines()[-1] == f"ModuleNotFoundError: {cure}"
+
+
 def test_names_are_no_formulas(tmp_path: Path) -> None:
     names = ["$x$", "$\\frac{", "_hidden", "a\x00b\ud800", "重み", "x" * 1000, "%s {} \\n"]
     curves = draw_curve({name: [1, 2] for name in names}, title=names[1], y_label=names[3])
@@ -151,6 +161,44 @@ def test_networks_are_drawn_from_values_and_arrays_alike() -> None:
     layers = [([n.w for n in each.neurons], [n.b for n in each.neurons]) for each in model.layers]
     arrays = [(np.array(w, dtype=float), np.array(b, dtype=float)) for w, b in layers]
     assert texts(draw_network(layers)) == texts(draw_network(arrays))
+
+
+def test_networks_say_what_they_accept() -> None:
+    model = MLP(2, [2, 1])
+    wrong: list[Any] = [model, model.layers, [1.0], [([1.0], [0.0])], [([["a"]], [0.0])], "ab"]
+    for layers in wrong:
+        with pytest.raises(TypeError, match=r"a pair \(weights, biases\) .* model.layers\], not "):
+            draw_network(layers)
+
+
+def test_hidden_neurons_have_names() -> None:
+    assert {"h0", "h1"} <= texts(draw_network(TINY, hidden=[["h0", "h1"]]))
+    with pytest.raises(ValueError, match="3 names for 2 hidden neurons"):
+        draw_network(TINY, hidden=[["a", "b", "c"]])
+    with pytest.raises(ValueError, match="names of 2 hidden layers for 1"):
+        draw_network(TINY, hidden=[["a", "b"], ["c"]])
+
+
+@pytest.mark.parametrize("hidden", range(1, 9))
+def test_weights_stand_on_their_edges_and_overlap_nothing(hidden: int) -> None:
+    rows = [[-0.123 - 0.001 * i, 1.23e-5 * (i + 1)] for i in range(hidden)]
+    last = [-0.987 - 0.001 * i for i in range(hidden)]
+    names = [f"h{i}" for i in range(hidden)]
+    plot = draw_network([(rows, [0.5] * hidden), ([last], [0.5])], "ab", "y", hidden=[names])
+    plot.draw_without_rendering()
+    (axes,) = plot.axes
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+    labels = {text.get_text(): text.get_position() for text in axes.texts}
+    for i, row in enumerate([*rows, last]):
+        for j, w in enumerate(row):
+            head, tail = ((1, (hidden - 1) / 2 - i), (0, 0.5 - j))
+            if row is last:
+                head, tail = (2, 0.0), (1, (hidden - 1) / 2 - j)
+            x, y = labels[short_number(w)]
+            assert 0.15 < x - tail[0] < 0.85
+            assert y == pytest.approx(tail[1] + (head[1] - tail[1]) * (x - tail[0]))
 
 
 def test_of_a_wide_layer_the_first_and_last_neurons_are_shown() -> None:
@@ -225,12 +273,41 @@ def test_regions_of_odd_scores_are_drawn(points: list[Any], tmp_path: Path) -> N
 def test_classifiers_may_return_values() -> None:
     w = Value(2.0)
     figure = draw_regions({"value": lambda x, y: w * x - y}, np.array(CORNERS), np.array(XOR))
-    assert figure.axes[0].get_title("right") == "2 of 4 right"
+    assert figure.axes[0].get_title("right") == "1 of 4 right"
+
+
+@pytest.mark.parametrize("score", [math.nan, 0.0])
+def test_a_score_on_no_side_is_never_right(score: float) -> None:
+    (axes,) = draw_regions(lambda x, y: score, CORNERS, XOR).axes
+    assert axes.get_title("right") == "0 of 4 right"
+    assert rings(axes) == CORNERS
+
+
+def test_without_a_verdict_nothing_is_counted_or_ringed() -> None:
+    plot = draw_regions({"h0": linear}, CORNERS, XOR, verdict=False)
+    (axes,) = plot.axes
+    assert (axes.get_title("left"), axes.get_title("right")) == ("h0", "")
+    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+    assert {size for c in dots for size in c.get_sizes()} == {70}
+    keys = [[text.get_text() for text in legend.texts] for legend in plot.legends]
+    assert "ring" not in str(keys)
+
+
+def test_regions_name_their_axes_and_equal_ranges_have_equal_ticks() -> None:
+    plot = draw_regions({"a": linear, "b": solved}, CORNERS, XOR, x_label="x0", y_label="x1")
+    plot.draw_without_rendering()
+    for axes in plot.axes:
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("x0", "x1")
+        assert axes.get_xticks().tolist() == axes.get_yticks().tolist()
 
 
 def test_regions_say_what_they_accept() -> None:
     with pytest.raises(TypeError, match=r"classifier 'grid' must be a function .* not list"):
         draw_regions({"grid": [[1.0]]}, CORNERS, XOR)  # type: ignore[dict-item]
+    one: list[Any] = [MLP(2, [1]), lambda p: p[0], {"grid": lambda x, y, z: x}]
+    for classifier in one:
+        with pytest.raises(TypeError, match=r"must be a function \(x, y\) -> score, such as"):
+            draw_regions(classifier, CORNERS, XOR)
     wrong: list[Any] = [({}, CORNERS, XOR), (linear, [], []), (linear, CORNERS, [1])]
     for arguments in wrong:
         with pytest.raises(ValueError, match="at least one classifier, at least one point"):
@@ -294,6 +371,10 @@ def test_gaps_are_where_nothing_can_be_shown() -> None:
 def test_curves_say_what_they_accept() -> None:
     with pytest.raises(TypeError, match="by their names, not list"):
         draw_curve([1.0, 2.0])  # type: ignore[arg-type]
+    series: list[Any] = [3, "abc", [1, "b"], [(1, 2, 3)], None]
+    for wrong in series:
+        with pytest.raises(TypeError, match=r"series 'a' must be numbers or pairs \(x, y\)"):
+            draw_curve({"a": wrong})
     with pytest.raises(ValueError, match="at least one series"):
         draw_curve({})
     with pytest.raises(ValueError, match="series 'a' is empty"):

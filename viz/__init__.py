@@ -43,7 +43,14 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'viz' has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    try:
+        home = import_module(f".{_HOMES[name]}", __name__)
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] != "matplotlib":
+            raise
+        cure = f"viz.{name} needs matplotlib, which is missing: pip install 'gradpath[demos]'"
+        raise ModuleNotFoundError(cure, name="matplotlib") from None
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -41,7 +41,7 @@ def draw_curve(
         dark: light on dark instead of dark on light.
 
     Raises:
-        TypeError: if ``series`` is no mapping.
+        TypeError: if ``series`` is no mapping, or a series is neither numbers nor pairs of them.
         ValueError: if there is nothing to draw, or nothing that the axis can show.
     """
     if not isinstance(series, Mapping):
@@ -77,7 +77,12 @@ def draw_curve(
 
 def _points(name: str, values: Series, log: bool) -> tuple[list[float], list[float], str]:
     """Where a curve goes, with nan where it has a gap, and what becomes of it in the end."""
-    pairs = [_pair(i, value) for i, value in enumerate(values)]
+    try:
+        pairs = [_pair(i, value) for i, value in enumerate(values)]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"series {name!r} must be numbers or pairs (x, y) of numbers, not {values!r:.60}"
+        ) from None
     if not pairs:
         raise ValueError(f"series {name!r} is empty")
     ys = [y if math.isfinite(y) and (y > 0 or not log) else math.nan for _, y in pairs]

@@ -90,17 +90,18 @@ def describe(root: Value | Sequence[Value], marks: Mapping[Value, str] | None = 
         marks: nodes that shall stand out, and why.
 
     Raises:
-        TypeError: if ``root`` is neither a `Value` nor a sequence of them.
+        TypeError: if ``root`` is neither a `Value` nor a sequence of them, or ``marks`` no dict of
+            what to say about nodes.
         ValueError: if there is nothing to draw, or more than 10,000 nodes.
     """
-    roots = _roots(root)
+    roots, marks = _roots(root), _marks(marks)
     order = topological_order(roots)
     if len(order) > LARGEST:
         raise ValueError(
             f"the graph has {len(order):,} nodes; a picture can show at most {LARGEST:,}. Draw a "
             "node in the middle of it, the loss of a single sample, or a smaller model"
         )
-    outputs, marks = set(roots), marks or {}
+    outputs = set(roots)
     cards = tuple(
         _card(index, node, node in outputs, marks.get(node, "")) for index, node in enumerate(order)
     )
@@ -125,6 +126,18 @@ def _roots(root: Value | Sequence[Value]) -> list[Value]:
     if not root:
         raise ValueError(f"{accepted}, and this one is empty")
     return list(root)
+
+
+def _marks(marks: Mapping[Value, str] | None) -> Mapping[Value, str]:
+    accepted = "marks are a dict {Value: str}, nodes with what to say about each"
+    if marks is None:
+        return {}
+    if not isinstance(marks, Mapping):
+        raise TypeError(f"{accepted}, not {type(marks).__name__}: {marks!r:.60}")
+    for node, mark in marks.items():
+        if not isinstance(node, Value) or not isinstance(mark, str):
+            raise TypeError(f"{accepted}; one is {node!r:.60}: {mark!r:.60}")
+    return marks
 
 
 def _card(index: int, node: Value, output: bool, mark: str) -> Card:

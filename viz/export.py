@@ -25,18 +25,20 @@ def save(picture: Any, path: str | os.PathLike[str]) -> Path:
         The path written.
 
     Raises:
-        TypeError: if ``picture`` is no picture.
+        TypeError: if ``picture`` is no picture, or ``path`` no path.
         ValueError: if the suffix is none of these.
         FileNotFoundError: if the folder does not exist.
         GraphvizError: if a graph cannot be laid out.
     """
-    path = Path(path)
     is_graph = hasattr(picture, "pipe")
     if not is_graph and not hasattr(picture, "savefig"):
         raise TypeError(
-            "save() takes the picture that a function of viz returned, a graphviz.Digraph or a "
-            f"matplotlib Figure, not {type(picture).__name__}"
+            "save() takes first the picture that a function of viz returned, a graphviz.Digraph "
+            f"or a matplotlib Figure, and then the path; the first is {type(picture).__name__}"
         )
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"save() takes the path as a str or a Path, not {type(path).__name__}")
+    path = Path(path)
     accepted = (*PICTURES, ".dot") if is_graph else PICTURES
     suffix = path.suffix.lower()
     if suffix not in accepted:

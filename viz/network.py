@@ -19,6 +19,9 @@ Place = tuple[float, float]
 MOST_NEURONS = 16  # of a layer that are shown, half of them from its end
 MOST_WEIGHTS = 24  # of a network that are written on its edges
 _CIRCLE = 32  # points
+_LABEL = (0.19, 0.26)  # room for a weight, in distances between layers and between neurons
+_STOPS = [0.2 + 0.025 * i for i in range(25)]  # where on its edge a weight may stand
+_ROUNDS = 4  # so often every weight looks for its best place
 
 
 def draw_network(
@@ -26,31 +29,37 @@ def draw_network(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
     *,
+    hidden: Iterable[Sequence[str]] = (),
     title: str = "",
     dark: bool = False,
 ) -> Plot:
     """A multilayer perceptron as neurons and weighted edges.
 
     An edge is as wide as its |weight| and coloured by its sign; a network of at most 24 weights
-    has their numbers written on them. The bias of a neuron stands in its circle. Of a layer with
-    more than 16 neurons the first and last eight are shown.
+    has their numbers written on them, each where few other edges pass. The
+    bias of a neuron stands in its circle. Of a layer with more than 16 neurons the first and last
+    eight are shown.
 
     Args:
         layers: for each layer its weights, one row per neuron and in it one number per input, and
             its biases, one per neuron.
         inputs: names of the inputs.
         outputs: names of the outputs.
+        hidden: names of the neurons in the layers between them, layer by layer.
         title: what stands above.
         dark: light on dark instead of dark on light.
 
     Raises:
+        TypeError: if ``layers`` are no pairs of weights and biases.
         ValueError: if there are no layers, or shapes or names do not fit together.
     """
-    layers = list(layers)
-    weights = [[[float(w) for w in row] for row in rows] for rows, _ in layers]
-    biases = [[float(b) for b in column] for _, column in layers]
-    sizes = _sizes(weights, biases)
-    for what, names, size in (("inputs", inputs, sizes[0]), ("outputs", outputs, sizes[-1])):
+    weights, biases = _numbers(layers)
+    sizes, between = _sizes(weights, biases), list(hidden)
+    if between and len(between) != len(sizes) - 2:
+        raise ValueError(f"names of {len(between)} hidden layers for {len(sizes) - 2}")
+    all_names = [inputs, *(between or [()] * (len(sizes) - 2)), outputs]
+    kinds = ["inputs", *["hidden neurons"] * (len(sizes) - 2), "outputs"]
+    for what, names, size in zip(kinds, all_names, sizes, strict=True):
         if names and len(names) != size:
             raise ValueError(f"{len(names)} names for {size} {what}: {list(names)!r:.60}")
     colors = theme(dark)
@@ -63,12 +72,27 @@ def draw_network(
         titled(axes, title)
         _draw_weights(axes, weights, places, colors)
         _draw_neurons(axes, biases, places, colors)
-        for ends, names, side in ((places[0], inputs, -1), (places[-1], outputs, 1)):
+        sides = [-1, *[0] * (len(sizes) - 2), 1]
+        for layer, names, side in zip(places, all_names, sides, strict=True):
             for index, name in enumerate(names):
-                if index in ends:
-                    _beside(axes, ends[index], side, shown(name))
+                if index in layer:
+                    _name(axes, layer[index], side, shown(name), colors)
         keyed(result, colors, "width: |weight|     in the circle: bias")
     return result
+
+
+def _numbers(layers: Iterable[Layer]) -> tuple[list[list[list[float]]], list[list[float]]]:
+    """The weights and the biases of all layers."""
+    try:
+        pairs = [(rows, column) for rows, column in layers]
+        weights = [[[float(w) for w in row] for row in rows] for rows, _ in pairs]
+        return weights, [[float(b) for b in column] for _, column in pairs]
+    except (TypeError, ValueError):
+        raise TypeError(
+            "draw_network() takes for each layer a pair (weights, biases) of numbers, such as "
+            "[([n.w for n in layer.neurons], [n.b for n in layer.neurons]) "
+            f"for layer in model.layers], not {type(layers).__name__}: {layers!r:.60}"
+        ) from None
 
 
 def _sizes(weights: list[list[list[float]]], biases: list[list[float]]) -> list[int]:
@@ -116,12 +140,47 @@ def _draw_weights(
                 linestyle="-" if w and math.isfinite(w) else ":",
                 zorder=1 + share,  # the heaviest on top
             )
-            if len(every) <= MOST_WEIGHTS:
-                # So near to the tail the edges of two neighbours have not crossed yet.
-                x, y = x0 + 0.2 * (x1 - x0), y0 + 0.2 * (y1 - y0)
+        if len(every) <= MOST_WEIGHTS:
+            edges = [(t, h) for h in heads for t in tails]
+            ends = [(tails[t], heads[h]) for t, h in edges]
+            for (tail, head), (x, y) in zip(edges, _label_places(ends), strict=True):
+                w = rows[head][tail]
                 label = axes.text(x, y, short_number(w), color=colors.sign(w), zorder=3)
                 label.set(ha="center", va="center", fontsize=SMALL - 1)
-                label.set_bbox({"facecolor": colors.page, "edgecolor": "none", "pad": 1.5})
+                label.set_bbox({"facecolor": colors.page, "edgecolor": "none", "pad": 1})
+
+
+def _label_places(edges: list[tuple[Place, Place]]) -> list[Place]:
+    """Where on each edge its label stands best: clear of other labels and of other edges."""
+    stops = [
+        [(x0 + t * (x1 - x0), y0 + t * (y1 - y0)) for t in _STOPS] for (x0, y0), (x1, y1) in edges
+    ]
+    passed = [
+        [sum(_crowding(stop, edge) for edge in edges if edge is not own) for stop in row]
+        for own, row in zip(edges, stops, strict=True)
+    ]
+    chosen = [row[0] for row in stops]
+    for index in [*range(len(edges))] * _ROUNDS:
+        others = chosen[:index] + chosen[index + 1 :]
+        costs = [
+            cost + sum(10 * _overlap(stop, other) for other in others)
+            for stop, cost in zip(stops[index], passed[index], strict=True)
+        ]
+        chosen[index] = stops[index][costs.index(min(costs))]
+    return chosen
+
+
+def _overlap(a: Place, b: Place) -> float:
+    """How much two labels get in each other's way: 0 if they are apart, 1 at the same place."""
+    return max(0.0, 1 - abs(a[0] - b[0]) / _LABEL[0]) * max(0.0, 1 - abs(a[1] - b[1]) / _LABEL[1])
+
+
+def _crowding(label: Place, edge: tuple[Place, Place]) -> float:
+    """How much an edge gets in a label's way: 0 if it passes outside, 1 through the middle."""
+    (x0, y0), (x1, y1) = edge
+    steepness = (y1 - y0) / (x1 - x0)
+    distance = abs(y0 + steepness * (label[0] - x0) - label[1])
+    return max(0.0, 1 - distance / (_LABEL[1] / 2 + abs(steepness) * _LABEL[0] / 2))
 
 
 def _draw_neurons(
@@ -142,13 +201,18 @@ def _draw_neurons(
                 text.set(ha="center", va="center", fontsize=SMALL - 1)
 
 
-def _beside(axes: Axes, place: Place, side: int, name: str) -> None:
-    axes.annotate(
+def _name(axes: Axes, place: Place, side: int, name: str, colors: Theme) -> None:
+    """Write a neuron's name at its left (-1), at its right (1) or above it (0)."""
+    text = axes.annotate(
         name,
         place,
-        xytext=(side * (_CIRCLE / 2 + 6), 0),
+        xytext=(side * (_CIRCLE / 2 + 6), 0 if side else _CIRCLE / 2 + 2),
         textcoords="offset points",
-        ha="right" if side < 0 else "left",
-        va="center",
+        ha={-1: "right", 0: "center", 1: "left"}[side],
+        va="center" if side else "bottom",
         fontweight="bold",
+        zorder=4,
     )
+    if not side:
+        text.set(fontsize=SMALL - 1)
+        text.set_bbox({"facecolor": colors.page, "edgecolor": "none", "pad": 0.5})

@@ -41,7 +41,8 @@ def draw(
         marks: nodes to point out, and what to say about each.
 
     Raises:
-        TypeError: if ``root`` is neither a `Value` nor a sequence of them.
+        TypeError: if ``root`` is neither a `Value` nor a sequence of them, or ``marks`` no dict of
+            what to say about nodes.
         ValueError: if the sequence is empty, the graph has more than 10,000 nodes, or ``rankdir``
             is unknown.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
@@ -9,10 +10,11 @@ from typing import Any, SupportsFloat
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.ticker import MaxNLocator
 
 from engine import no_grad
 
-from .style import Plot, keyed, styled, titled
+from .style import Plot, keyed, shown, styled, titled
 from .theme import Theme, theme
 
 Classifier = Callable[[float, float], SupportsFloat]
@@ -27,30 +29,37 @@ def draw_regions(
     points: Iterable[Iterable[SupportsFloat]],
     classes: Iterable[SupportsFloat],
     *,
+    x_label: str = "x",
+    y_label: str = "y",
+    verdict: bool = True,
     dark: bool = False,
 ) -> Plot:
     """Where in the plane each classifier says + and where −, with the data it is to tell apart.
 
     A region has the colour of its sign, the stronger the larger the |score|; the line between them
     is where the score is 0. Filled points are of class +, hollow ones of class −, and a ring is
-    around those on the wrong side.
+    around those that are not on their side: on the other one, or where the score is 0 or nan.
 
     Args:
         classifiers: a function ``(x, y) -> score``, or several by the titles of their panels.
         points: the data, as pairs (x, y).
         classes: for each point a number that is > 0 for class +, and not for class −.
+        x_label: what the plane's horizontal axis is.
+        y_label: what its vertical axis is.
+        verdict: whether to count and ring the points; without it the functions need be no
+            classifiers.
         dark: light on dark instead of dark on light.
 
     Raises:
-        TypeError: if a classifier is no function.
+        TypeError: if a classifier is no function of two numbers.
         ValueError: if there are no classifiers or points, or not one class for each point.
     """
     panels = classifiers if isinstance(classifiers, Mapping) else {"": classifiers}
     for title, classifier in panels.items():
-        if not callable(classifier):
+        if not _takes_two(classifier):
             raise TypeError(
-                f"classifier {title!r} must be a function (x, y) -> score, "
-                f"not {type(classifier).__name__}"
+                f"classifier {title!r} must be a function (x, y) -> score, such as "
+                f"lambda x, y: model([x, y]), not {type(classifier).__name__}"
             )
     data = [(float(x), float(y)) for x, y in points]
     positive = [float(c) > 0 for c in classes]
@@ -66,22 +75,35 @@ def draw_regions(
         result = Plot(3.6 * columns, 3.7 * rows + 0.4, colors)
         for number, (title, classifier) in enumerate(panels.items(), 1):
             axes = result.add_subplot(rows, columns, number)
-            _draw_panel(axes, title, classifier, data, positive, colors)
-        keyed(result, colors, "ring: on the wrong side", linestyle="", marker="o")
+            axes.set(xlabel=shown(x_label), ylabel=shown(y_label))
+            titled(axes, title)
+            _draw_plane(axes, classifier, data, colors)
+            _draw_points(axes, data, positive, colors)
+            if verdict:
+                _judge(axes, title, classifier, data, positive, colors)
+        remark = "ring: not on its side" if verdict else ""
+        keyed(result, colors, remark, linestyle="", marker="o")
     return result
 
 
-def _draw_panel(
-    axes: Axes,
-    title: str,
-    classifier: Classifier,
-    data: Sequence[tuple[float, float]],
-    positive: Sequence[bool],
-    colors: Theme,
+def _takes_two(classifier: object) -> bool:
+    """Whether it is a function that can be called with two numbers."""
+    if not callable(classifier):
+        return False
+    try:
+        inspect.signature(classifier).bind(0.0, 0.0)
+    except TypeError:
+        return False
+    except ValueError:  # a function that does not tell what it takes
+        return True
+    return True
+
+
+def _draw_plane(
+    axes: Axes, classifier: Classifier, data: Sequence[tuple[float, float]], colors: Theme
 ) -> None:
     xs, ys = (_around([point[i] for point in data]) for i in (0, 1))
     scores = np.array([[float(classifier(x, y)) for x in xs] for y in ys]).clip(-1e99, 1e99)
-    right = [(float(classifier(x, y)) > 0) == p for (x, y), p in zip(data, positive, strict=True)]
     axes.imshow(
         _shades(scores, colors),
         extent=(xs[0], xs[-1], ys[0], ys[-1]),
@@ -91,15 +113,35 @@ def _draw_panel(
     )
     if (scores < 0).any() and (scores > 0).any():
         axes.contour(xs, ys, scores, levels=[0], colors=[colors.ink], linewidths=1.6)
-    px, py = np.array(data).T
-    plus, good = np.array(positive), np.array(right)
+    axes.set_box_aspect(1)
+    axes.tick_params(length=3)
+    for axis in (axes.xaxis, axes.yaxis):  # equal ranges get equal ticks
+        axis.set_major_locator(MaxNLocator(6))
+
+
+def _draw_points(
+    axes: Axes, data: Sequence[tuple[float, float]], positive: Sequence[bool], colors: Theme
+) -> None:
+    (px, py), plus = np.array(data).T, np.array(positive)
     dots: Any = {"s": 70, "linewidth": 2, "zorder": 3}
     axes.scatter(px[plus], py[plus], color=colors.plus, **dots)
     axes.scatter(px[~plus], py[~plus], facecolor=colors.page, edgecolor=colors.minus, **dots)
+
+
+def _judge(
+    axes: Axes,
+    title: str,
+    classifier: Classifier,
+    data: Sequence[tuple[float, float]],
+    positive: Sequence[bool],
+    colors: Theme,
+) -> None:
+    """Count the points that are on their side, and ring the others."""
+    scores = [float(classifier(x, y)) for x, y in data]
+    right = [s > 0 if plus else s < 0 for s, plus in zip(scores, positive, strict=True)]
+    (px, py), wrong = np.array(data).T, ~np.array(right)
     ring: Any = {"s": 330, "linewidth": 2, "facecolor": "none", "edgecolor": colors.alert}
-    axes.scatter(px[~good], py[~good], **ring)
-    axes.set_box_aspect(1)
-    axes.tick_params(length=3)
+    axes.scatter(px[wrong], py[wrong], **ring)
     titled(axes, title, f"{sum(right)} of {len(right)} right")
 
 
