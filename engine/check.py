@@ -154,7 +154,8 @@ def gradcheck(
     Args:
         f: a function with one number as its result. It is run on Values; if ``claimed`` is given,
             on plain floats.
-        inputs: its arguments: numbers, or lists of numbers.
+        inputs: its arguments: numbers, lists of numbers, or NumPy arrays, which f gets as such (of
+            Values, unless ``claimed`` is given).
         claimed: the gradient to check instead of the engine's: a function of the same arguments,
             or its value; one derivative per input, in the same shape.
         order: 1 checks the gradient, 2 also all second derivatives.
@@ -172,7 +173,7 @@ def gradcheck(
     """
     if order not in (1, 2):
         raise ValueError(f"order must be 1 or 2, not {order!r}")
-    point = [real(x, "gradcheck()") for x in flatten(list(inputs))]
+    point = [real(x, "gradcheck()") for x in flatten(lists(list(inputs)))]
     subject = Subject(f, list(inputs), point, claimed)
     slopes = subject.slopes()
     report = Report([], root=subject.root)
@@ -203,7 +204,15 @@ class Subject:
 
     def call(self, numbers: Sequence[Any]) -> Any:
         """f of numbers of any kind, in the shape of the inputs."""
-        return self.f(*unflatten(self.inputs, numbers))
+        return self.f(*self.arguments(numbers))
+
+    def arguments(self, numbers: Sequence[Any]) -> list[Any]:
+        """The numbers in the shape and kind of the inputs."""
+        shaped = unflatten(lists(self.inputs), numbers)
+        return [
+            as_array(part) if is_array(x) else part
+            for part, x in zip(shaped, self.inputs, strict=True)
+        ]
 
     def record(self, point: Sequence[float]) -> tuple[list[Value], Value]:
         """The variables and the graph at a point."""
@@ -230,8 +239,10 @@ class Subject:
             variables, self.root = self.record(self.point)
             self.root.backward()
             return [x.grad for x in variables]
-        given = self.claimed(*self.inputs) if callable(self.claimed) else self.claimed
-        slopes = [real(d, "a claimed gradient") for d in flatten(given)]
+        given = self.claimed
+        if callable(given):
+            given = given(*self.arguments(self.point))
+        slopes = [real(d, "a claimed gradient") for d in flatten(lists(given))]
         if len(slopes) != len(self.point):
             raise ValueError(
                 f"{len(slopes)} derivatives are claimed for {len(self.point)} inputs: "
@@ -278,6 +289,26 @@ class Step(Number):
 def real_part(x: Any) -> float:
     """The number that comparisons use."""
     return x.number.real if isinstance(x, Step) else real(x, "a comparison")
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is a NumPy array with at least one axis."""
+    return bool(getattr(x, "ndim", 0))
+
+
+def as_array(numbers: Any) -> Any:
+    """Nested lists as an array: of floats, or of whatever numbers they hold."""
+    import numpy as np
+
+    plain = all(isinstance(x, float) for x in flatten(numbers))
+    return np.array(numbers, dtype=float if plain else object)
+
+
+def lists(x: Any) -> Any:
+    """Arrays, also inside lists and tuples, as nested lists."""
+    if is_array(x):
+        return x.tolist()
+    return [lists(part) for part in x] if isinstance(x, (list, tuple)) else x
 
 
 def axis(i: int, point: Sequence[float]) -> list[float]:

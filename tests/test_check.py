@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 
@@ -109,6 +110,13 @@ def test_plain_functions_with_a_gradient_of_their_own() -> None:
     assert gradcheck(math.sin, [1.0], math.cos)
     assert not gradcheck(math.sin, [1.0], math.sin)
     assert gradcheck(lambda xs: sum(x * x for x in xs), [[1.0, 2.0]], [[2.0, 4.0]])
+
+
+def test_arrays_come_as_arrays() -> None:
+    grid = np.array([[0.5, -1.0], [2.0, 0.25]])
+    assert gradcheck(lambda a: float((a**3).sum()), [grid], lambda a: 3 * a**2)
+    assert not gradcheck(lambda a: float((a**3).sum()), [grid], lambda a: 2 * a**2)
+    assert gradcheck(lambda a, b: ((a @ b) ** 2).sum(), [grid, np.array([1.0, 2.0])], order=2)
 
 
 def test_random_directions_find_one_wrong_derivative_among_many() -> None:
