@@ -219,6 +219,8 @@ pow             5e-324 -1                  -> inf      : -inf -inf
 max             1 2                        -> 2        : 0 1
 max             2 1                        -> 2        : 1 0
 max             1 1                        -> 1        : 0.5 0.5
+max             -0 0                       -> -0       : 0.5 0.5
+max             0 -0                       -> 0        : 0.5 0.5
 max             inf inf                    -> inf      : 0.5 0.5
 max             -inf 1                     -> 1        : 0 1
 max             0 5e-324                   -> 5e-324   : 0 1
@@ -228,6 +230,8 @@ max             1 nan                      -> nan      : 1 1
 min             1 2                        -> 1        : 1 0
 min             2 1                        -> 1        : 0 1
 min             1 1                        -> 1        : 0.5 0.5
+min             -0 0                       -> -0       : 0.5 0.5
+min             0 -0                       -> 0        : 0.5 0.5
 min             -inf -inf                  -> -inf     : 0.5 0.5
 min             -5e-324 0                  -> -5e-324  : 1 0
 min             -1e300 -inf                -> -inf     : 0 1
@@ -397,6 +401,9 @@ def test_a_branch_not_taken_passes_nothing_back_whatever_comes_from_above(name: 
     assert gradient(y, x) == 0.0
     assert gradient(y, x, create_graph=True).data == 0.0
     assert jvp(f, at, 1.0)[1] == 0.0
+    assert type(jvp(f, at, 1.0)[1]) is float
+    assert float(jvp(f, x, 1.0)[1]) == 0.0
+    assert float(jvp(lambda v: jvp(f, v, 1.0)[1], at, 1.0)[0]) == 0.0
 
 
 @pytest.mark.parametrize("name", SELECTED)

@@ -263,6 +263,7 @@ NESTED: dict[str, tuple[Callable[[Function, Function], Function], float, float]]
     "d/dy x/y at 2": (lambda d, e: d(lambda x: e(lambda y: x / y)(2.0)), 3.0, -0.25),
     "d/dy max(x, y)": (lambda d, e: d(lambda x: x * e(lambda y: engine.max(x, y))(9.0)), 3.0, 1.0),
     "d/dy x": (lambda d, e: d(lambda x: e(lambda y: x)(2.0)), 3.0, 0.0),
+    "x · d/dy x": (lambda d, e: d(lambda x: x * e(lambda y: x)(2.0)), 3.0, 0.0),
     "two levels of e": (
         lambda d, e: d(lambda x: e(lambda y: e(lambda z: x * y * z * z)(x * y))(x)),
         2.0,

@@ -386,7 +386,10 @@ class Machine(RuleBasedStateMachine):
         else:
             self.hold(copy.copy(node), model.copied(None))
 
-    @rule(places=st.lists(PLACES, min_size=1, max_size=3), way=st.integers(-1, 5))
+    @rule(
+        places=st.lists(PLACES, min_size=1, max_size=3),
+        way=st.one_of(st.just(-1), st.integers(0, 5)),
+    )
     def copy_deep(self, places: list[int], way: int) -> None:
         """By deepcopy or by one of the protocols of pickle; what is copied together shares."""
 

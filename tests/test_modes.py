@@ -12,6 +12,7 @@ import pytest
 
 import engine
 from engine import Value, detect_anomaly, grad, gradient, hvp, no_grad
+from engine.modes import active
 
 INF, NAN = math.inf, math.nan
 
@@ -38,6 +39,7 @@ def _nothing_stays_on() -> Any:
     yield
     assert recording()
     assert not checking()
+    assert not active, "operations ask which modes are on although none is"
 
 
 # ---------------------------------------------------------------- no_grad
@@ -276,6 +278,12 @@ def test_the_line_is_the_users_also_through_a_function_of_theirs() -> None:
         engine.sum([loss(Value(0.0))])
     with detect_anomaly(), pytest.raises(FloatingPointError, match="# there"):
         engine.softmax([Value(INF), Value(INF)])  # there
+
+
+def test_the_line_is_the_users_also_through_a_network() -> None:
+    model = pytest.importorskip("nn").MLP(2, [3, 1])
+    with detect_anomaly(), pytest.raises(FloatingPointError, match="# the user's line"):
+        model([Value(INF), 1.0])  # the user's line
 
 
 def test_finite_graphs_pass_and_give_the_same_numbers() -> None:
