@@ -85,7 +85,7 @@ def sweep(nodes: Sequence[Value]) -> None:
 
 def push(node: Value) -> None:
     """Send one node's gradient to its arguments."""
-    if node._b is not HANDMADE or node._a is None and node._da is None:
+    if node._b is not HANDMADE:
         for a, partial in zip(node.args, node.partials, strict=True):
             a._grad += partial * node._grad
     elif node._da is None:

@@ -368,7 +368,7 @@ rule("leaky_relu", lambda m, x, slope: m.where(x > 0, x, slope * x),
      lambda m, y, x, slope: m.where(x > 0, 1, slope),
      params={"slope": 0.01}, samples=((0.01,), (0.2,), (-0.5,)),
      sign="leaky ReLU", kinks=lambda m, x, slope: (x,))
-rule("elu", lambda m, x, alpha: m.where(x <= 0, alpha * m.expm1(x), x),
+rule("elu", lambda m, x, alpha: m.where(x < 0, alpha * m.expm1(x), x),
      lambda m, y, x, alpha: m.where(x <= 0, alpha * m.exp(x), 1),
      params={"alpha": 1.0}, samples=((1.0,), (0.5,)),
      sign="ELU", kinks=lambda m, x, alpha: (x,))

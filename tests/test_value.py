@@ -960,3 +960,24 @@ def test_a_notebook_shows_text_when_the_picture_fails(monkeypatch: pytest.Monkey
 def test_functions_of_numbers_are_numbers(xs: list[float]) -> None:
     for value in (engine.sum(xs), engine.dot(xs, xs), *engine.softmax(xs or [1.0])):
         assert type(value) is float
+
+
+def test_elu_at_zero_is_zero_whatever_its_scale() -> None:
+    for alpha in (-1.0, math.inf):
+        value = Value(0.0).elu(alpha).data
+        assert (value, math.copysign(1.0, value)) == (0.0, 1.0)
+
+
+def test_backward_adds_in_the_order_of_gradient() -> None:
+    x = Value(1.0)
+    y = engine.sum([x * 1e16, x * -1e16, x * 1.0])
+    y.backward()
+    assert x.grad == engine.gradient(y, x)
+
+
+def test_a_function_assigned_to_a_leaf_is_called_by_hand() -> None:
+    x = Value(1.0)
+    calls: list[float] = []
+    x._backward = lambda: calls.append(x.grad)
+    x._backward()
+    assert calls == [0.0]
