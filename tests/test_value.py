@@ -367,6 +367,17 @@ def test_roles_tell_inputs_parameters_and_constants_apart() -> None:
     assert (y.label, y.role) == ("loss", "computed")
 
 
+def test_a_computed_node_stays_computed_whatever_role_it_is_given() -> None:
+    x = Value(3.0)
+    for y in (x * x, x**2, engine.sum([x, x])):
+        params = y.params
+        y.role = "parameter"
+        assert (y.role, y.params) == ("computed", params)
+        x.grad = 0.0
+        y.backward()
+        assert x.grad == sum(y.partials)
+
+
 def test_label_is_the_fourth_argument_as_in_the_lecture() -> None:
     x = Value(2.0)
     assert Value(2.0, (), "", "b").label == "b"
@@ -425,6 +436,9 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], float, float]] = {
     "the same absolute value": (lambda x: abs(x), 1.0, -1.0),
     "still times zero": (lambda x: x * Value(0.0), 1.0, 2.0),
     "saturated": (lambda x: x.tanh(), 30.0, -30.0),
+    "the last bit": (lambda x: 3 * x, 1.0, 1.0 + 2**-52),
+    "from nan": (lambda x: 3 * x, NAN, 1.0),
+    "to nan": (lambda x: 3 * x, 1.0, NAN),
 }
 
 
@@ -862,7 +876,7 @@ def test_a_subclass_computes_and_stays_itself_in_copies() -> None:
     y = 3 * w + w**2
     y.backward()
     assert w.grad == 7.0
-    assert type(copy.deepcopy(w)) is Weight
+    assert type(copy.deepcopy(w)) is type(copy.copy(w)) is Weight
     assert type(w + 1) is Value
     assert engine.exp(w).args == (w,)
 
