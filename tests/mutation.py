@@ -580,7 +580,7 @@ def judge(
 ) -> int:
     """Collect the tests once and judge the mutants; the exit status of pytest."""
     if importlib.util.find_spec("torch"):
-        import torch  # noqa: F401 — the tests import it, and each child would do so anew
+        importlib.import_module("torch")  # the tests import it, and each child would do so anew
     judging = Judge(mutants, hear, isolate)
     paths = [str(TESTS / file) for file in (*OF_ROWS, *OF_BACKWARD)]
     options = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-s"]
