@@ -12,7 +12,10 @@ slot      leaf            one argument    two arguments                otherwise
 ``_db``   its role        parameters      the second's partial         parameters
 ========  ==============  ==============  ===========================  ====================
 
-A node made by hand keeps `HANDMADE` in ``_b`` and its ``_backward`` function in ``_da``.
+A node made by hand keeps `HANDMADE` in ``_b`` and its ``_backward`` function in ``_da``. Until they
+are needed, ``_scope`` and a computed node's ``_grad`` are not set at all: outside of a backward
+pass, read the properties ``scope`` and ``grad``, which know that. ``_mark`` is
+None for a leaf; on a computed node it is whatever the last walk over the graph has left there.
 """
 
 from __future__ import annotations
@@ -20,63 +23,130 @@ from __future__ import annotations
 from _thread import RLock
 from math import isfinite
 
+from .rules import NOTHING
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .value import Value
 
 MANY = object()  # marks a node with its arguments in a tuple
 HANDMADE = object()  # marks a node whose `_backward` is the user's
+LONGEST = 129  # arguments that code is written out for: 64 weights, 64 inputs and a bias
 LOCK = RLock()  # two threads may share leaves; each backward pass runs whole
 
 
 def computed(root: Value) -> list[Value]:
-    """The computed nodes below a root and the root, arguments before results.
+    """The computed nodes below a root and the root, arguments before results, gradients cleared.
 
-    `graph.topological_order` without the leaves, written out for speed: a mark on the node stands
-    for the set of those seen.
+    `graph.topological_order` without the leaves, written out for speed. A mark on the node stands
+    for the set of those seen (a leaf's mark is None: it is never gone to), and a path is followed
+    down and up again rather than put on a stack step by step.
     """
     order: list[Value] = []
     if root._a is None:
         return order
-    mark = object()
-    stack: list[Any] = [root]
-    later, pop, done = stack.append, stack.pop, order.append
-    while stack:
-        node = pop()
-        if node is None:  # everything below the next one is done
-            done(pop())
-        elif node._mark is not mark:
+    many, handmade, mark = MANY, HANDMADE, object()
+    path: list[Any] = []
+    waiting: list[list[Value]] = []  # per node with a tuple of arguments: those not yet gone to
+    node: Any = root
+    while True:
+        while True:  # down, to the first argument that is new
             node._mark = mark
-            later(node)
-            later(None)
-            a, b = node._a, node._b
+            node._grad = 0.0
+            a = node._a
+            b = node._b
+            if b is many or b is handmade:
+                args = []
+                for x in a:
+                    seen = x._mark
+                    if seen is not None and seen is not mark:
+                        args.append(x)
+                if args:
+                    args.reverse()
+                    waiting.append(args)
+                    path.append(node)
+                else:
+                    order.append(node)
+                break
+            seen = a._mark
+            if seen is not None and seen is not mark:
+                path.append(node)
+                node = a
+                continue
+            if b is not None:
+                seen = b._mark
+                if seen is not None and seen is not mark:
+                    path.append(node)
+                    node = b
+                    continue
+            order.append(node)
+            break
+        while path:  # up, until there is another argument that is new
+            node = path.pop()
+            b = node._b
             if b is None:
-                if a._a is not None and a._mark is not mark:
-                    later(a)
-            elif b is MANY or b is HANDMADE:
-                stack += [x for x in a if x._a is not None and x._mark is not mark][::-1]
+                order.append(node)
+                continue
+            if b is many or b is handmade:
+                args = waiting[-1]
+                while args:
+                    b = args.pop()
+                    if b._mark is not mark:
+                        break
+                else:
+                    waiting.pop()
+                    order.append(node)
+                    continue
             else:
-                if b._a is not None and b._mark is not mark:
-                    later(b)
-                if a._a is not None and a._mark is not mark:
-                    later(a)
-    return order
+                seen = b._mark
+                if seen is None or seen is mark:
+                    order.append(node)
+                    continue
+            path.append(node)
+            node = b
+            break
+        else:
+            return order
+
+
+def send(args: Sequence[Value], partials: Sequence[float], gradient: float) -> None:
+    """Send a node's gradient to all of its arguments."""
+    for a, partial in zip(args, partials, strict=True):
+        a._grad += partial * gradient
+
+
+class Senders(dict[int, "Callable[[Sequence[Value], Sequence[float], float], None]"]):
+    """`send` by the number of arguments: up to `LONGEST`, written out when first needed."""
+
+    def __missing__(self, n: int) -> Callable[[Sequence[Value], Sequence[float], float], None]:
+        if n > LONGEST:
+            return send
+        from .generate import sender  # not needed before the first such node
+
+        self[n] = written = sender(n)
+        return written
+
+
+SENDERS = Senders()
 
 
 def sweep(nodes: Sequence[Value]) -> None:
     """Send every node's gradient one step back, results before arguments."""
+    many, handmade, nothing = MANY, HANDMADE, NOTHING
     for node in reversed(nodes):
         gradient = node._grad
         b = node._b
         if b is None:
-            node._a._grad += node._da * gradient
-        elif b is MANY:
-            for a, partial in zip(node._a, node._da, strict=True):
-                a._grad += partial * gradient
-        elif b is HANDMADE:
+            partial = node._da
+            if partial is not nothing:  # it would leave the argument's gradient as it is
+                node._a._grad += partial * gradient
+        elif b is many:
+            args = node._a
+            SENDERS[len(args)](args, node._da, gradient)
+        elif b is handmade:
             push(node)
         else:
             node._a._grad += node._da * gradient
@@ -87,7 +157,7 @@ def push(node: Value) -> None:
     """Send one node's gradient to its arguments."""
     if node._b is not HANDMADE:
         for a, partial in zip(node.args, node.partials, strict=True):
-            a._grad += partial * node._grad
+            a._grad = a.grad + partial * node.grad
     elif node._da is None:
         raise RuntimeError(
             f"{name(node)} was made by hand and has no _backward: assign it a function that adds "
@@ -103,7 +173,7 @@ def probe(node: Value) -> tuple[float, ...]:
     An argument that occurs twice has its whole derivative at its first place.
     """
     with LOCK:
-        touched = {id(x): (x, x._grad) for x in (node, *node._a)}
+        touched = {id(x): (x, x.grad) for x in (node, *node._a)}
         try:
             for x, _ in touched.values():
                 x._grad = 0.0

@@ -39,8 +39,8 @@ def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]
         )
     args = node.args if copies is None else tuple(copies[id(x)] for x in node.args)
     many = node._b is MANY
-    names = node._label, str(node._scope)
-    return node._data, node._grad, node._rule, names, args, many, node._da, node._db
+    names = node.label, str(node.scope)
+    return node._data, node.grad, node._rule, names, args, many, node._da, node._db
 
 
 def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
@@ -48,7 +48,7 @@ def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
     node = kind.__new__(kind)
     node._data, node._grad, node._rule, names, args, many, node._da, node._db = state
     node._label, node._scope = names
-    node._mark = None
+    node._mark = 0 if args else None
     if many:
         node._a, node._b = args, MANY
     else:

@@ -12,7 +12,7 @@ For ``tanh``::
             d0_ = 1.0 - y_ * y_
         except ERRORS_:
             y_, (d0_,) = on_floats_(row_, (v_x_,), ())
-        out_ = new_(Value_)
+        out_ = next_(blank_)
         out_._data = y_
         …
 
@@ -20,15 +20,29 @@ The code's own names end in an underscore, so that they never meet those of a ro
 
 Python's floats raise where IEEE arithmetic has inf or nan; then, and only then, `on_floats`
 computes the row itself, on numbers that do not raise.
+
+A weighted sum is written out too, once for every number of terms that it is needed with, without
+loops and lists.
 """
 
 from __future__ import annotations
 
 import math
 
-from .maths import OPERATORS, REALS, apply, maximum, minimum, on_floats, parameter
+from .backward import LONGEST
+from .maths import OPERATORS, REALS, Mathematics, apply, maximum, minimum, on_floats, parameter
 from .rules import INF, NOTHING, REQUIRED, Rule
-from .symbol import ATOMS, FORMULAS, code, order, share, value_and_partials, write
+from .symbol import (
+    ATOMS,
+    FORMULAS,
+    AtomMathematics,
+    Symbol,
+    code,
+    order,
+    share,
+    value_and_partials,
+    write,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +56,7 @@ ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
 MATH = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
     "abs": math.fabs, "max": maximum, "min": minimum, "ERRORS": ERRORS, "INF": INF,
-    "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "on_floats": on_floats,
+    "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "next": next, "on_floats": on_floats,
     "parameter": parameter,
 }  # fmt: skip
 
@@ -57,12 +71,18 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
     names = MATH | engine | {"row": row, "pack": row.pack}
     names |= {f"{p}_default": default for p, default in row.params.items()}
     names = {f"{name}_": x for name, x in names.items()}
-    source = variadic(row) if row.variadic else fixed(row)
-    exec(compile(source, f"<generated from the rule {row.name}>", "exec"), names)
+    if row.variadic:
+        names["makers_"] = Lengths(row, names)
+    run(variadic(row) if row.variadic else fixed(row), f"from the rule {row.name}", names)
     make, function = names["make"], names["any_number"]
     make.__name__ = make.__qualname__ = function.__name__ = function.__qualname__ = row.name
     make.__doc__ = function.__doc__ = describe(row)
     return make, function
+
+
+def run(source: str, origin: str, names: dict[str, Any]) -> None:
+    """Define the functions in the source."""
+    exec(compile(source, f"<generated {origin}>", "exec"), names)
 
 
 def signature(row: Rule, first: Sequence[str]) -> str:
@@ -134,15 +154,22 @@ def result(row: Rule, data: Sequence[str]) -> list[str]:
     """The lines that compute the result ``y_`` and the partials ``d0_``, ``d1_``, …"""
     params = tuple(row.params)
     value, partials = value_and_partials(row, ATOMS, [*data, *(f"p_{p}_" for p in params)], "y_")
-    steps = straight_line(value, partials)
+    slopes = listed(many("d", row.arity))
+    return guarded(
+        straight_line(value, partials),
+        f"y_, {slopes} = on_floats_(row_, {listed(data)}, {listed(params)})",
+    )
+
+
+def guarded(steps: Sequence[str], otherwise: str) -> list[str]:
+    """The steps, and what is to be done instead where Python's floats raise."""
     if not any("/" in step or "(" in step for step in steps):  # cannot raise
         return [f"    {step}" for step in steps]
-    slopes = listed([f"d{i}_" for i in range(row.arity)])
     return [
         "    try:",
         *(f"        {step}" for step in steps),
         "    except ERRORS_:",
-        f"        y_, {slopes} = on_floats_(row_, {listed(data)}, {listed(params)})",
+        f"        {otherwise}",
     ]
 
 
@@ -167,13 +194,91 @@ def layout(row: Rule) -> tuple[str, str, str, str]:
         return args[0], "None", "d0_", params if row.params else "None"
     if row.arity == 2 and not row.params:
         return args[0], args[1], "d0_", "d1_"
-    return listed(args), "MANY_", listed([f"d{i}_" for i in range(row.arity)]), params
+    return listed(args), "MANY_", listed(many("d", row.arity)), params
 
 
 def variadic(row: Rule) -> str:
-    """Source for a row over a sequence: its own functions, on plain floats."""
+    """Source for a row over a sequence: `Lengths` has its functions for so many terms."""
     packed = row.pack.__code__
     first = packed.co_varnames[: packed.co_argcount]
+    extra = "".join(f", {p}" for p in row.params)
+    return "\n".join(
+        [
+            f"def make(args_{extra}):",
+            f"    return makers_[len(args_)](args_{extra})",
+            f"def any_number({signature(row, first)}):",
+            f"    return make(pack_({', '.join(first)}){extra})",
+        ]
+    )
+
+
+class Lengths(dict[int, "Function"]):
+    """A variadic row's functions by the number of terms, each written when it is first needed.
+
+    The table's own rows are written out without a loop where a formula has the same bits. Rows of
+    one's own are not: their functions may look at the numbers, which a formula can't tell.
+    """
+
+    def __init__(self, row: Rule, names: dict[str, Any]) -> None:
+        self.row, self.names = row, names
+        self.loop = self.define(looped(row), "any number of")
+
+    def __missing__(self, n: int) -> Function:
+        if not 0 < n <= LONGEST or self.row.params or not self.row.is_built_in():
+            return self.loop
+        try:
+            self[n] = self.define(straight(self.row, n), n)
+        except TypeError:  # it does not run on formulas
+            self[n] = self.loop
+        return self[n]
+
+    def define(self, source: str, count: object) -> Function:
+        """The function in the source."""
+        names = dict(self.names)
+        run(source, f"from the rule {self.row.name} for {count} terms", names)
+        return names["make"]  # type: ignore[no-any-return]
+
+
+class Terms(AtomMathematics):
+    """Sequences written out term by term, in the order in which `RealMathematics` adds them."""
+
+    dot = Mathematics.dot
+
+    def sum(self, xs: Sequence[Any]) -> Any:
+        """A sum is rounded once, which no formula does."""
+        raise TypeError("a sum is computed by math.fsum")
+
+
+def straight(row: Rule, n: int) -> str:
+    """Source for a variadic row with n terms, without a loop."""
+    args, data = many("x", n), many("v", n)
+    symbols = [Symbol(name) for name in data]
+    value = row.evaluate(Terms(), symbols)
+    partials = row.differentiate(Terms(), Symbol("y_"), symbols)
+    steps = straight_line(value, partials)
+    slopes = [step.partition(" = ")[2] for step in steps[-n:]]
+    steps[-n:] = [f"d_ = {tuple_of(slopes)}"]
+    lines = [
+        "def make(args_):",
+        f"    {listed(args)} = args_",
+        "    try:",
+        *(f"        {v} = {x}._data" for v, x in zip(data, args, strict=True)),
+        "    except AttributeError:  # numbers among them, or other kinds of number",
+        "        return apply_(row_, args_, ())",
+        *guarded(steps, f"y_, d_ = on_floats_(row_, {tuple_of(data)}, ())"),
+        "    if type(y_) is not float:  # arrays among them",
+        "        return apply_(row_, args_, ())",
+    ]
+    return "\n".join([*lines, *store("args_", "MANY_", "d_", "()")])
+
+
+def tuple_of(parts: Sequence[str]) -> str:
+    """A tuple of expressions. Python builds one of more than 30 item by item, so it is pieced."""
+    return " + ".join(listed(parts[i : i + 30]) for i in range(0, len(parts), 30))
+
+
+def looped(row: Rule) -> str:
+    """Source for a variadic row with any number of terms: its own functions, on plain floats."""
     params = tuple(row.params)
     given, extra = listed(params), "".join(f", {p}" for p in params)
     lines = [
@@ -183,34 +288,48 @@ def variadic(row: Rule) -> str:
         "        data_ = [x._data for x in args_]",
         "    except AttributeError:  # numbers among them, or other kinds of number",
         "        data_ = ()",
-        "    if not data_:",
+        "    if not data_ or set(map(type, data_)) != {float}:",
         f"        return apply_(row_, args_, {given})",
         "    try:",
         f"        y_ = float(row_.value(REALS_, data_{extra}))",
         f"        d_ = row_.partials[0](REALS_, y_, data_{extra})",
         "    except ERRORS_:",
         f"        y_, d_ = on_floats_(row_, data_, {given})",
-        *store("args_", "MANY_", "d_", given),
-        f"def any_number({signature(row, first)}):",
-        f"    return make(pack_({', '.join(first)}){extra})",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *store("args_", "MANY_", "d_", given)])
 
 
 def store(a: str, b: str, da: str, db: str) -> list[str]:
     """The lines that make the node."""
     return [
-        "    out_ = new_(Value_)",
+        "    out_ = next_(blank_)",
         "    out_._data = y_",
-        "    out_._grad = 0.0",
         "    out_._rule = row_",
         f"    out_._a = {a}",
         f"    out_._b = {b}",
         f"    out_._da = {da}",
         f"    out_._db = {db}",
-        "    out_._mark = None",
-        '    out_._label = out_._scope = ""',
+        "    out_._mark = 0",
+        '    out_._label = ""',
         "    if active_:",
         "        observe_(out_)",
         "    return out_",
     ]
+
+
+def sender(n: int) -> Function:
+    """`engine.backward.send` for n arguments, without a loop."""
+    lines = [
+        "def send(args_, partials_, gradient_):",
+        f"    {listed(many('x', n))} = args_",
+        f"    {listed(many('d', n))} = partials_",
+        *(f"    x{i}_._grad += d{i}_ * gradient_" for i in range(n)),
+    ]
+    names: dict[str, Any] = {}
+    run("\n".join(lines), f"to send to {n} arguments", names)
+    return names["send"]  # type: ignore[no-any-return]
+
+
+def many(letter: str, n: int) -> list[str]:
+    """Names for n things: ``x0_, x1_, …``."""
+    return [f"{letter}{i}_" for i in range(n)]

@@ -109,7 +109,8 @@ class Worker:
             target=serve, args=(theirs, self.connection, self.target, str(Path.cwd())), daemon=True
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+            for kind in (DeprecationWarning, RuntimeWarning):  # of forking beside threads
+                warnings.simplefilter("ignore", kind)
             self.process.start()
         theirs.close()
         answer = self.receive(STARTING)

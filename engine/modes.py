@@ -23,6 +23,7 @@ RECORDING: ContextVar[bool] = ContextVar("recording", default=True)
 ANOMALY: ContextVar[bool] = ContextVar("anomaly", default=False)
 recording = RECORDING.get
 anomaly = ANOMALY.get
+TAPE: ContextVar[Any] = ContextVar("tape", default=None)  # the program that is being recorded
 
 
 class Mode:

@@ -7,6 +7,7 @@ A node keeps its arguments and, from the moment it is made, the local derivative
 
 from __future__ import annotations
 
+from itertools import repeat, starmap
 from math import isfinite
 from operator import attrgetter
 
@@ -25,7 +26,7 @@ from .backward import (
 from .copies import Listing, fields, restore, restore_last
 from .graph import topological_order
 from .maths import OPERATORS, REFLECTED, Number, is_number, on_floats, real, unfit
-from .modes import active, anomaly, differentiating, origin, recording
+from .modes import TAPE, active, anomaly, differentiating, origin, recording
 from .rules import TABLE, Rule
 
 TYPE_CHECKING = False
@@ -100,11 +101,13 @@ class Value(Number):
         self._rule = _op
         self._a = children or None
         self._b = HANDMADE if children else None
-        self._da = self._mark = None
-        self._db = None
-        if not children:
+        self._da = self._db = None
+        self._mark = 0 if children else None
+        if role != "" and not children:
             self.role = role
-        self._label, self._scope = text(label, "label"), text(scope, "scope")
+        self._label = text(label, "label")
+        if scope != "":
+            self._scope = text(scope, "scope")
         for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"_children must be Values, not {type(child).__name__}")
@@ -117,8 +120,11 @@ class Value(Number):
     def _set_grad(self, grad: SupportsFloat) -> None:
         self._grad = real(grad, "Value.grad")
 
+    def _get_grad(self) -> float:
+        return getattr(self, "_grad", 0.0)  # not set before the first backward pass
+
     data = property(attrgetter("_data"), _set_data, doc="The number.")
-    grad = property(attrgetter("_grad"), _set_grad, doc="∂root/∂self, as `backward` left it.")
+    grad = property(_get_grad, _set_grad, doc="∂root/∂self, as `backward` left it.")
 
     def __float__(self) -> float:
         if differentiating():
@@ -129,7 +135,7 @@ class Value(Number):
         return self._data
 
     def __repr__(self) -> str:
-        return f"Value(data={self._data}, grad={self._grad})"
+        return f"Value(data={self._data}, grad={self.grad})"
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
@@ -214,6 +220,9 @@ class Value(Number):
     def _set_label(self, label: str) -> None:
         self._label = text(label, "label")
 
+    def _get_scope(self) -> str:
+        return getattr(self, "_scope", "")
+
     def _set_scope(self, scope: str) -> None:
         scope = text(scope, "scope")
         self._scope = Place(scope, self.origin) if self.origin else scope
@@ -221,9 +230,7 @@ class Value(Number):
     label = property(
         attrgetter("_label"), _set_label, doc="Its name in pictures, derivations and messages."
     )
-    scope = property(
-        attrgetter("_scope"), _set_scope, doc="Its place in a network: ``layers.0.neurons.3``."
-    )
+    scope = property(_get_scope, _set_scope, doc="Its place in a network: ``layers.0.neurons.3``.")
 
     @property
     def role(self) -> str:
@@ -240,7 +247,8 @@ class Value(Number):
     @property
     def origin(self) -> str:
         """The line of user code that made it, if it was made under `detect_anomaly`."""
-        return self._scope.origin if isinstance(self._scope, Place) else ""
+        scope = self.scope
+        return scope.origin if isinstance(scope, Place) else ""
 
     # ------------------------------------------------------------ the backward pass
 
@@ -257,8 +265,6 @@ class Value(Number):
         start = real(seed, "backward()")
         with LOCK:
             nodes = computed(self)
-            for node in nodes:
-                node._grad = 0.0
             self._grad += start
             if anomaly():
                 for node in reversed(nodes):
@@ -312,13 +318,15 @@ class Value(Number):
         each of them is asked in turn, and as its arguments are in the pickle already it need only
         name them; the `Listing` tells whose turn it is.
         """
-        if isinstance(self._mark, Listing) and self._mark.expects(self):
+        mark = self._mark
+        if mark is None or (isinstance(mark, Listing) and mark.expects(self)):
             return restore, (type(self), fields(self))
         below = topological_order(self)[:-1]
         listing = Listing(below)
         with LOCK:
             for node in below:
-                node._mark = listing
+                if node._a is not None:
+                    node._mark = listing
         return restore_last, (below, type(self), fields(self))
 
     def _repr_mimebundle_(
@@ -351,7 +359,7 @@ def constant(x: float) -> Value:
     value._rule = ""
     value._a = value._b = value._da = value._mark = None
     value._db = "constant"
-    value._label = value._scope = ""
+    value._label = ""
     return value
 
 
@@ -383,13 +391,18 @@ def comparable(x: Any) -> Any:
 
 def observe(node: Value) -> None:
     """What a new node undergoes while a mode is on."""
+    if TAPE.get() is not None:
+        TAPE.get().note(node)
     if not recording():
-        node._rule = ""
-        node._a = node._b = node._da = node._db = None
+        node._rule, node._grad = "", 0.0
+        node._a = node._b = node._da = node._db = node._mark = None
     elif anomaly():
-        node._scope = Place(node._scope, origin())
+        node._scope = Place(node.scope, origin())
         if not isfinite(node._data):
             raise FloatingPointError(f"{name(node)} is not finite\n{made(node)}")
+
+
+PARTIALS: Callable[[Value], tuple[float, ...]] = vars(Value)["partials"].fget
 
 
 def recompute(node: Value) -> None:
@@ -399,7 +412,8 @@ def recompute(node: Value) -> None:
         ValueError: if someone has changed ``data`` since the node was recorded.
     """
     value, partials = on_floats(node._rule, [x._data for x in node.args], node.params)
-    for now, then in zip((value, *partials), (node._data, *node.partials), strict=True):
+    then_partials = PARTIALS(node)  # a recording puts another property in its place
+    for now, then in zip((value, *partials), (node._data, *then_partials), strict=True):
         if now != then and (now == now or then == then):
             raise ValueError(
                 f"{name(node)} no longer follows from its arguments: data was changed after it "
@@ -425,8 +439,9 @@ class Written(dict[str, "Callable[..., Any]"]):
 
 MAKERS = Written()  # they make a node of Values and numbers
 FUNCTIONS = Written()  # they take any kind of number
+BLANK = starmap(Value.__new__, repeat((Value,)))  # next(BLANK) is a quick Value.__new__(Value)
 NAMES: dict[str, Any] = {  # what generated code needs of the engine
-    "Value": Value, "new": Value.__new__, "operand": operand, "active": active,
+    "Value": Value, "blank": BLANK, "operand": operand, "active": active,
     "observe": observe, "MANY": MANY,
 }  # fmt: skip
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from operator import add, mul
+
 from engine import Value
 from engine.maths import Number, is_number
+from engine.modes import active
+from engine.value import MAKERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,16 +35,24 @@ def row(x: Any) -> Row:
 
 def annotate(node: Any, label: str, scope: str) -> None:
     """Name a node that a neuron has computed, unless it has a name already."""
-    if type(node) is Value and not node.label:
-        node.label, node.scope = label, scope
+    if type(node) is Value and not node._label:
+        node._label = label
+        if active:  # the scope may know the node's line of code
+            node.scope = scope
+        else:  # the same, without the checks
+            node._scope = scope
 
 
 def weighted_sum(ws: Sequence[Value], xs: Sequence[Any], b: Value, scope: str) -> Any:
     """b + w₀x₀ + w₁x₁ + … as + and × nodes, in micrograd's order."""
+    quick = not active and {Value}.issuperset(map(type, (*ws, *xs, b)))
+    times, plus = (MAKERS["mul"], MAKERS["add"]) if quick else (mul, add)  # what * and + call
     total: Any = b
     for w, x in zip(ws, xs, strict=True):
-        product = w * x
-        total = total + product
-        if type(total) is Value:
+        product = times(w, x)
+        total = plus(total, product)
+        if quick:
+            product._scope = total._scope = scope
+        elif type(total) is Value:
             product.scope = total.scope = scope
     return total

@@ -63,7 +63,7 @@ def test_a_mutant_computes_otherwise_until_it_is_taken_out(
 
 
 def test_a_mutant_of_the_backward_pass_runs_until_it_is_taken_out() -> None:
-    clear = named(BACKWARD, "backward: node._grad = 0.0 → pass")
+    clear = named(BACKWARD, "computed: node._grad = 0.0 → pass")
     sound = observe(BACKWARD)
     undo = clear.install()
     try:
