@@ -24,40 +24,77 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .functions import concatenate as concatenate
+    from .functions import linear as linear
+    from .functions import matmul as matmul
+    from .functions import softmax_cross_entropy as softmax_cross_entropy
+    from .functions import stack as stack
+    from .functions import sum_of_squares as sum_of_squares
+    from .functions import where as where
+    from .fusion import fuse as fuse
+    from .program import GuardError as GuardError
+    from .program import Program as Program
+    from .program import record as record
+    from .tensor import Tensor as Tensor
+
 __all__ = [
+    "GuardError",
     "NOTHING",
+    "Program",
     "REQUIRED",
     "TABLE",
     "Rule",
     "Symbol",
+    "Tensor",
     "Value",
+    "concatenate",
     "detect_anomaly",
+    "fuse",
     "grad",
     "gradient",
     "hessian",
     "hvp",
     "jvp",
+    "linear",
+    "matmul",
     "no_grad",
+    "record",
     "rule",
     "softmax",
+    "softmax_cross_entropy",
+    "stack",
+    "sum_of_squares",
     "topological_order",
     "value_and_grad",
+    "where",
 ]
 
 
 MODULES = (  # those that are loaded later
+    "arrays", "functions", "program", "pullback", "tensor",
     "battery", "check", "commandline", "conformance", "diagnosis", "display", "files", "findings",
     "generate", "isolation", "properties", "simulation", "strategies",
 )  # fmt: skip
-TABLE.reserved.update(globals(), MODULES)
+LATER = {  # public names by the modules that they come from, which load NumPy
+    "Tensor": "tensor", "concatenate": "functions", "linear": "functions", "matmul": "functions",
+    "softmax_cross_entropy": "functions", "stack": "functions", "sum_of_squares": "functions",
+    "where": "functions", "fuse": "fusion", "Program": "program", "record": "program",
+    "GuardError": "program",
+}  # fmt: skip
+TABLE.reserved.update(globals(), MODULES, LATER)
 
 
 def __getattr__(name: str) -> Any:
-    """The function of that row of the table: ``engine.exp``."""
+    """The function of that row of the table, ``engine.exp``, or what needs NumPy, once asked for."""
     if name in TABLE:
         return FUNCTIONS[name]
+    if name in LATER:
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(f".{LATER[name]}", __name__), name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *(row.name for row in TABLE)})
+    return sorted({*globals(), *LATER, *(row.name for row in TABLE)})

@@ -7,7 +7,8 @@ again. The others take a function: `grad`, `value_and_grad`, `hessian` and `hvp`
 
 Where a function's argument is a list or tuple of numbers, nested as you like, its gradient comes
 as lists of the same shape. Numbers in, numbers out; Values in, Values out, so that the functions
-can be nested: ``grad(grad(f))``.
+can be nested: ``grad(grad(f))``. Where there is a NumPy array among the numbers, the function runs
+on `Tensor`s and the derivatives come as arrays; Tensors in, Tensors out.
 """
 
 from __future__ import annotations
@@ -28,66 +29,114 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from .tensor import Tensor
+
     Function = Callable[..., Any]
+    Node = Value | Tensor
 
 
-def gradient(y: Value, wrt: Any, create_graph: bool = False) -> Any:
+def gradient(y: Node, wrt: Any, create_graph: bool = False) -> Any:
     """The derivatives ∂y/∂x for every x in ``wrt``; no node's ``grad`` is touched.
 
     Args:
-        y: the result to differentiate.
+        y: the result to differentiate: a Value, or a Tensor of one entry.
         wrt: a node, leaf or not, or a list or tuple of nodes, nested as you like.
-        create_graph: whether the derivatives are to be Values that were computed from the nodes
-            of y's graph, so that they can be differentiated again; otherwise they are floats.
+        create_graph: whether the derivatives are to be nodes that were computed from the nodes
+            of y's graph, so that they can be differentiated again; otherwise they are floats,
+            or arrays for Tensors.
 
     Returns:
         A derivative for a node, else lists of derivatives in the shape of ``wrt``. A node that y
         does not depend on has derivative 0.
 
     Raises:
-        TypeError: for anything that is not a Value.
-        ValueError: with ``create_graph``, if a node's data no longer follows from its arguments.
+        TypeError: for anything that is neither a Value nor a Tensor.
+        ValueError: for a Tensor with several entries; with ``create_graph``, if a node's data no
+            longer follows from its arguments.
     """
-    if not isinstance(y, Value):
-        raise TypeError(f"gradient() differentiates a Value, not {type(y).__name__}")
+    if not is_node(y):
+        raise TypeError(f"gradient() differentiates a Value or Tensor, not {type(y).__name__}")
     variables = flatten(wrt)
     for x in variables:
-        if not isinstance(x, Value):
-            raise TypeError(f"gradient() is taken with respect to Values, not {type(x).__name__}")
-    received = backpropagate(y, variables, create_graph)
-    slopes = [received.get(id(x), 0.0) for x in variables]
+        if not is_node(x):
+            raise TypeError(
+                f"gradient() is taken with respect to Values or Tensors, not {type(x).__name__}"
+            )
+    received = backpropagate(y, [*variables, *wholes(variables)], create_graph)
+    for x in variables:
+        if (buffer := getattr(x, "_buffer", None)) and id(buffer.whole) in received:
+            part = buffer.part(x, received[id(buffer.whole)])
+            received[id(x)] = received[id(x)] + part if id(x) in received else part
+    return unflatten(wrt, [finish(x, received.get(id(x), 0.0), create_graph) for x in variables])
+
+
+def wholes(variables: Sequence[Node]) -> list[Any]:
+    """The arrays that some of the variables are parts of: what depends on these depends on them."""
+    buffers = {id(b): b for x in variables if (b := getattr(x, "_buffer", None))}
+    return [buffer.whole for buffer in buffers.values()]
+
+
+def is_node(x: Any) -> bool:
+    """Whether it is a Value or a Tensor; without loading NumPy if there is no Tensor yet."""
+    return isinstance(x, Value) or is_tensor(x)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether it is a Tensor."""
+    return isinstance(x, Number) and hasattr(x, "_pull")
+
+
+def finish(x: Node, slope: Any, create_graph: bool) -> Any:
+    """The derivative with respect to x as it is returned."""
+    if isinstance(x, Value):
+        if create_graph:
+            return slope if isinstance(slope, Value) else constant(float(slope))
+        return float(slope)
     if create_graph:
-        slopes = [d if isinstance(d, Value) else constant(float(d)) for d in slopes]
-    return unflatten(wrt, [d if isinstance(d, Value) else float(d) for d in slopes])
+        return slope if isinstance(slope, Number) else x._zeros()
+    return slope if hasattr(slope, "shape") else x._zeros().data
 
 
-def backpropagate(y: Value, variables: Sequence[Value], create_graph: bool) -> dict[int, Any]:
+def backpropagate(y: Node, variables: Sequence[Node], create_graph: bool) -> dict[int, Any]:
     """∂y/∂node by the node's id, for all nodes between the variables and y."""
     order = topological_order(y)
     between = {id(x) for x in variables}
     for node in order:
         if any(id(x) in between for x in node.args):
             between.add(id(node))
-    received: dict[int, Any] = {id(y): 1.0}
+    received: dict[int, Any] = {id(y): 1.0 if isinstance(y, Value) else y._first(create_graph)}
     for node in reversed(order):
         upstream = received.get(id(node))
         if upstream is None or not node.args:
             continue
-        partials = recorded_partials(node) if create_graph else node.partials
-        for x, partial in zip(node.args, partials, strict=True):
-            if id(x) not in between:
-                continue
-            sent = product(partial, upstream)
-            if id(x) in received:
-                sent = received[id(x)] + sent
-            received[id(x)] = sent if isinstance(sent, Number) else 0.0 + sent
-            number = sent.data if isinstance(sent, Value) else sent
-            if anomaly() and not isfinite(number):
-                raise FloatingPointError(
-                    f"the gradient of {name(x)} became {number} "
-                    f"in the backward pass of {name(node)}"
-                )
+        wanted = [id(x) in between for x in node.args]
+        if isinstance(node, Value):
+            gradients = scalar_pull(node, upstream, create_graph, wanted)
+        else:
+            gradients = node._pull(upstream, create_graph, wanted)
+        for x, sent in zip(node.args, gradients, strict=True):
+            if sent is not None:
+                received[id(x)] = received[id(x)] + sent if id(x) in received else sent
     return received
+
+
+def scalar_pull(
+    node: Value, upstream: Any, create_graph: bool, wanted: Sequence[bool]
+) -> list[Any]:
+    """The gradients that a scalar node sends to its arguments."""
+    partials = recorded_partials(node) if create_graph else node.partials
+    gradients: list[Any] = []
+    for x, partial, want in zip(node.args, partials, wanted, strict=True):
+        sent = product(partial, upstream) if want else None
+        if want and not isinstance(sent, Number):
+            sent = 0.0 + sent
+        number = sent._data if isinstance(sent, Value) else sent
+        if want and anomaly() and not isfinite(number):
+            raise FloatingPointError(
+                f"the gradient of {name(x)} became {number} in the backward pass of {name(node)}"
+            )
+        gradients.append(sent)
+    return gradients
 
 
 def recorded_partials(node: Value) -> list[Any]:
@@ -117,7 +166,8 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
         with Differentiation() as nested:
             variables, y, graph = record(f, argnum, args, named, nested)
             slopes = gradient(y, variables, create_graph=graph)
-        return (y if graph else y.data), unflatten(args[argnum], slopes)
+        slopes = [plain(x, d) for x, d in zip(flatten(args[argnum]), slopes, strict=True)]
+        return (y if graph else plain(0.0, y.data)), unflatten(args[argnum], slopes)
 
     return derivative
 
@@ -138,14 +188,15 @@ def hessian(f: Function, argnum: int = 0) -> Function:
     """All second derivatives of f as a function.
 
     For a number, f″; for a list of n numbers, n lists of n numbers (row i: the gradient of
-    ∂f/∂xᵢ); in general the argument's shape in the place of each of its numbers.
+    ∂f/∂xᵢ); in general the argument's shape in the place of each of its numbers. For an array of
+    shape s, an array of shape s + s.
     """
 
     def derivative(*args: Any, **named: Any) -> Any:
         with Differentiation() as nested:
             variables, y, graph = record(f, argnum, args, named, nested)
             rows = [
-                unflatten(args[argnum], gradient(slope, variables, create_graph=graph))
+                unflatten(args[argnum], second(slope, variables, graph))
                 for slope in gradient(y, variables, create_graph=True)
             ]
         return unflatten(args[argnum], rows)
@@ -170,8 +221,8 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     with Differentiation() as nested:
         variables, y, graph = record(f, 0, (x,), {}, nested)
         slopes = gradient(y, variables, create_graph=True)
-        along = GENERIC.dot(slopes, direction)
-        return unflatten(x, gradient(along, variables, create_graph=graph))
+        second = gradient(along(slopes, direction), variables, create_graph=graph)
+    return unflatten(x, [plain(p, d) for p, d in zip(flatten(x), second, strict=True)])
 
 
 LEVELS = count(1)  # an inner jvp starts later, so its level is the higher
@@ -188,6 +239,8 @@ def jvp(f: Function, x: Any, v: Any) -> tuple[Any, Any]:
     Returns:
         The value and the directional derivative Σᵢ ∂f/∂xᵢ·vᵢ, both in the shape of f's result.
     """
+    if any(is_array(p) for p in flatten(x)):
+        return push_forward(f, x, v)
     level = next(LEVELS)
     primals = [check(p, "jvp()") for p in flatten(x)]
     duals = [Dual(p, t, level) for p, t in zip(primals, alike(x, v), strict=True)]
@@ -230,20 +283,20 @@ def alike(x: Any, v: Any) -> list[Any]:
 
 
 def shape(x: Any) -> str:
-    """The nesting of lists as text: ``[.,.]`` for a list of two numbers."""
+    """The nesting of lists as text: ``[.,.]`` for a list of two numbers, ``(2, 3)`` for an array."""
     if isinstance(x, (list, tuple)):
         return "[" + ",".join(map(shape, x)) + "]"
-    return "."
+    return str(x.shape) if is_array(x) else "."
 
 
 def check(x: Any, what: str) -> Any:
-    """``x`` itself if it is a gradpath number, else as a float."""
-    return x if isinstance(x, Number) else real(x, what)
+    """``x`` itself if it is a gradpath number or an array, else as a float."""
+    return x if isinstance(x, Number) or is_array(x) else real(x, what)
 
 
 def record(
     f: Function, argnum: int, args: Sequence[Any], named: dict[str, Any], nested: bool
-) -> tuple[list[Value], Value, bool]:
+) -> tuple[list[Node], Node, bool]:
     """Run f on fresh variables: the variables, the result, and whether Values are to come out.
 
     A Value that is given gets a node of its own, ``x * 1``, so that other uses of it in f count as
@@ -252,15 +305,93 @@ def record(
     if not -len(args) <= argnum < len(args):
         raise TypeError(f"argument {argnum} is to be differentiated, but {len(args)} were given")
     numbers = [check(x, "a differentiated function") for x in flatten(args[argnum])]
-    if any(isinstance(x, Number) and not isinstance(x, Value) for x in numbers):
-        raise TypeError("reverse mode runs on numbers and Values; for a jvp of a gradient use hvp")
-    graph = nested or any(isinstance(x, Value) for x in numbers)
-    variables = [x * 1.0 if isinstance(x, Value) else Value(x) for x in numbers]
+    if any(isinstance(x, Number) and not is_node(x) for x in numbers):
+        raise TypeError(
+            "reverse mode runs on numbers, Values and Tensors; for a jvp of a gradient use hvp"
+        )
+    graph = nested or any(map(is_node, numbers))
+    leaf = leaf_maker(numbers)
+    variables = [x * 1.0 if is_node(x) else leaf(x) for x in numbers]
     arguments = list(args)
     arguments[argnum] = unflatten(args[argnum], variables)
     y = f(*arguments, **named)
     if not isinstance(y, Number):
         y = constant(real(y, "the result of a differentiated function"))
-    if not isinstance(y, Value):
+    if not is_node(y):
         raise TypeError(f"the function must return one number, not {type(y).__name__}")
     return variables, y, graph
+
+
+# ---------------------------------------------------------------- arrays
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is an array or a Tensor, rather than one number."""
+    return getattr(x, "ndim", 0) > 0 or is_tensor(x)
+
+
+def leaf_maker(numbers: Sequence[Any]) -> Function:
+    """What makes variables of the numbers: Tensors if there is an array among them."""
+    if not any(map(is_array, numbers)):
+        return Value
+    from .tensor import Tensor
+
+    return Tensor
+
+
+def plain(x: Any, slope: Any) -> Any:
+    """A result of no axes as a float, unless it is a node or belongs to an array x."""
+    return slope if isinstance(slope, Number) or is_array(x) else float(slope)
+
+
+def second(slope: Node, variables: Sequence[Node], graph: bool) -> list[Any]:
+    """The derivatives of a first derivative: of all its entries, if it is a Tensor."""
+    if isinstance(slope, Value):
+        return gradient(slope, variables, create_graph=graph)  # type: ignore[no-any-return]
+    import numpy as np
+
+    from .functions import stack
+
+    rows = [gradient(slope[i], variables, graph) for i in np.ndindex(slope.shape)]
+    if not rows:
+        return [np.zeros(slope.shape + x.shape) for x in variables]
+    join: Function = stack if graph else np.stack
+    return [
+        join([row[k] for row in rows]).reshape(slope.shape + x.shape)
+        for k, x in enumerate(variables)
+    ]
+
+
+def along(slopes: Sequence[Any], direction: Sequence[Any]) -> Any:
+    """The slope in a direction: Σ slope · step."""
+    if not any(map(is_tensor, slopes)):
+        return GENERIC.dot(slopes, direction)
+    total: Any = 0.0
+    for slope, step in zip(slopes, direction, strict=True):
+        total = (slope * step).sum() + total
+    return total
+
+
+def push_forward(f: Function, x: Any, v: Any) -> tuple[Any, Any]:
+    """`jvp` on arrays, by differentiating the gradient, which is linear in what it starts from.
+
+    Source: J. Townsend, *A new trick for calculating Jacobian vector products*, 2017.
+    """
+    from .tensor import Tensor
+
+    direction = alike(x, v)
+    with Differentiation():
+        primals = [check(p, "jvp()") for p in flatten(x)]
+        variables = [p * 1.0 if is_node(p) else Tensor(p) for p in primals]
+        result = f(unflatten(x, variables))
+        values, slopes = [], []
+        for y in flatten(result):
+            if not is_tensor(y):
+                values.append(y)
+                slopes.append(0.0)
+                continue
+            start = Tensor(y._zeros().data)
+            pulled = gradient((y * start).sum(), variables, create_graph=True)
+            slopes.append(gradient(along(pulled, direction), start))
+            values.append(y.data)
+    return unflatten(result, values), unflatten(result, slopes)

@@ -434,3 +434,185 @@ rule("binary_cross_entropy", lambda m, z, t: t * m.softplus(-z) + (1 - t) * m.so
 SQRT_HALF = 0.5**0.5
 NORMAL = 0.3989422804014327  # 1/√(2π), the height of the standard normal density
 TWO_OVER_SQRT_PI = 1.1283791670955126
+
+
+# ---------------------------------------------------------------- operations on whole arrays
+
+
+class ArrayRule:
+    """A row for an operation that moves, sums or multiplies the entries of whole arrays.
+
+    Such an operation has no derivative entry by entry. In the place of partials stand pullbacks:
+    ``pullback(m, g, y, *args, *params)`` is the gradient of an argument, given the gradient ``g``
+    of the result. All are written with ``m``'s functions, so that pullbacks can be computed on
+    arrays, recorded as graphs, and written down as programs.
+
+    Args:
+        name: its name, also that of the mathematics' function that computes it.
+        value: ``value(m, *args, *params)``; of a variadic row ``value(m, args, *params)``.
+        pullbacks: one per argument, or none if nothing passes through it; of a variadic row one,
+            ``pullback(m, g, y, i, args, *params)`` for argument i.
+        arity: how many of ``value``'s arguments are arrays; the others are parameters.
+        variadic: whether it takes one sequence of arrays.
+        sign: the operation as pictures write it.
+    """
+
+    __slots__ = ("name", "value", "pullbacks", "arity", "variadic", "op", "sign")
+
+    def __init__(
+        self,
+        name: str,
+        value: Function,
+        *pullbacks: Function,
+        arity: int = 1,
+        variadic: bool = False,
+        sign: str = "",
+    ) -> None:
+        self.name, self.value, self.pullbacks = name, value, pullbacks
+        self.arity, self.variadic = arity, variadic
+        self.op = name
+        self.sign = sign or name
+
+    def __repr__(self) -> str:
+        return f"<array rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Function, tuple[str]]:
+        return find_array, (self.name,)
+
+    def evaluate(self, m: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
+        """The result in the mathematics ``m``."""
+        return self.value(m, args, *params) if self.variadic else self.value(m, *args, *params)
+
+    def pull(
+        self,
+        m: Any,
+        g: Any,
+        y: Any,
+        args: Sequence[Any],
+        params: Sequence[Any],
+        wanted: Sequence[bool],
+    ) -> list[Any]:
+        """The gradients of the arguments that are wanted, given that of the result, else None."""
+
+        def gradient(i: int) -> Any:
+            if self.variadic:
+                return self.pullbacks[0](m, g, y, i, args, *params)
+            return self.pullbacks[i](m, g, y, *args, *params) if self.pullbacks else None
+
+        return [gradient(i) if want else None for i, want in enumerate(wanted)]
+
+
+ARRAY_TABLE: dict[str, ArrayRule] = {}
+
+
+def find_array(name: str) -> ArrayRule:
+    """The row of that name; pickles refer to rows by it."""
+    return ARRAY_TABLE[name]
+
+
+def array_rule(name: str, value: Function, *pullbacks: Function, **details: Any) -> ArrayRule:
+    """Add a row to the table of array operations: see `ArrayRule` for what it holds."""
+    row = ARRAY_TABLE[name] = ArrayRule(name, value, *pullbacks, **details)
+    return row
+
+
+def kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
+    """The shape that is left of an array summed over the axes, if they are kept as 1."""
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    """The permutation that undoes one."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+def spans(sizes: Sequence[int], axis: int) -> list[tuple[slice, ...]]:
+    """Where each of several arrays lies along the axis once they are joined."""
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    return [
+        (slice(None),) * axis + (slice(end - size, end),)
+        for end, size in zip(ends, sizes, strict=True)
+    ]
+
+
+ALL_BUT_LAST = (Ellipsis, slice(None, -1))
+
+# fmt: off
+
+# Shapes: what is linear and only moves entries pulls back along the way it came.
+array_rule("broadcast_to", lambda m, x, shape: m.broadcast_to(x, shape),
+           lambda m, g, y, x, shape: m.unbroadcast(g, m.shape(x)))
+array_rule("reshape", lambda m, x, shape: m.reshape(x, shape),
+           lambda m, g, y, x, shape: m.reshape(g, m.shape(x)))
+array_rule("transpose", lambda m, x, axes: m.transpose(x, axes),
+           lambda m, g, y, x, axes: m.transpose(g, inverse(axes)))
+array_rule("index", lambda m, x, key: m.index(x, key),
+           lambda m, g, y, x, key: m.scatter(g, key, m.shape(x)), sign="[ ]")
+array_rule("scatter", lambda m, x, key, shape: m.scatter(x, key, shape),
+           lambda m, g, y, x, key, shape: m.index(g, key))
+array_rule("concatenate", lambda m, xs, axis: m.concatenate(xs, axis),
+           lambda m, g, y, i, xs, axis:
+           m.index(g, spans([m.shape(x)[axis] for x in xs], axis)[i]),
+           variadic=True)
+array_rule("astype", lambda m, x, dtype: m.astype(x, dtype),
+           lambda m, g, y, x, dtype: m.astype(g, m.dtype(x)))
+
+# Sums and choices over axes; ties of the largest share the gradient.
+array_rule("sum_over", lambda m, x, axes, keepdims: m.sum_over(x, axes, keepdims),
+           lambda m, g, y, x, axes, keepdims:
+           m.broadcast_to(m.reshape(g, kept(m.shape(x), axes)), m.shape(x)), sign="Σ")
+array_rule("max_over", lambda m, x, axes, keepdims: m.max_over(x, axes, keepdims),
+           lambda m, g, y, x, axes, keepdims:
+           m.select(m.equal(x, m.reshape(y, kept(m.shape(x), axes))),
+                    m.reshape(g, kept(m.shape(x), axes))
+                    / m.count(m.equal(x, m.reshape(y, kept(m.shape(x), axes))), axes,
+                              m.dtype(x)), 0.0),
+           sign="max")
+array_rule("logsumexp_over", lambda m, x, axes, keepdims: m.logsumexp_over(x, axes, keepdims),
+           lambda m, g, y, x, axes, keepdims:
+           m.reshape(g, kept(m.shape(x), axes))
+           * m.exp(x - m.reshape(y, kept(m.shape(x), axes))), sign="log Σ exp")
+
+# Products of matrices.
+array_rule("matmul", lambda m, a, b: m.matmul(a, b),
+           lambda m, g, y, a, b: m.unbroadcast(m.matmul(g, m.swap(b)), m.shape(a)),
+           lambda m, g, y, a, b: m.unbroadcast(m.matmul(m.swap(a), g), m.shape(b)),
+           arity=2, sign="@")
+array_rule("with_ones", lambda m, x: m.with_ones(x),
+           lambda m, g, y, x: m.index(g, ALL_BUT_LAST), sign="[· 1]")
+array_rule("linear", lambda m, x, p: m.linear(x, p),  # p = [W b], one row per neuron
+           lambda m, g, y, x, p: m.matmul(g, m.index(p, ALL_BUT_LAST)),
+           lambda m, g, y, x, p: m.matmul(m.swap(g), m.with_ones(x)),
+           arity=2, sign="W·x+b")
+
+# Choices. A condition is an array of truth values, through which nothing passes back.
+array_rule("select", lambda m, c, a, b: m.select(c, a, b),
+           lambda m, g, y, c, a, b: None,
+           lambda m, g, y, c, a, b: m.unbroadcast(m.select(c, g, 0.0), m.shape(a)),
+           lambda m, g, y, c, a, b: m.unbroadcast(m.select(c, 0.0, g), m.shape(b)),
+           arity=3, sign="where")
+array_rule("count", lambda m, c, axes, dtype: m.count(c, axes, dtype))
+array_rule("one_hot", lambda m, t, classes, dtype: m.one_hot(t, classes, dtype))
+array_rule("less", lambda m, a, b: a < b, arity=2, sign="<")
+array_rule("less_equal", lambda m, a, b: a <= b, arity=2, sign="≤")
+array_rule("greater", lambda m, a, b: a > b, arity=2, sign=">")
+array_rule("greater_equal", lambda m, a, b: a >= b, arity=2, sign="≥")
+array_rule("equal", lambda m, a, b: m.equal(a, b), arity=2, sign="=")
+array_rule("both", lambda m, a, b: a & b, arity=2, sign="∧")
+
+# The losses of classification: a row of logits and the number of its class, sample by sample.
+array_rule("pick_rows", lambda m, x, t: m.pick_rows(x, t),
+           lambda m, g, y, x, t: m.reshape(g, (*m.shape(g), 1))
+           * m.one_hot(t, m.shape(x)[-1], m.dtype(x)),
+           lambda m, g, y, x, t: None,
+           arity=2, sign="[t]")
+array_rule("cross_entropy_rows", lambda m, x, t: m.cross_entropy_rows(x, t),
+           lambda m, g, y, x, t: m.reshape(g, (*m.shape(g), 1))
+           * (m.exp(m.log_softmax_rows(x)) - m.one_hot(t, m.shape(x)[-1], m.dtype(x))),
+           lambda m, g, y, x, t: None,
+           arity=2, sign="cross-entropy")
+array_rule("sum_of_squares", lambda m, xs: m.sum_of_squares(xs),
+           lambda m, g, y, i, xs: 2 * g * xs[i],
+           variadic=True, sign="Σx²")
+
+# fmt: on

@@ -8,10 +8,17 @@ MLP of [Layer of [TanhNeuron(2), TanhNeuron(2)], Layer of [LinearNeuron(2)]]
 """
 
 from .initialisers import INITIALISERS
-from .losses import binary_cross_entropy, cross_entropy, hinge, mean_squared_error
+from .losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    hinge,
+    mean_squared_error,
+    sum_of_squares,
+)
 from .module import Module
 from .optimisers import SGD, Adam, AdamW, Optimiser
 from .scalar import MLP, Layer, Neuron
+from .training import replayed, train, training_step
 
 __all__ = [
     "INITIALISERS",
@@ -27,4 +34,8 @@ __all__ = [
     "cross_entropy",
     "hinge",
     "mean_squared_error",
+    "replayed",
+    "sum_of_squares",
+    "train",
+    "training_step",
 ]

@@ -1,46 +1,53 @@
 """Loss functions: how wrong a model's outputs are, as one number to minimise.
 
 Each takes the outputs for n samples and the n targets, and returns the mean over the samples. The
-outputs may be nodes or plain numbers; targets are numbers.
+outputs may be nodes, plain numbers or a Tensor; targets are numbers or an array.
 """
 
 from __future__ import annotations
 
 import engine
 from engine import mean
+from engine.gradient import is_tensor
 from engine.maths import Number, is_number
+
+from .optimisers import joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Any, SupportsIndex
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 
-def mean_squared_error(predictions: Iterable[Any], targets: Iterable[Any]) -> Any:
+def mean_squared_error(predictions: Any, targets: Any) -> Any:
     """The mean of (p − t)² over predictions p and targets t.
 
     Raises:
         TypeError: if a prediction or a target is no number, or they are no lists.
         ValueError: if there are none, or not as many predictions as targets.
     """
-    return mean([(p - t) ** 2 for p, t in paired(predictions, targets)])
+    return average(lambda p, t: (p - t) ** 2, predictions, targets)
 
 
-def hinge(scores: Iterable[Any], targets: Iterable[float]) -> Any:
+def hinge(scores: Any, targets: Any) -> Any:
     """The mean of max(0, 1 − t·s) over scores s and targets t, which are −1 or 1.
 
     Raises:
         TypeError: if a score or a target is no number, or they are no lists.
         ValueError: for another target; if there are none, or not as many scores as targets.
     """
-    pairs = paired(scores, targets)
-    for _, t in pairs:
-        if t != 1 and t != -1:
-            raise ValueError(f"a target of the hinge loss is −1 or 1, not {t!r}")
-    return mean([engine.relu(1 - s if t == 1 else 1 + s) for s, t in pairs])
+    require(lambda t: (t == 1) | (t == -1), targets, "a target of the hinge loss is −1 or 1")
+    return average(lambda s, t: engine.relu(margin(s, t)), scores, targets)
 
 
-def cross_entropy(logits: Iterable[Sequence[Any]], targets: Iterable[SupportsIndex]) -> Any:
+def margin(s: Any, t: Any) -> Any:
+    """1 − t·s, as a single node where t is a plain number."""
+    if is_number(t):
+        return 1 - s if t == 1 else 1 + s
+    return 1 - t * s
+
+
+def cross_entropy(logits: Any, targets: Any) -> Any:
     """The mean of log Σⱼ exp(zⱼ) − zₜ over samples with logits z and the class t as target.
 
     That is −log of the probability that softmax gives to class t; nothing overflows on the way.
@@ -50,6 +57,8 @@ def cross_entropy(logits: Iterable[Sequence[Any]], targets: Iterable[SupportsInd
         ValueError: for one that is not the number of a class, counted from 0; if there are no
             samples, or not as many as targets.
     """
+    if is_tensor(logits):
+        return nonempty(engine.softmax_cross_entropy(logits, targets)).mean()
     pairs = paired(logits, targets, rows=True)
     for z, t in pairs:
         if not hasattr(t, "__index__"):
@@ -59,7 +68,7 @@ def cross_entropy(logits: Iterable[Sequence[Any]], targets: Iterable[SupportsInd
     return mean([engine.cross_entropy(z, t.__index__()) for z, t in pairs])
 
 
-def binary_cross_entropy(logits: Iterable[Any], targets: Iterable[float]) -> Any:
+def binary_cross_entropy(logits: Any, targets: Any) -> Any:
     """The mean of −t·log σ(z) − (1 − t)·log(1 − σ(z)) over logits z and targets t.
 
     A target is the probability of class 1: 0, 1 or between. Nothing overflows on the way.
@@ -68,11 +77,60 @@ def binary_cross_entropy(logits: Iterable[Any], targets: Iterable[float]) -> Any
         TypeError: if a logit or a target is no number, or they are no lists.
         ValueError: for a target outside; if there are none, or not as many logits as targets.
     """
-    pairs = paired(logits, targets)
-    for _, t in pairs:
-        if not 0 <= t <= 1:
-            raise ValueError(f"a target of the binary cross-entropy is between 0 and 1, not {t!r}")
-    return mean([engine.binary_cross_entropy(z, t) for z, t in pairs])
+    require(
+        lambda t: (t >= 0) & (t <= 1),
+        targets,
+        "a target of the binary cross-entropy is between 0 and 1",
+    )
+    return average(engine.binary_cross_entropy, logits, targets)
+
+
+def sum_of_squares(parameters: Iterable[Any]) -> Any:
+    """Σ w² over all parameters: what an L2 penalty multiplies.
+
+    Raises:
+        TypeError: if they are no list of parameters.
+        ValueError: if there are none.
+    """
+    ps = joined(samples("parameters", parameters))
+    if not ps:
+        raise ValueError("there are no parameters to sum over")
+    if is_tensor(ps[0]):
+        return engine.sum_of_squares(ps)
+    return engine.dot(ps, ps)
+
+
+def average(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Any:
+    """The mean of a loss over samples, one by one or all at once."""
+    if not is_tensor(outputs):
+        return mean([loss(output, t) for output, t in paired(outputs, targets)])
+    shape = getattr(targets, "shape", None) or (len(samples("targets", targets)),)
+    if outputs.shape != tuple(shape):
+        raise ValueError(f"the outputs have shape {outputs.shape}, but the targets {tuple(shape)}")
+    return nonempty(loss(outputs, targets)).mean()
+
+
+def nonempty(losses: Any) -> Any:
+    """The losses of the samples, of which there must be one."""
+    if not losses.size:
+        raise ValueError("a loss is a mean over samples, and there are none")
+    return losses
+
+
+def require(holds: Callable[[Any], Any], targets: Any, rule: str) -> None:
+    """Check all targets; those that a recording only stands for are taken as they are."""
+    if is_tensor(targets):
+        targets = targets._data
+    if getattr(targets, "ndim", 0):
+        wrong = targets[~holds(targets)]
+        if wrong.size:
+            raise ValueError(f"{rule}, not {wrong.flat[0]!r}")
+        return
+    for i, t in enumerate(samples("targets", targets)):
+        if not is_scalar(t):
+            raise TypeError(f"target {i} must be a number, not {t!r:.60}")
+        if is_number(t) and not holds(t):
+            raise ValueError(f"{rule}, not {t!r}")
 
 
 def paired(

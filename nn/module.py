@@ -25,6 +25,10 @@ class Module:
         """The result for the input x."""
         raise NotImplementedError(f"{type(self).__name__} does not define __call__")
 
+    def over(self, xs: Any) -> Any:
+        """The results for several samples, a list."""
+        return [self(x) for x in xs]
+
     def parameters(self) -> list[Value]:
         """The parameters in the order of their definition, each once."""
         found: dict[Value, Path] = {}

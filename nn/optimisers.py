@@ -2,6 +2,9 @@
 
 Each parameter has ``data`` and ``grad``; both are used with ``+ − * / **`` alone. `step` uses the
 gradients as they are: call `zero_grad` before each backward pass.
+
+What an optimiser keeps from step to step, and its learning rate, are `State`s, so that a recorded
+step reads them anew each time. The other settings are fixed when a step is recorded.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from math import inf
 
 from engine.maths import real
+from engine.state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,11 +49,20 @@ class Optimiser:
         for p in given:
             if not hasattr(p, "grad"):
                 raise TypeError(f"a parameter has data and grad, which {type(p).__name__} has not")
-        self.parameters = list(dict.fromkeys(given))
-        self.lr = within("lr", lr)
+        self.parameters = joined(list(dict.fromkeys(given)))
+        self._lr = State(within("lr", lr), "lr")
         self.weight_decay = within("weight_decay", weight_decay)
         if not self.parameters:
             raise ValueError("there are no parameters to optimise")
+
+    @property
+    def lr(self) -> Any:
+        """The learning rate."""
+        return self._lr.data
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._lr.data = lr
 
     def step(self) -> None:
         """Move every parameter once."""
@@ -85,15 +98,16 @@ class SGD(Optimiser):
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.momentum = within("momentum", momentum)
-        self.velocities: list[Any] = [0.0] * len(self.parameters)
+        self.velocities = [State(zero(p), "velocity") for p in self.parameters]
 
     def step(self) -> None:
         """Move every parameter once."""
-        for i, p in enumerate(self.parameters):
+        lr = self.lr
+        for p, v in zip(self.parameters, self.velocities, strict=True):
             velocity = self.gradient(p)
             if self.momentum:
-                velocity = self.velocities[i] = self.momentum * self.velocities[i] + velocity
-            p.data = p.data - self.lr * velocity
+                velocity = v.data = self.momentum * v.data + velocity
+            p.data = p.data - lr * velocity
 
 
 class Adam(Optimiser):
@@ -127,21 +141,21 @@ class Adam(Optimiser):
         self.eps = within("eps", eps)
         if not self.eps:
             raise ValueError("eps must be greater than 0: it keeps the step from dividing by 0")
-        self.steps = 0
-        self.means: list[Any] = [0.0] * len(self.parameters)
-        self.squares: list[Any] = [0.0] * len(self.parameters)
+        self.steps = State(0, "steps")
+        self.means = [State(zero(p), "mean") for p in self.parameters]
+        self.squares = [State(zero(p), "square") for p in self.parameters]
 
     def step(self) -> None:
         """Move every parameter once."""
-        self.steps += 1
-        beta1, beta2 = self.betas
-        correction1, correction2 = 1 - beta1**self.steps, 1 - beta2**self.steps
-        for i, p in enumerate(self.parameters):
+        steps = self.steps.data = self.steps.data + 1
+        lr, (beta1, beta2) = self.lr, self.betas
+        correction1, correction2 = 1 - beta1**steps, 1 - beta2**steps
+        for p, mean, square in zip(self.parameters, self.means, self.squares, strict=True):
             g = self.gradient(p)
-            m = self.means[i] = beta1 * self.means[i] + (1 - beta1) * g
-            v = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * g * g
+            m = mean.data = beta1 * mean.data + (1 - beta1) * g
+            v = square.data = beta2 * square.data + (1 - beta2) * g * g
             scale = (v / correction2) ** 0.5 + self.eps
-            p.data = p.data - self.lr * (m / correction1) / scale
+            p.data = p.data - lr * (m / correction1) / scale
 
 
 class AdamW(Adam):
@@ -170,8 +184,9 @@ class AdamW(Adam):
 
     def step(self) -> None:
         """Move every parameter once."""
+        lr = self.lr
         for p in self.parameters:
-            p.data = p.data * (1 - self.lr * self.weight_decay)
+            p.data = p.data * (1 - lr * self.weight_decay)
         super().step()
 
     def gradient(self, p: Parameter) -> Any:
@@ -185,3 +200,17 @@ def within(name: str, number: float, below: float = inf) -> float:
     if 0 <= number < below:
         return number
     raise ValueError(f"{name} must be at least 0 and less than {below:g}, not {number!r}")
+
+
+def joined(parameters: list[Any]) -> list[Any]:
+    """The parameters; one in the place of all those that end to end are one array.
+
+    So a step on a vectorised network is a few operations on one array, however many layers it has.
+    """
+    buffer = getattr(parameters[0], "_buffer", None) if parameters else None
+    return [buffer.whole] if buffer is not None and parameters == buffer.views else parameters
+
+
+def zero(p: Any) -> Any:
+    """What a mean over past gradients starts from: 0, or zeros in the shape of an array."""
+    return p.data * 0.0 if getattr(p.data, "ndim", 0) else 0.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from engine import Value, affine
+from engine import Value
+from engine.modes import active
+from engine.value import MAKERS
 
 from .activations import activation_function, title
 from .initialisers import initialiser, randomness
@@ -11,11 +13,14 @@ from .nodes import Row, annotate, row, weighted_sum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, SupportsIndex
 
     from .activations import Activation
     from .initialisers import Initialiser, Randomness
+    from .vectorized import VectorizedMLP
+
+weigh = MAKERS["affine"]  # of weights, inputs and bias in one tuple
 
 
 class Neuron(Module):
@@ -60,7 +65,8 @@ class Neuron(Module):
         self.nonlin = nonlin
         self.activation = activation_function(activation)
         self.fused = fused
-        self.scope, self.index = scope, scope.rpartition(".")[2]
+        index = scope.rpartition(".")[2]
+        self.scope, self.z_label, self.h_label = scope, f"z{index}", f"h{index}"
 
     def __call__(self, x: Any) -> Any:
         """The output for ``nin`` inputs: a list, a NumPy row, … of numbers or nodes.
@@ -73,14 +79,20 @@ class Neuron(Module):
         if len(xs) != len(self.w):
             raise ValueError(f"{self!r} takes {len(self.w)} inputs, not {len(xs)}")
         if self.fused:
-            z = affine(self.w, xs, self.b)
+            z = weigh((*self.w, *xs, self.b))
         else:
             z = weighted_sum(self.w, xs, self.b, self.scope)
-        annotate(z, f"z{self.index}", self.scope)
+        if type(z) is Value and not active:  # what `annotate` does, without a call
+            z._label, z._scope = self.z_label, self.scope
+        else:
+            annotate(z, self.z_label, self.scope)
         if not self.nonlin:
             return z
         h = self.activation(z)
-        annotate(h, f"h{self.index}", self.scope)
+        if type(h) is Value and not active and not h._label:
+            h._label, h._scope = self.h_label, self.scope
+        else:
+            annotate(h, self.h_label, self.scope)
         return h
 
     def __repr__(self) -> str:
@@ -157,6 +169,33 @@ class MLP(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def vectorized(self, dtype: Any = "float64") -> VectorizedMLP:
+        """The same network on whole batches, with a copy of the weights in one array.
+
+        Args:
+            dtype: "float64" or "float32".
+        """
+        from .vectorized import VectorizedMLP  # which loads NumPy
+
+        return VectorizedMLP(self, dtype)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights and biases as arrays, by the names and in the shapes of PyTorch's `Linear`:
+        ``layers.0.weight`` of shape (nout, nin), ``layers.0.bias`` of shape (nout,), …"""
+        return self.vectorized().state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over weights and biases by name, as `state_dict` gives them.
+
+        Raises:
+            ValueError: if a name is missing or unknown, or an array has another shape; then
+                nothing has changed.
+        """
+        twin = self.vectorized()
+        twin.load_state_dict(state)
+        for p, x in zip(self.parameters(), twin.buffer.whole.data.tolist(), strict=True):
+            p.data = x
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(repr, self.layers))}]"

@@ -1,0 +1,564 @@
+"""Recorded programs of Tensors: a function, or a whole training step, as array code.
+
+Recording runs the function once on Tensors and keeps the graph. A training step also calls
+``backward()`` and assigns leaves; while it is recorded, a leaf's ``data`` and ``grad`` are
+quantities of the program, and assigning them is noted, not done. So nothing has changed when the
+recording is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, quiet
+from .backward import LOCK
+from .array_source import Readable, arguments_of
+from .array_source import leaves as flat
+from .buffered import VIEWS, Buffered, reachable
+from .gradient import flatten, unflatten
+from .graph import topological_order
+from .maths import Number, is_number
+from .modes import TAPE, active, origin
+from .printing import Names
+from .rules import Rule
+from .state import State
+from .tape import Op, Trace
+from .tensor import Buffer, Tensor, fitted, floating
+
+
+class Recording:
+    """What one run of a function did, as Ops.
+
+    Attributes:
+        trace: the graph's Ops.
+        now: the Op that stands for what a leaf's data, gradient or a state is by now; keys are the
+            owner's id and the attribute.
+        written: the owners and attributes that were assigned, in order.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        self.trace = Trace()
+        self.tape = self.trace.tape
+        self.inputs = list(inputs)
+        self.now: dict[tuple[int, str], Any] = {}
+        self.owners: dict[tuple[int, str], Any] = {}
+        self.start: dict[tuple[int, str], Op] = {}
+        self.written: dict[tuple[int, str], None] = {}
+        self.sections = {0: "forward"}
+
+    # ------------------------------------------------------------ what leaves hold by now
+
+    def note(self, node: Any) -> None:
+        """A node was made: what it is computed from is what leaves hold at this moment."""
+        if not isinstance(node, Tensor):
+            raise TypeError(
+                "Values and Tensors do not mix in one recording: give lists of numbers as inputs "
+                "for a function of Values, arrays for one of Tensors"
+            )
+        self.trace.op(node)
+
+    def read(self, owner: Any, attribute: str) -> Any:
+        """What an attribute of a leaf or a state is by now."""
+        buffer = getattr(owner, "_buffer", None)
+        if buffer is not None and owner is buffer.whole and attribute == "_grad":
+            return self.assembled(buffer)
+        return self.held(owner, attribute)
+
+    def held(self, owner: Any, attribute: str) -> Any:
+        """What an attribute is by now, of this owner alone."""
+        key = (id(owner), attribute)
+        if key not in self.now:
+            self.owners[key] = owner
+            if attribute == "_data" and isinstance(owner, Tensor):
+                self.now[key] = self.trace.op(owner)
+            else:
+                held = getattr(owner, attribute)
+                array = np.asarray(np.zeros_like(owner._data) if held is None else held)
+                kind = array.dtype if array.dtype.kind == "f" else np.dtype("float64")
+                word = "" if isinstance(owner, State) else f"{attribute.strip('_')}_"
+                op = self.tape.given(array.shape, kind, None, word + owner.label)
+                op.scope = getattr(owner, "scope", "")
+                self.now[key] = self.start[key] = op
+        return self.now[key]
+
+    def assembled(self, buffer: Buffer) -> Any:
+        """The gradient of all parameters in one array: those of its parts end to end."""
+        m = self.tape.mathematics
+        parts = []
+        for view in buffer.views:
+            g = self.held(view, "_grad")
+            g = g if isinstance(g, Op) else m.broadcast_to(g, view.shape)
+            parts.append(m.reshape(g, (view.size,)))
+        return m.concatenate(parts, 0)
+
+    def write(self, owner: Any, attribute: str, x: Any) -> None:
+        """Note an assignment."""
+        if not isinstance(x, Op) and not is_number(x):
+            raise TypeError(f"a recorded step assigns what it computed, not {type(x).__name__}")
+        key = (id(owner), attribute)
+        self.owners[key] = owner
+        self.now[key] = x
+        self.written[key] = None
+        buffer = getattr(owner, "_buffer", None)
+        if isinstance(owner, Tensor) and attribute == "_data":
+            self.trace.of[id(owner)] = x
+        if buffer is None or owner is not buffer.whole:
+            return
+        m, start = self.tape.mathematics, 0
+        for view in buffer.views:
+            part = x
+            if isinstance(x, Op) and x.shape:
+                part = m.reshape(m.index(x, slice(start, start + view.size)), view.shape)
+            self.write(view, attribute, part)
+            start += view.size
+
+    def backward(self, root: Tensor, seed: Any) -> None:
+        """Note a backward pass: what it adds to the leaves' gradients."""
+        if seed is not None or root.size != 1:
+            raise ValueError("a recorded backward() starts from one number, without a seed")
+        leaves = [x for x in variables_of(root) if not any(x is given for given in self.inputs)]
+        self.section("backward")
+        for leaf, g in zip(leaves, self.trace.gradients(root, leaves), strict=True):
+            before = self.held(leaf, "_grad")
+            zero = not isinstance(before, Op) and before == 0
+            self.write_grad(leaf, g if zero else before + g)
+        self.section("update")
+
+    def section(self, heading: str) -> None:
+        """Begin a part of the program."""
+        self.sections[len(self.tape.ops)] = heading
+
+    def write_grad(self, leaf: Tensor, g: Any) -> None:
+        """Note what a backward pass leaves in a gradient."""
+        key = (id(leaf), "_grad")
+        self.owners[key] = leaf
+        self.now[key] = g
+        self.written[key] = None
+
+    def updates(self) -> list[tuple[Any, str, Any]]:
+        """What is to be stored in the end: owners, attributes, Ops or numbers.
+
+        Parameters that are views of one buffer are stored as a whole.
+        """
+        buffers: dict[tuple[int, str], Any] = {}
+        found = []
+        for key in self.written:
+            owner, attribute = self.owners[key], key[1]
+            buffer = getattr(owner, "_buffer", None)
+            if buffer is None:
+                found.append((owner, attribute, self.now[key]))
+            elif (id(buffer), attribute) not in buffers:
+                buffers[id(buffer), attribute] = buffer
+        for (_, attribute), buffer in buffers.items():
+            if attribute == "_grad":
+                found.append((buffer.whole, "_grad", self.assembled(buffer)))
+            elif (id(buffer.whole), "_data") in self.written:
+                found.append((buffer.whole, "_data", self.now[id(buffer.whole), "_data"]))
+            else:
+                found += [
+                    (view, "_data", self.now[id(view), "_data"])
+                    for view in buffer.views
+                    if (id(view), "_data") in self.written
+                ]
+        return found
+
+
+def variables_of(root: Tensor) -> list[Tensor]:
+    """The leaves that a backward pass reaches; the parts of an array in its place."""
+    found: dict[Tensor, None] = {}
+    for x in topological_order(root):
+        if x._args or not x._needs:
+            continue
+        whole = x._buffer is not None and x is x._buffer.whole
+        found |= dict.fromkeys(x._buffer.views if whole else [x])  # type: ignore[union-attr]
+    return list(found)
+
+
+def taped(attribute: str, original: property) -> property:
+    """A property that a recording answers for leaves."""
+
+    def read(self: Any) -> Any:
+        tape = TAPE.get()
+        if tape is None:
+            return original.fget(self)  # type: ignore[misc]
+        if isinstance(self, Tensor) and (self._args or any(self is x for x in tape.inputs)):
+            raise refusal(self, "reading its " + attribute.strip("_"))
+        if isinstance(self, Tensor) and not self._needs:
+            return original.fget(self)  # type: ignore[misc]
+        return tape.read(self, attribute)
+
+    def assign(self: Any, x: Any) -> None:
+        tape = TAPE.get()
+        if tape is None:
+            original.fset(self, x)  # type: ignore[misc]
+        else:
+            tape.write(self, attribute, x)
+
+    return property(read, assign)
+
+
+def refusal(node: Tensor, what: str) -> TypeError:
+    """The error for making plain numbers of what is being recorded."""
+    return TypeError(
+        f"{what} while a program is recorded would keep these numbers for ever: return the Tensor "
+        f"and read it outside\n  at: {origin()}"
+    )
+
+
+def refused(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that a recording does not allow on what depends on its inputs or parameters."""
+
+    def method(self: Tensor, *args: Any, **named: Any) -> Any:
+        if TAPE.get() is not None and (self._needs or self._args):
+            raise refusal(self, what)
+        return original(self, *args, **named)
+
+    return method
+
+
+def taped_backward(self: Tensor, seed: Any = None) -> None:
+    """`Tensor.backward`, noted if a recording is on."""
+    tape = TAPE.get()
+    if tape is None:
+        BACKWARD(self, seed)
+    else:
+        tape.backward(self, seed)
+
+
+BACKWARD = Tensor.backward
+OPEN: list[Recording] = []
+KEPT: list[tuple[type, str, Any]] = []
+
+
+def methods() -> list[tuple[type, str, Any]]:
+    """What takes the place of the methods of Tensors and States."""
+    own = vars(Tensor)
+    return [
+        (Tensor, "data", taped("_data", own["data"])),
+        (Tensor, "grad", taped("_grad", own["grad"])),
+        (State, "data", taped("_data", vars(State)["data"])),
+        (Tensor, "backward", taped_backward),
+        (Tensor, "item", refused("item()", own["item"])),
+        (Tensor, "__float__", refused("float()", own["__float__"])),
+        (Tensor, "__bool__", refused("a decision by its truth", own["__bool__"])),
+        (Tensor, "__array__", refused("numpy.asarray()", own["__array__"])),
+        (Tensor, "__format__", refused("its text", own["__format__"])),
+    ]
+
+
+@contextmanager
+def recorded(recording: Recording) -> Iterator[None]:
+    """Note what happens in this context instead of doing it."""
+    if TAPE.get() is not None:
+        raise RuntimeError("a recording is under way: call the function itself, not record() of it")
+    token = TAPE.set(recording)
+    with LOCK:
+        OPEN.append(recording)
+        active.append(recording)
+        if len(OPEN) == 1:
+            for kind, name, method in methods():
+                KEPT.append((kind, name, vars(kind)[name]))
+                setattr(kind, name, method)
+    try:
+        yield
+    finally:
+        with LOCK:
+            OPEN.remove(recording)
+            active.remove(recording)
+            while not OPEN and KEPT:
+                setattr(*KEPT.pop())
+        TAPE.reset(token)
+
+
+# ---------------------------------------------------------------- programs
+
+
+def record_arrays(f: Callable[..., Any], names: Sequence[str], examples: Sequence[Any]) -> Any:
+    """`record` for a function of arrays: see there."""
+    leaves: list[Tensor] = []
+
+    def leaf(name: str, x: Any) -> Any:
+        if isinstance(x, (list, tuple)):
+            return [leaf(f"{name}_{i}", part) for i, part in enumerate(x)]
+        kept = isinstance(x, Tensor) and x.role == "constant"
+        array = x._data if isinstance(x, Tensor) else np.asarray(x)
+        role = "constant" if kept or array.dtype.kind in "iub" else "input"
+        made = Tensor(0.0, name, role=role)
+        made._data = floating(array, None) if array.dtype.kind == "f" else array.copy()
+        leaves.append(made)
+        return made
+
+    arguments = [leaf(name, x) for name, x in zip(names, examples, strict=True)]
+    recording = Recording(leaves)
+    with recorded(recording):
+        result = f(*arguments)
+    recording.trace.name()
+    return ArrayProgram(recording, getattr(f, "__name__", ""), names, leaves, arguments, result)
+
+
+class ArrayProgram:
+    """A recorded function of arrays. Call it like the function, with arrays of the same shapes.
+
+    Attributes:
+        parameters: the leaves that the function found outside of itself, in order of use.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        name: str,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        arguments: Any,
+        result: Any,
+    ) -> None:
+        self._recording, self._inputs, self._arguments = recording, list(inputs), arguments
+        self._names = list(names)
+        self._name = "program" if name == "<lambda>" else name
+        trace, tape = recording.trace, recording.tape
+        outputs = [trace.op(x) if isinstance(x, Tensor) else x for x in flatten(result)]
+        self._is_step = bool(recording.written)
+        self._result = result
+        self.parameters: list[Tensor] = []
+        for op in tape.ops:
+            leaf = op.leaf
+            if leaf is not None and leaf._needs and not any(leaf is x for x in inputs):
+                self.parameters.append(leaf)
+        self._gradients: list[Any] = []
+        if not self._is_step:
+            self._gradients = self._differentiate(result, [*inputs, *self.parameters])
+        self._outputs = outputs
+        if len(outputs) == 1 and isinstance(outputs[0], Op) and not outputs[0].label:
+            outputs[0].label = "loss" if self._is_step else "value"
+        for owner, attribute, x in recording.updates():
+            if (
+                attribute == "_data"
+                and isinstance(x, Op)
+                and x.rule
+                and not x.label
+                and x.of is None
+            ):
+                x.label = f"new_{owner.label or 'data'}"
+        self._program = Buffers(recording, self._inputs, outputs, self._gradients)
+
+    def _differentiate(self, y: Any, variables: Sequence[Tensor]) -> list[Any]:
+        if not isinstance(y, Tensor) or y.size != 1:
+            shown = f"a Tensor of shape {y.shape}" if isinstance(y, Tensor) else type(y).__name__
+            raise TypeError(
+                "a recorded function returns one number, or is a training step that calls "
+                f"backward() and assigns leaves; this one returned {shown}"
+            )
+        self._recording.section("backward")
+        return self._recording.trace.gradients(y, variables)
+
+    @property
+    def source(self) -> str:
+        """The program as a Python function to read, of functions that any array library has."""
+        return self.render("readable")
+
+    def render(self, style: str) -> str:
+        """The program as Python text: "readable" or "buffered"."""
+        if style == "buffered":
+            return self._program.source(self._name)
+        if style == "readable":
+            return self._readable()
+        raise ValueError(f"a program of arrays is rendered as readable or buffered, not {style!r}")
+
+    def _readable(self) -> str:
+        recording = self._recording
+        trace = recording.trace
+        given = [
+            (name, nested(x, lambda leaf: trace.op(leaf)))
+            for name, x in zip(self._names, self._arguments, strict=True)
+        ]
+        ours = {id(x) for x in self._inputs}
+        held = [
+            op
+            for op in trace.tape.ops
+            if op.rule is None and not (op.leaf is not None and id(op.leaf) in ours)
+        ]
+        result = self._structure()
+        needed = reachable(flat(result), arguments_of)
+        held = [op for op in held if op in needed]
+        names = Names([self._name, *self._names])
+        names.meet(held)
+        outside = [(names.of(op), op) for op in held]
+        return Readable(
+            self._name, [*given, *outside], trace.tape.ops, recording.sections, result
+        ).text
+
+    def _structure(self) -> Any:
+        """What the readable function returns."""
+        outputs = unflatten(self._result, self._outputs)
+        if self._is_step:
+            updates = self._recording.updates()
+            return outputs, tuple(x for _, attribute, x in updates if attribute == "_data")
+        inner = self._gradients[: len(self._inputs)]
+        slopes = (*unflatten(list(self._arguments), inner), *self._gradients[len(inner) :])
+        return self._outputs[0], slopes
+
+    def __call__(self, *inputs: Any) -> Any:
+        """What the function returns; for a function of one number, its value and gradients.
+
+        Args:
+            inputs: arrays, or Tensors, in the shapes of the examples.
+
+        Returns:
+            A step's own result, its numbers as floats. Otherwise the value and a tuple of
+            gradients: one for each input, then one for each of `parameters`.
+
+        Raises:
+            TypeError, ValueError: for inputs of another number or shape.
+        """
+        given = flatten(list(inputs))
+        if len(given) != len(self._inputs):
+            raise TypeError(f"the program takes {len(self._inputs)} array(s), not {len(given)}")
+        self._program.load(given)
+        outputs, gradients = self._program.run()
+        if self._is_step:
+            return unflatten(self._result, outputs)
+        ours = gradients[: len(self._inputs)]
+        nested = tuple(unflatten(list(self._arguments), ours))
+        return outputs[0], (*nested, *gradients[len(self._inputs) :])
+
+    def loop(self, steps: int, *inputs: Any) -> list[Any]:
+        """Run a step several times on the same inputs: the list of its results."""
+        return [self(*inputs) for _ in range(steps)]
+
+    def __repr__(self) -> str:
+        return f"<program {self._name}, {len(self._recording.tape.ops)} steps on arrays>"
+
+
+class Buffers:
+    """The buffered rendering of a recording, with its arrays: ready to run."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Any],
+        gradients: Sequence[Any],
+    ) -> None:
+        trace = recording.trace
+        self.inputs = list(inputs)
+        homes: dict[Op, Array] = {}
+        self.shared: list[tuple[Any, str, Op]] = []  # read anew at each run
+        for op in recording.tape.ops:
+            if op.leaf is not None and op.leaf._buffer is not None:
+                homes[op] = op.leaf._data
+        updates = recording.updates()
+        for owner, attribute, x in updates:
+            if isinstance(owner, Tensor) and attribute == "_grad" and isinstance(x, Op) and x.rule:
+                homes.setdefault(x, grad_home(owner))
+            if attribute == "_data" and is_last(recording, x, owner):
+                homes.setdefault(x, owner._data)
+        finals = [*outputs, *gradients, *(x for _, _, x in updates)]
+        self.writer = Buffered(recording.tape.ops, finals, homes)
+        self.outputs, self.gradients = outputs, gradients
+        self.updates = updates
+        self.recording = recording
+        self.names = self.writer.names
+        self.loaded = [
+            self.writer.array(op) if (op := trace.of.get(id(x))) in self.names else None
+            for x in self.inputs
+        ]
+        self.captured = [
+            (op.leaf, self.writer.array(op))
+            for op in self.writer.ops
+            if op.leaf is not None and op not in homes and not any(op.leaf is x for x in inputs)
+        ]
+        self.states = [
+            (recording.owners[key], key[1], self.writer.array(op))
+            for key, op in recording.start.items()
+            if op in self.names
+        ]
+        self.assign = self.assignments()
+        self.compiled = self.compile()
+
+    def assignments(self) -> list[str]:
+        """The lines that store what a step assigned, after all has been computed."""
+        lines = []
+        for i, (owner, attribute, x) in enumerate(self.updates):
+            text = self.names[x] if isinstance(x, Op) else repr(float(x))
+            if isinstance(owner, Tensor):
+                home = owner._data if attribute == "_data" else grad_home(owner)
+                self.writer.arrays[f"out{i}"] = home
+                if not isinstance(x, Op) or self.writer.arrays.get(text) is not home:
+                    lines.append(f"np.copyto(out{i}, {text})")
+            else:
+                self.writer.arrays[f"state{i}"] = owner
+                copied = ".copy()" if isinstance(x, Op) and x.shape else ""
+                lines.append(f"state{i}._data = {text}{copied}")
+        return lines
+
+    def compile(self) -> Callable[[], Any]:
+        """The code as a function without arguments."""
+        returned = [*self.outputs, *self.gradients]
+        texts = [self.names[x] if isinstance(x, Op) else repr(x) for x in returned]
+        body = [*self.writer.lines, *self.assign, f"return [{', '.join(texts)}]"]
+        source = "def run():\n    " + "\n    ".join(body)
+        exec(compile(source, "<recorded program>", "exec"), self.writer.arrays)
+        return quiet(self.writer.arrays["run"])
+
+    def load(self, given: Sequence[Any]) -> None:
+        """Copy the inputs and what leaves hold into their places."""
+        for leaf, place, x in zip(self.inputs, self.loaded, given, strict=True):
+            if place is not None:
+                array = x._data if isinstance(x, Tensor) else np.asarray(x)
+                if array.shape != place.shape:
+                    raise ValueError(
+                        f"{leaf.label} was recorded with shape {place.shape}, not {array.shape}"
+                    )
+                place[...] = array
+        for leaf, place in self.captured:
+            place[...] = leaf._data
+        for owner, attribute, place in self.states:
+            place[...] = getattr(owner, attribute)
+
+    def run(self) -> tuple[list[Any], list[Any]]:
+        """The outputs and the gradients."""
+        values = [plain(x) for x in self.compiled()]
+        for owner, attribute, _ in self.updates:
+            if attribute == "_data" and isinstance(owner, Tensor) and owner._buffer is not None:
+                owner._buffer.version += 1
+        return values[: len(self.outputs)], values[len(self.outputs) :]
+
+    def source(self, name: str) -> str:
+        """The code as text."""
+        return "\n".join(
+            [*self.writer.setup, "", f"def {name}():", *("    " + x for x in self.writer.lines)]
+        )
+
+
+def is_last(recording: Recording, x: Any, owner: Any) -> bool:
+    """Whether a leaf may be overwritten by its new data x: nothing reads the old data later."""
+    if not isinstance(x, Op) or not isinstance(x.rule, Rule) or not isinstance(owner, Tensor):
+        return False
+    ops = recording.tape.ops
+    buffer = owner._buffer
+    old = {recording.trace.of.get(id(leaf)) for leaf in (owner, *(buffer.views if buffer else ()))}
+    old |= {op for op in ops if op.leaf is owner or (buffer and op.leaf in buffer.views)}
+    old.discard(x)
+    old |= {op for op in ops if op.name in VIEWS | {"concatenate"} and not old.isdisjoint(op.args)}
+    return not any(arg in old for op in ops[ops.index(x) + 1 :] for arg in op.args)
+
+
+def nested(x: Any, of: Callable[[Any], Any]) -> Any:
+    """Lists with every entry replaced."""
+    return [nested(part, of) for part in x] if isinstance(x, list) else of(x)
+
+
+def plain(x: Any) -> Any:
+    """A number as a float, an array as one of its own."""
+    return x.copy() if getattr(x, "ndim", 0) else float(x)
+
+
+def grad_home(leaf: Tensor) -> Array:
+    """The array of a leaf's gradient."""
+    if leaf._grad is None:
+        leaf._grad = np.zeros_like(leaf._data)
+    return leaf._grad

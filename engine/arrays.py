@@ -1,0 +1,244 @@
+"""The mathematics of NumPy arrays: the table's rows entry by entry, and the array operations.
+
+All results keep the precision of the arrays that they come from: float32 stays float32. Nothing
+warns; what is undefined is nan, as everywhere in gradpath.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .maths import Mathematics, is_atomic
+from .rules import ALL_BUT_LAST, NOTHING, TABLE
+
+Array = NDArray[Any]
+
+NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "max": "maximum", "min": "minimum",
+         "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}  # fmt: skip
+
+quiet = np.errstate(all="ignore")  # decorates what computes; inf and nan are results
+
+
+class Selected:
+    """A partial that is one of two, entry by entry, where one of them passes nothing back."""
+
+    __slots__ = ("condition", "yes", "no")
+
+    def __init__(self, condition: Any, yes: Any, no: Any) -> None:
+        self.condition, self.yes, self.no = condition, yes, no
+
+
+def is_choice(x: object) -> bool:
+    """Whether it is no array yet: nothing, or something chosen between."""
+    return x is NOTHING or isinstance(x, Selected)
+
+
+class ArrayMathematics(Mathematics):
+    """What the rows compute with on arrays of one floating-point type.
+
+    Args:
+        dtype: the type of the numbers that a choice between two plain numbers gives.
+    """
+
+    numbers = "arrays"
+
+    def __init__(self, dtype: DTypeLike) -> None:
+        self.dtype_of_choices = np.dtype(dtype)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in TABLE and not is_atomic(TABLE[name]):
+            return super().__getattr__(name)
+        function = getattr(np, NAMES.get(name, name), None)
+        if function is None or name.startswith("_"):
+            return super().__getattr__(name)
+        setattr(self, name, function)
+        return function  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------ what the table's rows use
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """The one or the other, entry by entry."""
+        if isinstance(condition, (bool, np.bool_)):
+            return yes if condition else no
+        if is_choice(yes) or is_choice(no):
+            return Selected(condition, yes, no)
+        return self.select(condition, yes, no)
+
+    def equal(self, a: Any, b: Any) -> Any:
+        """Where two arrays are equal."""
+        return a == b
+
+    def erf(self, x: Any) -> Any:
+        """The error function, by SciPy where it is installed."""
+        return error_function()(x).astype(x.dtype)
+
+    def logsumexp(self, xs: Sequence[Any]) -> Any:
+        """log Σ exp(xᵢ) over several arrays, shifted by the largest so that nothing overflows."""
+        top = self.largest(xs)
+        shift = np.where(np.isfinite(top), top, self.dtype_of_choices.type(0))
+        return shift + np.log(self.sum([np.exp(x - shift) for x in xs]))
+
+    def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
+        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
+        top = self.largest(xs)
+        shift = np.where(np.isfinite(top), top, self.dtype_of_choices.type(0))
+        xs = [x - shift for x in xs]
+        total = self.logsumexp(xs)
+        return [x - total for x in xs]
+
+    # ------------------------------------------------------------ what the array rows use
+
+    def shape(self, x: Array) -> tuple[int, ...]:
+        """The length of every axis."""
+        return x.shape
+
+    def dtype(self, x: Array) -> np.dtype[Any]:
+        """The type of the entries."""
+        return x.dtype
+
+    def astype(self, x: Array, dtype: DTypeLike) -> Array:
+        """The entries in another type."""
+        return x.astype(dtype)
+
+    def select(self, condition: Any, yes: Any, no: Any) -> Any:
+        """The one or the other, entry by entry; a plain number takes the other's type."""
+        kind = getattr(yes, "dtype", None) or getattr(no, "dtype", None) or self.dtype_of_choices
+        yes = yes if hasattr(yes, "dtype") else kind.type(yes)
+        no = no if hasattr(no, "dtype") else kind.type(no)
+        return np.where(condition, yes, no)
+
+    def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """The array repeated to a shape, without copying it."""
+        return np.broadcast_to(x, shape)
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        """The gradient summed back to the shape that was broadcast."""
+        return unbroadcast(self, g, shape)
+
+    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """The same entries in another shape."""
+        return x.reshape(shape)
+
+    def transpose(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """The axes in another order."""
+        return x.transpose(axes)
+
+    def swap(self, x: Array) -> Array:
+        """The last two axes exchanged."""
+        return x.swapaxes(-1, -2)
+
+    def index(self, x: Array, key: Any) -> Array:
+        """The entries at a key."""
+        return np.asarray(x[key])
+
+    def scatter(self, x: Array, key: Any, shape: tuple[int, ...]) -> Array:
+        """Zeros with the entries added at a key; those that meet accumulate."""
+        y = np.zeros(shape, x.dtype)
+        if repeats(key):
+            np.add.at(y, key, x)
+        else:
+            y[key] = x
+        return y
+
+    def concatenate(self, xs: Sequence[Array], axis: int) -> Array:
+        """The arrays joined along an axis."""
+        return np.concatenate(xs, axis)
+
+    def sum_over(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        """The sum over some axes."""
+        return np.asarray(x.sum(axis=axes, keepdims=keepdims))
+
+    def max_over(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        """The largest over some axes; nan if there is one."""
+        return np.asarray(x.max(axis=axes, keepdims=keepdims))
+
+    def logsumexp_over(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+        """log Σ exp(x) over some axes, shifted by the largest so that nothing overflows."""
+        top = x.max(axis=axes, keepdims=True, initial=-np.inf)
+        shift = np.where(np.isfinite(top), top, x.dtype.type(0))
+        y = shift + np.log(np.exp(x - shift).sum(axis=axes, keepdims=True))
+        return np.asarray(y if keepdims else y.reshape(y.sum(axis=axes).shape))
+
+    def log_softmax_rows(self, x: Array) -> Array:
+        """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
+        top = x.max(axis=-1, keepdims=True)
+        x = x - np.where(np.isfinite(top), top, x.dtype.type(0))
+        return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))  # type: ignore[no-any-return]
+
+    def cross_entropy_rows(self, x: Array, t: Array) -> Array:
+        """−log of the probability that the softmax of each row gives to its class."""
+        return -self.pick_rows(self.log_softmax_rows(x), t)  # type: ignore[no-any-return]
+
+    def pick_rows(self, x: Array, t: Array) -> Array:
+        """From each row the entry with the given number."""
+        return np.take_along_axis(x, t[..., None], -1)[..., 0]  # type: ignore[no-any-return]
+
+    def count(self, c: Array, axes: tuple[int, ...], dtype: DTypeLike) -> Array:
+        """How many are true over some axes, which are kept as 1."""
+        return c.sum(axis=axes, keepdims=True, dtype=dtype)  # type: ignore[no-any-return]
+
+    def one_hot(self, t: Array, classes: int, dtype: DTypeLike) -> Array:
+        """For each class a row of zeros with a 1 in its place."""
+        return (t[..., None] == np.arange(classes)).astype(dtype)
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """Products of matrices over the last two axes."""
+        return np.asarray(np.matmul(a, b))
+
+    def with_ones(self, x: Array) -> Array:
+        """One more column, of ones: the input that a bias weighs."""
+        return np.concatenate([x, np.ones((*x.shape[:-1], 1), x.dtype)], -1)
+
+    def linear(self, x: Array, p: Array) -> Array:
+        """Weighted sums and biases of a layer with the parameters p = [W b]."""
+        return np.matmul(x, p[ALL_BUT_LAST].T) + p[:, -1]  # type: ignore[no-any-return]
+
+    def sum_of_squares(self, xs: Sequence[Array]) -> Array:
+        """The sum of the squares of all entries of several arrays."""
+        return np.asarray(sum(np.dot(x.ravel(), x.ravel()) for x in xs))
+
+
+def product(m: Any, partial: Any, g: Any) -> Any:
+    """local derivative × gradient; where a branch was not taken, 0 and not 0·inf = nan."""
+    if partial is NOTHING:
+        return 0.0
+    if isinstance(partial, Selected):
+        yes, no = product(m, partial.yes, g), product(m, partial.no, g)
+        return m.select(partial.condition, yes, no)
+    if not hasattr(partial, "shape") and partial == 1:
+        return g
+    return partial * g
+
+
+ARRAYS = {np.dtype(kind): ArrayMathematics(kind) for kind in ("float64", "float32")}
+
+
+def unbroadcast(m: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient summed over the axes along which an array of that shape was repeated."""
+    given = m.shape(g)
+    if given == shape:
+        return g
+    extra = len(given) - len(shape)
+    axes = tuple(i for i, n in enumerate(given) if i < extra or (shape[i - extra] == 1 and n != 1))
+    return m.reshape(m.sum_over(g, axes, True), shape)
+
+
+def repeats(key: Any) -> bool:
+    """Whether a key may name an entry more than once: it has integer arrays."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(part, np.ndarray) and part.dtype != bool for part in parts)
+
+
+def error_function() -> Callable[[Any], Any]:
+    """erf for arrays: SciPy's, or else the standard library's entry by entry."""
+    try:
+        from scipy.special import erf  # type: ignore[import-untyped]
+
+        return erf  # type: ignore[no-any-return]
+    except ImportError:
+        return np.vectorize(math.erf, otypes=[float])

@@ -1,0 +1,163 @@
+"""Functions of Tensors that are no methods: joining, choosing, layers and losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .maths import Number
+from .rules import ARRAY_TABLE
+from .tensor import FLOATS, Tensor, constant, make, matmul, operand
+
+__all__ = [
+    "concatenate",
+    "linear",
+    "matmul",
+    "softmax_cross_entropy",
+    "stack",
+    "sum_of_squares",
+    "where",
+]
+
+
+def tensors(what: str, xs: Any) -> tuple[Tensor, ...]:
+    """All as Tensors, of which there must be one."""
+    if isinstance(xs, (str, Number)) or not hasattr(xs, "__iter__"):
+        raise TypeError(f"{what} takes a list of Tensors, not {type(xs).__name__}")
+    xs = list(xs)
+    like = next((x for x in xs if isinstance(x, Tensor)), None)
+    if not xs:
+        raise ValueError(f"{what} takes at least one Tensor")
+    return tuple(operand(x, like) if like is not None else Tensor(x, role="constant") for x in xs)
+
+
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
+    """Tensors joined along an axis that they have; all other axes are of one length.
+
+    Raises:
+        TypeError: if they are no list.
+        ValueError: if there are none, or their shapes do not fit, naming both.
+    """
+    parts = tensors("concatenate()", xs)
+    first = parts[0]
+    if not -first.ndim <= axis < first.ndim:
+        raise ValueError(f"concatenate: there is no axis {axis} in shape {first.shape}")
+    axis %= first.ndim
+    for x in parts:
+        if x.ndim != first.ndim or any(
+            n != k for i, (n, k) in enumerate(zip(x.shape, first.shape, strict=True)) if i != axis
+        ):
+            raise ValueError(
+                f"concatenate: shapes {first.shape} and {x.shape} differ beside axis {axis}"
+            )
+    return make(ARRAY_TABLE["concatenate"], parts, (axis,))
+
+
+def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
+    """Tensors of one shape along a new axis.
+
+    Raises:
+        TypeError: if they are no list.
+        ValueError: if there are none, or their shapes differ, naming both.
+    """
+    parts = tensors("stack()", xs)
+    shape = parts[0].shape
+    for x in parts:
+        if x.shape != shape:
+            raise ValueError(f"stack: shapes {shape} and {x.shape} differ")
+    if not -len(shape) - 1 <= axis <= len(shape):
+        raise ValueError(f"stack: there is no place {axis} for a new axis beside shape {shape}")
+    axis %= len(shape) + 1
+    longer = (*shape[:axis], 1, *shape[axis:])
+    return concatenate([x.reshape(longer) for x in parts], axis)
+
+
+def where(condition: Any, yes: Any, no: Any) -> Tensor:
+    """The one or the other, entry by entry; the branch not taken passes nothing back.
+
+    Args:
+        condition: truth values, such as ``x > 0``.
+        yes, no: Tensors, arrays or numbers; the three shapes broadcast.
+    """
+    like = next((x for x in (yes, no) if isinstance(x, Tensor)), None)
+    if like is None:
+        like = Tensor(yes, role="constant")
+    if not isinstance(condition, Tensor):
+        condition = constant(np.asarray(condition))
+    if condition.dtype != bool:
+        raise TypeError(f"a condition consists of truth values, not {condition.dtype}")
+    return make(ARRAY_TABLE["select"], (condition, operand(yes, like), operand(no, like)))
+
+
+def linear(x: Any, weight: Any, bias: Any = None, activation: str = "") -> Tensor:
+    """A layer for a batch: φ(x·Wᵀ + b).
+
+    Args:
+        x: the inputs, shape (…, n_in).
+        weight: W, shape (n_out, n_in).
+        bias: b, shape (n_out,); 0 if there is none.
+        activation: φ, the name of a row of the table with one argument; none if empty.
+
+    Returns:
+        Shape (…, n_out).
+    """
+    like = next(t for t in (weight, x, bias) if isinstance(t, Tensor))
+    x, weight = operand(x, like), operand(weight, like)
+    if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: inputs of shape {x.shape} and a weight of shape {weight.shape} do not go "
+            "together: they are (…, n_in) and (n_out, n_in)"
+        )
+    bias = operand(np.zeros(weight.shape[0]) if bias is None else bias, like)
+    if bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"linear: a weight of shape {weight.shape} has a bias of shape "
+            f"{weight.shape[:1]}, not {bias.shape}"
+        )
+    return layer(x, concatenate([weight, bias.reshape(-1, 1)], 1), activation)
+
+
+def layer(x: Tensor, p: Tensor, activation: str = "") -> Tensor:
+    """A layer with its weights and biases side by side, p = [W b], as one node."""
+    rows = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
+    y = make(ARRAY_TABLE["linear"], (rows, p))
+    if activation:
+        y = getattr(y, activation)()
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], p.shape[0])
+
+
+def sum_of_squares(xs: Sequence[Any]) -> Tensor:
+    """The sum of the squares of all entries of several Tensors, as one node."""
+    return make(ARRAY_TABLE["sum_of_squares"], tensors("sum_of_squares()", xs))
+
+
+def softmax_cross_entropy(logits: Any, classes: Any) -> Tensor:
+    """−log of the probability that the softmax of each row of logits gives to its class.
+
+    Args:
+        logits: shape (…, k).
+        classes: shape (…): whole numbers from 0 to k − 1.
+
+    Returns:
+        Shape (…), one loss for each row.
+    """
+    logits = logits if isinstance(logits, Tensor) else Tensor(logits)
+    targets = classes._data if isinstance(classes, Tensor) else np.asarray(classes)
+    if targets.dtype in FLOATS and (targets == np.floor(targets)).all():
+        targets = targets.astype(np.int64)
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"classes are whole numbers, not {targets.dtype}")
+    if targets.shape != logits.shape[:-1] or not logits.ndim:
+        raise ValueError(
+            f"logits of shape {logits.shape} go with classes of shape {logits.shape[:-1]}, "
+            f"not {targets.shape}"
+        )
+    if targets.size and not 0 <= targets.min() <= targets.max() < logits.shape[-1]:
+        wrong = targets[(targets < 0) | (targets >= logits.shape[-1])].flat[0]
+        raise ValueError(f"there is no class {wrong} among {logits.shape[-1]} logits")
+    kept = classes if isinstance(classes, Tensor) else constant(targets)
+    if kept._data is not targets:
+        kept = constant(targets)
+    return make(ARRAY_TABLE["cross_entropy_rows"], (logits, kept))

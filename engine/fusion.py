@@ -1,0 +1,215 @@
+"""`fuse`: a function of Tensors as one node, computed by straight-line code.
+
+The first call on arrays of some shapes records the function, as `record` does, and writes its
+forward and its backward pass as NumPy calls on arrays made once. Each further call runs the code
+and makes a single node, so that a network with its loss costs little more than its matrix
+products, while ``backward()``, `gradient` and all else work as ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .array_program import Recording, recorded, variables_of
+from .arrays import Array, quiet
+from .buffered import Buffered
+from .gradient import gradient
+from .modes import TAPE, anomaly
+from .tensor import TENSORS, Tensor, constant, node
+
+MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
+
+
+class Fused:
+    """A function that makes one node of all that it computes.
+
+    Args:
+        f: a function of Tensors or arrays that returns one Tensor. As in a recorded program, what
+            it does must not depend on the numbers, and leaves that it finds outside of itself,
+            such as a network's parameters, are read at each call.
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.f = f
+        self.plans: dict[Any, Plan] = {}
+        self.__name__ = getattr(f, "__name__", "fused")
+        self.__doc__ = f.__doc__
+        self.__wrapped__ = f
+
+    def __call__(self, *args: Any) -> Any:
+        """The function's result, as one node."""
+        if TAPE.get() is not None or anomaly():
+            return self.f(*args)
+        given = tuple([x if isinstance(x, Tensor) else constant(np.asarray(x)) for x in args])
+        key = tuple([(x._data.shape, x._data.dtype, x._needs) for x in given])
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = Plan(self, given)
+        lease = plan.lease()
+        if lease is None:
+            return self.f(*args)
+        every = given + plan.captured
+        lease += [x._data for x in every]
+        return node(plan, every, (), lease.forward(given), lease)
+
+
+def fuse(f: Callable[..., Any]) -> Fused:
+    """The function f of Tensors, as a function that makes one node: see `Fused`.
+
+    >>> @fuse
+    ... def objective(x, y):
+    ...     return ((x.tanh() - y) ** 2).mean()
+    >>> x = Tensor([0.0, 1.0])
+    >>> loss = objective(x, [1.0, 1.0])
+    >>> loss.backward()
+    >>> x.grad.round(3)
+    array([-1.  , -0.1 ])
+    """
+    return Fused(f)
+
+
+class Plan:
+    """A function recorded for arrays of certain shapes; the rule of the nodes that it makes."""
+
+    arity, variadic = 0, False
+
+    def __init__(self, fused: Fused, given: Sequence[Tensor]) -> None:
+        self.fused = fused
+        self.name = self.op = self.sign = fused.__name__
+        inputs = [stand_in(x) for x in given]
+        recording = Recording(inputs)
+        with recorded(recording):
+            y = fused.f(*inputs)
+        if not isinstance(y, Tensor):
+            raise TypeError(f"a fused function returns one Tensor, not {type(y).__name__}")
+        if recording.written:
+            raise TypeError("a fused function assigns nothing: record() a whole training step")
+        self.recording, self.inputs = recording, inputs
+        trace = recording.trace
+        self.output = trace.op(y)
+        outside = [
+            op.leaf for op in trace.tape.ops if op.leaf is not None and op.leaf not in inputs
+        ]
+        self.constants = [x for x in outside if not x._needs]
+        leaves = [x for x in outside if x._needs]
+        self.captured = tuple(
+            dict.fromkeys(x._buffer.whole if x._buffer is not None else x for x in leaves)
+        )
+        self.start = trace.tape.given(y.shape, y.dtype, None, "g")
+        variables = [*inputs, *variables_of(y)]
+        slopes = trace.gradients(y, variables, self.start)
+        received = dict(zip(variables, slopes, strict=True))
+        self.gradients = [received[x] for x in inputs]
+        for x in self.captured:
+            if x._buffer is None:
+                self.gradients.append(received[x])
+                continue
+            for view in x._buffer.views:
+                recording.now[id(view), "_grad"] = received.get(view, 0.0)
+            self.gradients.append(recording.assembled(x._buffer))
+        self.free: list[Arena] = []
+        self.made = 0
+
+    def lease(self) -> Lease | None:
+        """A set of arrays to compute in; None if too many are in use."""
+        if self.free:
+            return Lease(self.free.pop())
+        if self.made == MOST:
+            return None
+        self.made += 1
+        return Lease(Arena(self))
+
+    def pull(
+        self, m: Any, g: Any, y: Any, args: Any, params: Any, wanted: Sequence[bool]
+    ) -> list[Any]:
+        """The gradients of the arguments, given that of the result."""
+        if m is TENSORS:
+            ours = args[: len(self.inputs)]
+            again = self.fused.f(*ours)
+            return gradient((again * g).sum(), list(args), create_graph=True)  # type: ignore[no-any-return]
+        if not isinstance(args, Lease):  # a copy of the node
+            lease = self.lease() or Lease(Arena(self))
+            lease.forward([constant(x) for x in args[: len(self.inputs)]])
+            args = lease
+        return args.backward(g)
+
+
+def stand_in(x: Tensor) -> Tensor:
+    """A leaf like an argument, for the recording."""
+    leaf = constant(x._data)
+    leaf._needs, leaf._role = x._needs, "input" if x._needs else "constant"
+    return leaf
+
+
+class Arena:
+    """The arrays and the code of a plan, for one forward and backward pass at a time."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        trace = plan.recording.trace
+        ops = trace.tape.ops
+        homes = {
+            op: op.leaf._data for op in ops if op.leaf is not None and op.leaf._buffer is not None
+        }
+        writer = Buffered(ops, [plan.output, *plan.gradients], homes, plan.start)
+        names = writer.names
+        self.inputs = [
+            writer.array(op) if (op := trace.of.get(id(x))) in names else None for x in plan.inputs
+        ]
+        self.outside = [
+            (x, writer.array(op))
+            for x in (*plan.constants, *plan.captured)
+            if (op := trace.of.get(id(x))) in names and op not in homes
+        ]
+        self.start = writer.array(plan.start) if plan.start in names else None
+        first, second = writer.lines[: writer.middle], writer.lines[writer.middle :]
+        defined = {line.partition(" = ")[0] for line in first if line.startswith("s")}
+        used = writer.written(plan.gradients) + " ".join(second)
+        numbers = sorted(defined & set(re.findall(r"\bs\d+\b", used)))
+        kept = f"({''.join(x + ', ' for x in numbers)})"
+        code = function("forward", "", first, f"{writer.written([plan.output])}, {kept}")
+        code += function("backward", ", ".join(numbers), second, writer.written(plan.gradients))
+        exec(compile(code, "<fused function>", "exec"), writer.arrays)
+        self.run_forward = quiet(writer.arrays["forward"])
+        self.run_backward = writer.arrays["backward"]
+        self.numbers: tuple[Any, ...] = ()
+
+
+def function(name: str, arguments: str, lines: Sequence[str], result: str) -> str:
+    """A function's text."""
+    return "\n    ".join([f"def {name}({arguments}):", *lines, f"return {result}"]) + "\n"
+
+
+class Lease(list[Array]):
+    """A set of arrays in the hands of one node, given back when the node is gone.
+
+    As a list, what the node was computed from.
+    """
+
+    def __init__(self, arena: Arena) -> None:
+        self.arena = arena
+
+    def forward(self, given: Sequence[Tensor]) -> Array:
+        """Run the forward pass: the result."""
+        arena = self.arena
+        for place, x in zip(arena.inputs, given, strict=True):
+            if place is not None:
+                place[...] = x._data
+        for x, place in arena.outside:
+            place[...] = x._data
+        (y,), arena.numbers = arena.run_forward()
+        return np.array(y)
+
+    def backward(self, g: Array) -> list[Any]:
+        """Run the backward pass: the gradients."""
+        if self.arena.start is not None:
+            self.arena.start[...] = g
+        slopes = self.arena.run_backward(*self.arena.numbers)
+        return [None if isinstance(x, float) and not x else np.array(x) for x in slopes]
+
+    def __del__(self) -> None:
+        self.arena.plan.free.append(self.arena)

@@ -1,0 +1,346 @@
+"""Programs as Python text: two ways of writing one and the same straight-line code.
+
+=========  ====================================================================================
+readable   functions of a namespace ``np`` and ``np.where`` for choices: it runs on numbers and
+           arrays, with NumPy, jax.numpy or torch
+loops      ``math`` and conditional expressions on plain floats: what CPython runs fastest, and
+           what numba compiles
+=========  ====================================================================================
+
+No text of a user's gets into a program: labels become identifiers of letters, digits and
+underscores, and everything else is written by the engine.
+"""
+
+from __future__ import annotations
+
+import keyword
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from .formulas import Quantity
+from .recording import Guard
+from .rules import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
+from .symbol import BOTH, WHERE, Symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .formulas import Formula
+
+WIDTH = 96  # of a line, without its indentation
+
+Pieces = list[Any]  # text, and for each argument its index and how tightly it must bind
+
+
+class Style:
+    """How the operations that differ between two renderings are written."""
+
+    name = ""
+    longest = 120  # text that is put in the place of a name
+    constants = {"inf": "inf", "-inf": "-inf", "nan": "nan"}
+
+    def function(self, name: str) -> str:
+        """What a function is called."""
+        return name
+
+    def number(self, x: float) -> str:
+        """A constant."""
+        return self.constants.get(repr(float(x))) or repr(float(x))
+
+    def head(self, head: Any, args: list[Any]) -> tuple[Pieces, int]:
+        """An operation on arguments that are written already."""
+        if head.level in (SUM, PRODUCT, SIGN) or head.op in ("<", "<=", ">", ">=", "=="):
+            if len(args) == 1:
+                return [head.op, *braced(args[0], SIGN)], SIGN
+            least = [head.level] + [head.level + 1] * (len(args) - 1)
+            if head.level == CHOICE:
+                least = [SUM] * len(args)
+            found: Pieces = []
+            for i, (arg, tight) in enumerate(zip(args, least, strict=True)):
+                found += [f" {head.op} "] if i else []
+                found += braced(arg, tight)
+            return found, head.level
+        name = "pow" if head.level == POWER else head.name
+        return call(self.function(name), args)
+
+
+class Loops(Style):
+    """Plain floats."""
+
+    name = "loops"
+
+    def head(self, head: Any, args: list[Any]) -> tuple[Pieces, int]:
+        """An operation on arguments that are written already."""
+        if head is WHERE:
+            yes, condition, no = args
+            return [
+                "(", *braced(yes, SUM), " if ", *braced(condition, CHOICE), " else ",
+                *braced(no, SUM), ")",
+            ], ATOM  # fmt: skip
+        if head is BOTH:
+            return [*braced(args[0], CHOICE), " and ", *braced(args[1], CHOICE)], CHOICE
+        return super().head(head, args)
+
+
+class Readable(Style):
+    """Functions of a namespace ``np``."""
+
+    name = "readable"
+    longest = 48
+    constants = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}
+    names = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
+             "acosh": "arccosh", "atanh": "arctanh", "max": "maximum", "min": "minimum"}  # fmt: skip
+
+    def function(self, name: str) -> str:
+        """What a function is called."""
+        return f"np.{self.names.get(name, name)}"
+
+    def number(self, x: float) -> str:
+        """A constant."""
+        return super().number(x).removesuffix(".0")
+
+    def head(self, head: Any, args: list[Any]) -> tuple[Pieces, int]:
+        """An operation on arguments that are written already."""
+        if head is WHERE:
+            yes, condition, no = args
+            return call("np.where", [condition, yes, no])
+        if head is BOTH:
+            return ["(", *args[0][0], ") & (", *args[1][0], ")"], CHOICE
+        if isinstance(head, Rule) and head.level == POWER:
+            return [*braced(args[0], ATOM), " ** ", *braced(args[1], ATOM)], POWER
+        if head.name in ("max", "min") and any(map(is_constant, args)):
+            return self.limited(head.name, *sorted(args, key=is_constant))
+        return super().head(head, args)
+
+    def limited(self, name: str, x: Any, bound: Any) -> tuple[Pieces, int]:
+        """max or min with a constant, which torch.maximum does not take."""
+        comparison = " < " if name == "max" else " > "
+        beyond: Pieces = [*braced(x, SUM), comparison, *braced(bound, SUM)]
+        return call("np.where", [(beyond, CHOICE), bound, x])
+
+
+class Careful(Loops):
+    """Plain floats whose operators never raise: constants are such numbers too."""
+
+    name = "careful"
+
+    def number(self, x: float) -> str:
+        """A constant."""
+        return f"Real({super().number(x)})"
+
+
+LOOPS, READABLE, CAREFUL = Loops(), Readable(), Careful()
+
+
+def is_constant(arg: tuple[Pieces, int]) -> bool:
+    """Whether an argument is written without any of the formula's arguments."""
+    return all(isinstance(part, str) for part in arg[0])
+
+
+def braced(arg: tuple[Pieces, int], least: int) -> Pieces:
+    """An argument in the place of an operand: in parentheses if it binds too loosely."""
+    pieces, level = arg
+    if len(pieces) == 1 and isinstance(pieces[0], tuple):
+        return [(pieces[0][0], least)]
+    return pieces if level >= least else ["(", *pieces, ")"]
+
+
+def call(name: str, args: Iterable[tuple[Pieces, int]]) -> tuple[Pieces, int]:
+    """A function's call."""
+    found: Pieces = [name, "("]
+    for i, arg in enumerate(args):
+        found += [", "] if i else []
+        found += braced(arg, CHOICE)
+    return [*found, ")"], ATOM
+
+
+Template = tuple[str, list[tuple[int, int]], int]
+
+
+def template(formula: Formula, style: Style) -> Template:
+    """The formula as text with ``%s`` for arguments, their indices and levels, and its own."""
+    if style not in formula.printed:
+        pieces, level = expression(formula.expression, style)
+        text = "".join("%s" if isinstance(part, tuple) else part for part in pieces)
+        holes = [part for part in pieces if isinstance(part, tuple)]
+        formula.printed[style] = text, holes, level
+    return formula.printed[style]  # type: ignore[no-any-return]
+
+
+def expression(x: Any, style: Style) -> tuple[Pieces, int]:
+    """An expression in pieces; formulas are small, so it may recur."""
+    if not isinstance(x, Symbol):
+        text = style.number(x)
+        return [text], SIGN if text.startswith("-") else ATOM
+    if x.head is None:
+        return [(int(x.name.removeprefix("#")), CHOICE)], ATOM
+    return style.head(x.head, [expression(arg, style) for arg in x.args])
+
+
+# ---------------------------------------------------------------- names
+
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+RESERVED = frozenset(
+    (*keyword.kwlist, *keyword.softkwlist, "np", "inf", "nan", "math", "type", "float", "range",
+     "GuardError", "Real", "Unusual", "losses", "step", "steps")
+)  # fmt: skip
+
+
+def identifier(label: str) -> str:
+    """A label as a Python identifier; "" if nothing of it is left."""
+    text = "".join(c if c in LETTERS else "_" for c in label[:24]).strip("_")
+    while "__" in text:
+        text = text.replace("__", "_")
+    return f"v{text}" if text[:1].isdigit() else text
+
+
+def initials(scope: str) -> str:
+    """A scope in short: ``layers.0.neurons.3`` is ``l0n3``."""
+    words = [identifier(word) for word in str(scope)[:200].split(".")]
+    return "".join(w[1:] if w[:1] == "v" and w[1:].isdigit() else w[:1] for w in words)
+
+
+class Names:
+    """The quantities' names in one program: their labels, made different where they meet.
+
+    Args:
+        reserved: names that the program uses otherwise.
+    """
+
+    def __init__(self, reserved: Iterable[str]) -> None:
+        self.taken = set(RESERVED) | set(reserved)
+        self.names: dict[int, str] = {}
+        self.scopes: dict[str, set[str]] = {}
+        self.last: dict[str, int] = {}
+
+    def meet(self, quantities: Iterable[Quantity]) -> None:
+        """Look at all labels before names are given: which occur in several scopes?"""
+        for q in quantities:
+            self.scopes.setdefault(q.label, set()).add(q.scope)
+
+    def of(self, q: Quantity) -> str:
+        """The quantity's name, given when it is first asked for."""
+        if id(q) not in self.names:
+            self.names[id(q)] = self.unique(self.wish(q))
+        return self.names[id(q)]
+
+    def wish(self, q: Quantity) -> str:
+        """What it would best be called."""
+        if q.of is not None:
+            return f"d_{self.of(q.of)}"
+        wish = identifier(q.label)
+        if wish and q.scope and len(self.scopes.get(q.label, ())) > 1:
+            wish = f"{wish}_{initials(q.scope)}"
+        return wish or "t"
+
+    def unique(self, wish: str) -> str:
+        """The name, with a number if it is taken."""
+        between = "" if wish == "t" else "_"  # t1, t2, … but h, h_2, …
+        name, n = wish, self.last.get(wish, 0 if wish == "t" else 1)
+        while name in self.taken or name == "t":
+            n += 1
+            name = f"{wish}{between}{n}"
+        self.last[wish] = n
+        self.taken.add(name)
+        return name
+
+
+# ---------------------------------------------------------------- lines
+
+
+class Printer:
+    """Writes the steps of straight-line code in one style.
+
+    A quantity that is used once is written in the place where it is used, unless it has a label
+    that a reader may look for.
+    """
+
+    def __init__(self, style: Style, names: Names, kept: Sequence[Any]) -> None:
+        self.style, self.names = style, names
+        self.kept = {id(x) for x in kept}  # results, which have a line of their own
+        self.uses: dict[int, int] = {}
+        self.inlined: dict[int, tuple[str, int]] = {}
+
+    def lines(self, steps: Sequence[Any], note: dict[int, str]) -> list[str]:
+        """The steps as lines of code, with comments before the steps at some indices."""
+        if self.style is READABLE:  # ∂loss/∂t is easier to read with a line for t
+            self.kept |= {id(step.of) for step in steps if type(step) is Quantity}
+        for step in steps:
+            if isinstance(step, Guard):
+                self.count(step.args)
+            else:
+                holes = template(step.formula, self.style)[1]
+                self.count([step.args[i] for i, _ in holes])
+        lines: list[str] = []
+        for i, step in enumerate(steps):
+            if i in note:
+                lines.append(f"# {note[i]}")
+            if isinstance(step, Guard):
+                lines += self.guard(step)
+            else:
+                lines += self.assignment(step)
+        return lines
+
+    def count(self, args: Iterable[Any]) -> None:
+        """Note that quantities are used."""
+        for x in args:
+            self.uses[id(x)] = self.uses.get(id(x), 0) + 1
+
+    def assignment(self, q: Quantity) -> list[str]:
+        """The line that computes a quantity; none if it is written where it is used."""
+        text, level = self.text(q)
+        if (
+            self.uses.get(id(q)) == 1
+            and id(q) not in self.kept
+            and (self.style is not READABLE or not (q.label or (q.of is not None and q.of.label)))
+            and len(text) <= self.style.longest
+        ):
+            self.inlined[id(q)] = text, level
+            return []
+        return wrapped(f"{self.names.of(q)} = ", text)
+
+    def text(self, q: Quantity) -> tuple[str, int]:
+        """The formula with its arguments, and how tightly it binds."""
+        assert q.formula is not None
+        text, holes, level = template(q.formula, self.style)
+        filled = text % tuple([self.operand(q.args[i], least) for i, least in holes])
+        return filled.replace(" + -", " - "), level
+
+    def operand(self, x: Any, least: int) -> str:
+        """An argument's name, its own formula, or the constant."""
+        if isinstance(x, Quantity):
+            if id(x) not in self.inlined:
+                return self.names.of(x)
+            text, level = self.inlined[id(x)]
+        else:
+            text = self.style.number(x)
+            level = SIGN if text.startswith("-") else ATOM
+        return text if level >= least else f"({text})"
+
+    def guard(self, guard: Guard) -> list[str]:
+        """The lines that check a comparison."""
+        a, b = (self.operand(x, SUM) for x in guard.args)
+        condition = f"{a} {guard.op} {b}"
+        test = f"np.all({condition})" if self.style is READABLE else condition
+        if not guard.outcome:
+            test = f"np.any({condition})" if self.style is READABLE else condition
+        message = f"recorded with {'' if guard.outcome else 'not '}{condition}"
+        return [
+            f"if {'not ' if guard.outcome else ''}{test}:",
+            f'    raise GuardError("{message}: record again for these inputs")',
+        ]
+
+
+def wrapped(start: str, text: str) -> list[str]:
+    """An assignment, on several lines if it is long."""
+    if len(start) + len(text) <= WIDTH:
+        return [start + text]
+    return [f"{start}(", *folded(text), ")"]
+
+
+def folded(text: str) -> list[str]:
+    """A long text on several indented lines."""
+    return textwrap.wrap(
+        text, WIDTH, initial_indent="    ", subsequent_indent="    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

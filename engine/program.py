@@ -1,0 +1,287 @@
+"""Programs: record a function once, replay it as straight-line code.
+
+>>> program = record(lambda x, w: (w * x).tanh(), 0.5, 2.0)
+>>> print(program.source)
+def program(x, w):
+    # forward
+    value = np.tanh(w * x)
+    # backward
+    d_value = 1 - value * value
+<BLANKLINE>
+>>> program(0.0, 3.0)
+(0.0, (3.0, 0.0))
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .assembly import GuardError
+from .backward import computed
+from .formulas import Quantity
+from .gradient import flatten, is_array
+from .maths import is_number, real
+from .printing import identifier
+from .recording import Backward, Tape, recorded
+from .straight import Straight, fitting_all, nested
+from .unrolling import resolved
+from .value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from .compiled import Compiled
+    from .lowered import Lowered
+
+LARGE = 1000  # rows in a recording for which arrays may be faster than single numbers
+WORTH = 10  # nodes that an operation on arrays must stand for, on average
+
+__all__ = ["GuardError", "Program", "record"]
+
+
+def record(f: Callable[..., Any], *examples: Any) -> Program:
+    """Run f once and return what it did as a program that can be run again, much faster.
+
+    Args:
+        f: a function of numbers and lists of numbers, nested as you like. Either it returns one
+            number: then the program gives this value and its gradients. Or it is a training step,
+            calls ``backward()`` and assigns leaves (itself or by an optimiser): then the program
+            does the same and returns what f returns.
+        examples: an argument of the right shape for each of f's parameters. What f does must not
+            depend on the numbers, except as far as guards check it: a comparison of numbers must
+            come out the same in each run. Random numbers that f draws are drawn once, and the
+            program repeats what Python does besides (prints, appends) no more.
+
+    Leaves that f finds outside of itself, such as a model's parameters, are read at each run,
+    constants are not. Recording leaves all leaves and states as they were.
+
+    Raises:
+        TypeError: while recording, for reading ``.data`` of a number that was computed, and
+            for ``float()``, ``bool()``, ``int()`` and formatting of one: the program would keep
+            that number for ever. Return it and read it outside.
+    """
+    names = parameter_names(f, len(examples))
+    if any(map(is_array, flatten(list(examples)))):
+        from .array_program import record_arrays  # which loads NumPy
+
+        return record_arrays(f, names, examples)
+    leaves: list[Value] = []
+    arguments = [argument(name, x, leaves) for name, x in zip(names, examples, strict=True)]
+    tape = Tape(leaves)
+    with recorded(tape):
+        result = f(*arguments)
+        structure = outcome(tape, result)
+    tape.name()
+    shapes = [(name, quantities(x, tape.known)) for name, x in zip(names, arguments, strict=True)]
+    is_step = any(place.written for place in tape.places.values())
+    captured = [p for p in tape.places.values() if p.attribute == "_data"]
+    parameters = [p.owner for p in captured if isinstance(p.owner, Value)]
+    if not is_step:
+        structure = differentiated(tape, result, shapes, parameters)
+    tape.forget()
+    return Program(tape, getattr(f, "__name__", ""), shapes, structure, parameters)
+
+
+class Program:
+    """A recorded function. Call it like the function, on numbers, lists of numbers, or arrays.
+
+    Attributes:
+        parameters: the leaves that the function found outside of itself, in order of use.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        name: str,
+        arguments: Sequence[tuple[str, Any]],
+        result: Any,
+        parameters: list[Value],
+    ) -> None:
+        self.parameters = parameters
+        name = "program" if name == "<lambda>" else name
+        label_results(tape)
+        self._recording = tape, name, arguments, result
+        self._lowered = lowered(tape, arguments, result) if len(tape.events) > LARGE else None
+        self._run = self._lowered.run_once if self._lowered else self._straight.run
+
+    @cached_property
+    def _straight(self) -> Straight:
+        return Straight(*self._recording)
+
+    # ------------------------------------------------------------ text
+
+    @property
+    def source(self) -> str:
+        """The program as a Python function to read.
+
+        It takes the inputs and then the numbers of all leaves, and returns the result and then
+        the leaves' new numbers. All its functions are those of a namespace ``np``: NumPy,
+        jax.numpy and torch will do (for erf, one that has it).
+        """
+        return self.render("readable")
+
+    def render(self, style: str) -> str:
+        """The program as Python text.
+
+        Args:
+            style: "readable"; "loops", on plain floats; or "buffered", NumPy in arrays made once,
+                as large programs run that have been recognised as operations on arrays.
+        """
+        if style == "readable":
+            return self._straight.assembly.readable()
+        if style == "loops":
+            return self._straight.assembly.run()
+        if style != "buffered":
+            raise ValueError(f"a program is rendered readable, buffered or as loops, not {style!r}")
+        if self._lowered is None:
+            raise ValueError("the program computes with single numbers: nothing is buffered")
+        return self._lowered.render()
+
+    def __repr__(self) -> str:
+        _, name, arguments, _ = self._recording
+        steps = len(self._lowered.printer.lines if self._lowered else self._straight.code.steps)
+        given = ", ".join(identifier(name) for name, _ in arguments)
+        return f"<program {identifier(name)}({given}), {steps} steps>"
+
+    # ------------------------------------------------------------ running
+
+    def __call__(self, *inputs: Any) -> Any:
+        """What the function returns; for a function of one number, its value and gradients.
+
+        Args:
+            inputs: as many as the examples, in their shapes. A program without updates takes
+                NumPy arrays in the place of numbers, and computes entry by entry.
+
+        Returns:
+            A step's own result, in floats. Otherwise the value and a tuple of gradients: one for
+            each input in its shape, then one for each of `parameters`.
+
+        Raises:
+            GuardError: if a comparison comes out otherwise than when it was recorded.
+            TypeError: for inputs of another shape, or that are no numbers.
+        """
+        try:
+            return self._run(*inputs)
+        except GuardError:
+            raise
+        except Exception:  # whatever it is, the careful way does it right or says what is wrong
+            fitting_all(self._recording[2], inputs)
+            return self._straight.carefully(inputs)
+
+    def loop(self, steps: int, *inputs: Any) -> list[Any]:
+        """Run a step several times on the same inputs: the list of its results."""
+        if self._lowered is None:
+            return self._straight.loop(steps, inputs)
+        fitting_all(self._recording[2], inputs)
+        return self._lowered.run(steps, inputs)
+
+    def jit(self) -> Compiled:
+        """The program in machine code, by numba: the same calls, and ``loop`` as a whole.
+
+        Raises:
+            ImportError: without numba, which comes with ``pip install gradpath[jit]``.
+        """
+        from .compiled import Compiled, compiled_lowered, compiled_straight
+        from .loops import UnwrittenError
+
+        _, _, arguments, result = self._recording
+        try:
+            if self._lowered is None:
+                raise UnwrittenError
+            text, machine = compiled_lowered(self._lowered.lowering)
+        except UnwrittenError:
+            text, machine = compiled_straight(self._straight)
+        return Compiled(text, machine, arguments, result, self.parameters)
+
+
+def lowered(tape: Tape, arguments: Sequence[tuple[str, Any]], result: Any) -> Lowered | None:
+    """The recording on arrays, if it is regular enough to be faster so."""
+    from .lowered import Lowered
+    from .lowering import IrregularError, Lowering
+
+    try:
+        lowering = Lowering(tape, [x for _, x in arguments], flatten(result))
+    except IrregularError:
+        return None
+    if len(lowering.ops) * WORTH > len(tape.events):
+        return None
+    return Lowered(lowering, lambda numbers: refilled(result, iter(numbers)))
+
+
+def refilled(result: Any, numbers: Iterator[Any]) -> Any:
+    """The result with the next numbers in the place of its own."""
+    return nested(result, lambda _: next(numbers))
+
+
+# ---------------------------------------------------------------- what goes in and comes out
+
+
+def parameter_names(f: Callable[..., Any], count: int) -> list[str]:
+    """What the arguments are called in the function."""
+    code = getattr(f, "__code__", None) or getattr(type(f).__call__, "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    if names[:1] == ["self"]:
+        names = names[1:]
+    return [names[i] if i < len(names) else f"x{i}" for i in range(count)]
+
+
+def argument(name: str, x: Any, leaves: list[Value]) -> Any:
+    """The example as a leaf, or lists of leaves, which are added to those known."""
+    if getattr(x, "ndim", 0):
+        x = x.tolist()
+    if isinstance(x, (list, tuple)):
+        return [argument(f"{name}_{i}", part, leaves) for i, part in enumerate(x)]
+    leaves.append(Value(real(x, f"the argument {name} of a recorded function"), label=name))
+    return leaves[-1]
+
+
+def quantities(x: Any, known: dict[int, Any]) -> Any:
+    """An argument with its leaves replaced by their quantities."""
+    return nested(x, lambda leaf: known[id(leaf)])
+
+
+def outcome(tape: Tape, result: Any) -> Any:
+    """What f returned, with quantities in the place of numbers."""
+
+    def quantity(x: Any) -> Any:
+        if x is None or isinstance(x, Value) or is_number(x):
+            return x if x is None else tape.quantity(x)
+        raise TypeError(f"a recorded function returns numbers, not {type(x).__name__} {x!r:.60}")
+
+    return nested(result, quantity)
+
+
+def differentiated(
+    tape: Tape, y: Any, shapes: Sequence[tuple[str, Any]], parameters: Sequence[Value]
+) -> Any:
+    """The value and its gradients, for a function of one number."""
+    if not isinstance(y, Value) and not is_number(y):
+        raise TypeError(
+            "a recorded function returns one number, or is a training step that calls backward() "
+            f"and assigns leaves; this one returned {type(y).__name__}"
+        )
+    root = y if isinstance(y, Value) else Value(y)
+    event = tape.backward(root, 1.0, computed(root), accumulating=False)
+    value = tape.quantity(y)
+
+    def slope(q: Quantity, quantities: list[Quantity]) -> Quantity:
+        event.wanted.append((quantities, 0.0, Quantity(of=q)))
+        return event.wanted[-1][2]
+
+    inputs = [nested(x, lambda q: slope(q, [q])) for _, x in shapes]
+    leaves = [slope(tape.leaves[id(p)][0], tape.leaves[id(p)]) for p in parameters]
+    return value, (*inputs, *leaves)
+
+
+def label_results(tape: Tape) -> None:
+    """Call what is differentiated the loss or the value, and a place's new number after it."""
+    for event in tape.events:
+        if isinstance(event, Backward) and isinstance(event.root, Quantity):
+            event.root.label = event.root.label or ("loss" if event.accumulating else "value")
+    for place in tape.places.values():
+        new = resolved(place.now)
+        if place.attribute != "_data" or not place.written or place.start is None:
+            continue
+        if isinstance(new, Quantity) and not new.label and new.of is None:
+            new.label, new.scope = f"new_{place.start.label}", place.start.scope

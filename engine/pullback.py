@@ -1,0 +1,133 @@
+"""The backward pass of arrays: each node pulls the gradient of its result back to its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .arrays import ARRAYS, Array, product, quiet, unbroadcast
+from .modes import anomaly
+from .rules import NOTHING, Rule
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+def pull(
+    m: Any, rule: Any, g: Any, y: Any, args: Sequence[Any], params: Sequence[Any], wanted: Any
+) -> list[Any]:
+    """The gradient for each argument of one operation, in the mathematics ``m``.
+
+    Args:
+        m: what computes: arrays, or Tensors if the gradient is to be a graph.
+        rule, y, args, params: the operation, its result and what it was computed from.
+        g: the gradient of the result.
+        wanted: for each argument, whether its gradient is asked for.
+
+    Returns:
+        The gradients, each in its argument's shape; None where nothing passes or none was wanted.
+    """
+    if not isinstance(rule, Rule):
+        return rule.pull(m, g, y, args, params, wanted)  # type: ignore[no-any-return]
+    if rule.variadic:
+        partials = rule.differentiate(m, y, args, params)
+    else:
+        partials = [
+            partial(m, y, *args, *params) if want else NOTHING
+            for partial, want in zip(rule.partials, wanted, strict=True)
+        ]
+    return [
+        unbroadcast(m, product(m, partial, g), m.shape(x))
+        if want and partial is not NOTHING
+        else None
+        for partial, x, want in zip(partials, args, wanted, strict=True)
+    ]
+
+
+def computed(root: Tensor) -> list[Tensor]:
+    """The computed nodes below a root that a gradient passes through, arguments before results."""
+    order: list[Tensor] = []
+    mark = object()
+    stack: list[Any] = [root] if root._args and root._needs else []
+    while stack:
+        node = stack.pop()
+        if node is None:  # everything below the next one is done
+            order.append(stack.pop())
+        elif node._mark is not mark:
+            node._mark = mark
+            stack += (node, None)
+            stack += [x for x in reversed(node._args) if x._args and x._needs]
+    return order
+
+
+@quiet
+def sweep(nodes: Sequence[Tensor]) -> None:
+    """Pull every node's gradient one step back, results before arguments."""
+    watched = anomaly()
+    for node in reversed(nodes):
+        g = node._grad
+        if g is None:  # every path to it ends in a branch that was not taken
+            continue
+        if node._stamp is not None:
+            check_stamp(node)
+        args = node._args
+        m = ARRAYS.get(node._data.dtype, FALLBACK)
+        wanted = [x._needs for x in args]
+        sent = pull(m, node._rule, g, node._data, node._saved, node._params, wanted)
+        for x, d in zip(args, sent, strict=True):
+            if d is not None:
+                accumulate(x, d)
+                if watched:
+                    check_gradient(x, node)
+
+
+FALLBACK = ARRAYS[np.dtype("float64")]
+
+
+def accumulate(x: Tensor, d: Array) -> None:
+    """Add to a node's gradient: in place in a leaf, which owns its array."""
+    if x._args:
+        x._grad = d if x._grad is None else x._grad + d
+    elif x._grad is None:
+        x._grad = np.array(d, x._data.dtype)
+    else:
+        np.add(x._grad, d, out=x._grad, casting="same_kind")
+
+
+def check_stamp(node: Tensor) -> None:
+    """Raise if a parameter has been changed since the node was computed from it."""
+    buffer, version = node._stamp  # type: ignore[misc]
+    if buffer.version != version:
+        raise ValueError(
+            f"{describe(node)} no longer follows from its arguments: parameters were changed "
+            "after it was recorded; run the forward pass again"
+        )
+
+
+def check_gradient(x: Tensor, node: Tensor) -> None:
+    """Raise at the node that sent a gradient which is not finite."""
+    if not np.isfinite(x.grad).all():
+        raise FloatingPointError(
+            f"the gradient of {describe(x)} became {worst(x.grad)} in the backward pass of "
+            f"{describe(node)}\n{made(node)}"
+        )
+
+
+def describe(node: Tensor) -> str:
+    """A node in a message: ``'h' (tanh, shape (3, 4))``."""
+    name = f"{node.scope}.{node.label}" if node.scope and node.label else node.label
+    return f"{repr(name) if name else 'a node'} ({node._op or node.role}, shape {node.shape})"
+
+
+def worst(x: Array) -> float:
+    """The first entry that is not finite."""
+    return float(x[~np.isfinite(x)][0])
+
+
+def made(node: Tensor) -> str:
+    """How a node was made: its operands and its line, for the end of a message."""
+    operands = ", ".join(describe(x) for x in node.args[:8])
+    line = getattr(node.scope, "origin", "unknown: record under detect_anomaly() to see it")
+    return f"  operands: {operands}\n  made at: {line}"

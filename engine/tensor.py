@@ -1,0 +1,805 @@
+"""`Tensor`: the NumPy-vectorised twin of `Value`, on the same table.
+
+A node holds a whole array. The table's rows work entry by entry, with NumPy's broadcasting, and
+the array rows (matrix products, sums over axes, indexing, …) move and join entries. A backward
+pass visits each node once and pulls the gradient of the result back to its arguments.
+
+>>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+>>> y = (x @ x).sum()
+>>> y.backward()
+>>> x.grad
+array([[ 7., 11.],
+       [ 9., 13.]])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from .arrays import ARRAYS, Array, Selected, is_choice, quiet, unbroadcast
+from .backward import LOCK
+from .graph import topological_order
+from .maths import GenericMathematics, Number, apply, is_number
+from .modes import TAPE, active, anomaly, differentiating, origin, recording
+from .pullback import (
+    FALLBACK,
+    accumulate,
+    check_stamp,
+    computed,
+    describe,
+    made,
+    pull,
+    sweep,
+    worst,
+)
+from .rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
+from .value import ROLES, Place, text
+
+FLOATS = {np.dtype("float64"), np.dtype("float32")}
+UFUNCS = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
+          "negative": "neg", "absolute": "abs", "arcsin": "asin", "arccos": "acos",
+          "arctan": "atan", "maximum": "max", "minimum": "min"}  # fmt: skip
+
+
+class Tensor(Number):
+    """An array of real numbers in a computation graph.
+
+    Args:
+        data: the numbers: anything that NumPy makes an array of. float32 and float64 stay what
+            they are, integers and truth values become float64.
+        label: a name for pictures and messages.
+        dtype: "float32" or "float64", if the numbers are to be converted.
+        role: "input", "parameter" or "constant"; no gradient is computed for a constant.
+        scope: where in a network it belongs, such as ``layers.0``.
+
+    Attributes:
+        data: the array. Assign a new one to change it; of a node whose result has been computed
+            from it, do not write into it.
+        grad: ∂root/∂self, an array of the same shape, as `backward` left it.
+
+    Operators, methods and NumPy's functions make new nodes. An operand that is a plain number, a
+    list or an array is a constant and takes the Tensor's precision; two Tensors of different
+    precision give the higher one. ``==`` and ``hash`` are those of the object; ``<  <=  >  >=``
+    give a Tensor of truth values.
+
+    Raises:
+        TypeError: if ``data`` is not an array of real numbers.
+    """
+
+    __slots__ = (
+        "_data", "_grad", "_rule", "_args", "_saved", "_params", "_needs", "_buffer", "_stamp",
+        "_mark", "_label", "_scope", "_role", "__weakref__",
+    )  # fmt: skip
+
+    _data: Array
+    _grad: Array | None
+    _rule: Any
+    _args: tuple[Tensor, ...]
+    _saved: Sequence[Array]
+    _params: tuple[Any, ...]
+    _needs: bool
+    _buffer: Buffer | None
+    _stamp: tuple[Buffer, int] | None
+    _mark: object
+    _label: str
+    _scope: str
+    _role: str
+
+    def __init__(
+        self,
+        data: ArrayLike,
+        label: str = "",
+        *,
+        dtype: DTypeLike | None = None,
+        role: str = "",
+        scope: str = "",
+    ) -> None:
+        fill(self, floating(data, dtype))
+        self._label, self._scope = text(label, "label"), text(scope, "scope")
+        self.role = role
+
+    # ------------------------------------------------------------ the numbers
+
+    @property
+    def data(self) -> Array:
+        """The array of the numbers."""
+        return self._data
+
+    @data.setter
+    def data(self, data: ArrayLike) -> None:
+        array = np.asarray(data, self._data.dtype)
+        if self._buffer is not None:
+            self._buffer.version += 1
+            self._data[...] = fitted(array, self._data.shape, "data")
+        else:
+            self._data = fitted(array, self._data.shape, "data")
+
+    @property
+    def grad(self) -> Array:
+        """∂root/∂self, as `backward` left it; zeros before."""
+        if self._grad is None:
+            return np.zeros_like(self._data)
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: ArrayLike) -> None:
+        array = fitted(np.asarray(grad, self._data.dtype), self._data.shape, "grad")
+        if self._buffer is not None and self._grad is not None:
+            self._grad[...] = array
+        else:
+            self._grad = array.copy()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of every axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the entries."""
+        return self._data.dtype
+
+    def item(self) -> float:
+        """The number in a Tensor of one entry."""
+        uncut(self, "item()")
+        return self._data.item()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        uncut(self, "float()")
+        return float(self._data.item())
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        uncut(self, "numpy.asarray()")
+        return np.array(self._data, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
+        name = UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        if method != "__call__" or options:
+            return NotImplemented
+        if name in COMPARISONS:
+            return compare(name, *args)
+        if name == "matmul":
+            return matmul(*args)
+        if name == "power":
+            base, exponent = args
+            return base**exponent if isinstance(base, Tensor) else reflected_power(exponent, base)
+        if name not in TABLE or TABLE[name].variadic:
+            return NotImplemented
+        return apply(TABLE[name], args)
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("a Tensor without axes has no length")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        head = "Tensor("
+        array = np.array2string(self._data, separator=", ", prefix=head, threshold=40)
+        kind = "" if self._data.dtype == np.float64 else f", dtype={self._data.dtype}"
+        return f"{head}{array}{kind})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data.item(), spec) if spec else repr(self)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return compare("less", self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return compare("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return compare("greater", self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return compare("greater_equal", self, other)
+
+    def __and__(self, other: Any) -> Tensor:
+        return compare("both", self, other)
+
+    # ------------------------------------------------------------ how it was made
+
+    @property
+    def args(self) -> tuple[Tensor, ...]:
+        """The nodes it was computed from, in order."""
+        return self._args
+
+    @property
+    def rule(self) -> Rule | ArrayRule | None:
+        """The row that made it; None for a leaf."""
+        return self._rule  # type: ignore[no-any-return]
+
+    @property
+    def params(self) -> tuple[Any, ...]:
+        """The parameters of its operation: the axes of a sum."""
+        return self._params
+
+    @property
+    def _prev(self) -> set[Tensor]:
+        return set(self._args)
+
+    @property
+    def _op(self) -> str:
+        op = self._rule.op if self._rule else ""
+        return op % self._params if "%s" in op else op
+
+    @property
+    def sign(self) -> str:
+        """The operation as pictures write it; "" for a leaf."""
+        sign = self._rule.sign if self._rule else ""
+        return sign % tuple(f"{p:g}" for p in self._params) if "%s" in sign else sign
+
+    @property
+    def label(self) -> str:
+        """Its name in pictures and messages."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = text(label, "label")
+
+    @property
+    def scope(self) -> str:
+        """Its place in a network: ``layers.0``."""
+        return self._scope
+
+    @scope.setter
+    def scope(self, scope: str) -> None:
+        self._scope = text(scope, "scope")
+
+    @property
+    def role(self) -> str:
+        """What it is: "input", "parameter", "constant", or "computed" if it has arguments."""
+        return "computed" if self._args else self._role or "input"
+
+    @role.setter
+    def role(self, role: str) -> None:
+        if role not in ROLES:
+            raise ValueError(f"a leaf's role is one of {', '.join(ROLES[1:])}, not {role!r}")
+        if not self._args:
+            self._role, self._needs = role, role != "constant"
+
+    # ------------------------------------------------------------ shapes, sums and products
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 — NumPy's name
+        """The axes in reverse order."""
+        return self.transpose()
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order; without arguments reversed."""
+        order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+        order = tuple(order) or tuple(reversed(range(self.ndim)))
+        if sorted(i % max(self.ndim, 1) for i in order) != list(range(self.ndim)):
+            raise ValueError(f"{order} does not order the {self.ndim} axes of shape {self.shape}")
+        return make(ARRAY_TABLE["transpose"], (self,), (tuple(i % self.ndim for i in order),))
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same entries in another shape; one length may be -1: what is left."""
+        new = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+        try:
+            new = np.empty(self.shape, bool).reshape(new).shape
+        except ValueError:
+            raise ValueError(
+                f"an array of shape {self.shape} has {self.size} entries: "
+                f"they do not fill shape {tuple(new)}"
+            ) from None
+        return make(ARRAY_TABLE["reshape"], (self,), (new,))
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The numbers in another precision, "float32" or "float64"."""
+        return make(ARRAY_TABLE["astype"], (self,), (precision(dtype),))
+
+    def __getitem__(self, key: Any) -> Tensor:
+        key = plain_key(key)
+        try:
+            return make(ARRAY_TABLE["index"], (self,), (key,))
+        except IndexError as error:
+            raise IndexError(f"{error}, in a Tensor of shape {self.shape}") from None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor's entries are not assigned one by one, as the graph would not know: "
+            "use where() or assign .data of a leaf as a whole"
+        )
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The sum of all entries, or over one axis or several."""
+        return over("sum_over", self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The mean of all entries, or over one axis or several; of none it is nan."""
+        axes = axes_of(self, axis)
+        count = prod(self.shape[i] for i in axes)
+        return over("sum_over", self, axes, keepdims) / count
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The largest entry, or over one axis or several; ties share the gradient.
+
+        Of two Tensors entry by entry: ``engine.max(a, b)``.
+        """
+        return over("max_over", self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The smallest entry, or over one axis or several; ties share the gradient."""
+        return -over("max_over", -self, axis, keepdims)
+
+    def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """log Σ exp(x) over all entries, one axis or several; nothing overflows on the way."""
+        return over("logsumexp_over", self, axis, keepdims)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        """exp(x) / Σ exp(x) along an axis."""
+        return apply(TABLE["softmax_entry"], (self, self.logsumexp(axis, keepdims=True)))  # type: ignore[no-any-return]
+
+    def dot(self, other: Any) -> Tensor:
+        """The sum of the products of the entries, of two Tensors of one shape."""
+        other = operand(other, self)
+        if other.shape != self.shape:
+            raise ValueError(f"dot: shapes {self.shape} and {other.shape} differ")
+        return (self * other).sum()
+
+    def __matmul__(self, other: Any) -> Any:
+        return matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return matmul(other, self)
+
+    # ------------------------------------------------------------ the backward pass
+
+    def backward(self, seed: ArrayLike | None = None) -> None:
+        """Add the gradient to ``x.grad`` for every leaf x; set it for every other node.
+
+        Args:
+            seed: the gradient of what is differentiated with respect to this node, an array of
+                its shape; a node of one entry needs none.
+
+        Raises:
+            ValueError: if the node has several entries and no seed is given, or the seed has
+                another shape; if parameters have been changed since the forward pass.
+            FloatingPointError: under `detect_anomaly`, at the first gradient that is not finite.
+        """
+        start = self._start(seed)
+        with LOCK:
+            nodes = computed(self)
+            for node in nodes:
+                node._grad = None
+            accumulate(self, start)
+            sweep(nodes)
+
+    def _start(self, seed: ArrayLike | None) -> Array:
+        if seed is not None:
+            return fitted(np.asarray(seed, self._data.dtype), self.shape, "the seed")
+        if self.size != 1:
+            raise ValueError(
+                f"backward() starts from one number; this Tensor has shape {self.shape}: sum it, "
+                "or give a seed of its shape"
+            )
+        return np.ones_like(self._data)
+
+    # ------------------------------------------------------------ kinds of number, copies, display
+
+    @classmethod
+    def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
+        like = next(x for x in args if isinstance(x, Tensor))
+        return make(row, tuple([operand(x, like) for x in args]), tuple(params))
+
+    def _constant(self, x: Any) -> Tensor:
+        return operand(x, self)
+
+    def _over(self, name: str, *params: Any) -> Any:
+        """What a row over a sequence is on one Tensor in the sequence's place."""
+        return getattr(self, name)(*params)
+
+    def _first(self, create_graph: bool) -> Any:
+        """The gradient that a backward pass from here starts with."""
+        ones = self._start(None)
+        return constant(ones) if create_graph else ones
+
+    def _zeros(self) -> Tensor:
+        """The gradient if nothing depends on it."""
+        return constant(np.zeros_like(self._data))
+
+    def _pull(self, g: Any, create_graph: bool, wanted: Sequence[bool]) -> list[Any]:
+        """The gradients of its arguments, given its own: arrays, or Tensors of a graph."""
+        if not create_graph:
+            with np.errstate(all="ignore"):
+                m = ARRAYS.get(self.dtype, FALLBACK)
+                return pull(m, self._rule, g, self._data, self._saved, self._params, wanted)
+        if self._stamp is not None:
+            check_stamp(self)
+        for x, then in zip(self._args, self._saved, strict=True):
+            if x._data is not then:
+                raise ValueError(
+                    f"{describe(self)} no longer follows from its arguments: data was changed "
+                    "after it was recorded; run the forward pass again"
+                )
+        return pull(TENSORS, self._rule, g, self, self._args, self._params, wanted)
+
+    def __copy__(self) -> Tensor:
+        return restore(fields(self), self._args)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                memo[id(node)] = restore(fields(node), [memo[id(x)] for x in node._args])
+        return memo[id(self)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (table(self),)
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> dict[str, object]:
+        from .display import mimebundle
+
+        return mimebundle(self)
+
+
+# ---------------------------------------------------------------- making nodes
+
+
+class Buffer:
+    """One contiguous array of data and one of gradients that several Tensors are views of.
+
+    Attributes:
+        whole: a leaf over all of it.
+        views: leaves over its parts, in order, end to end.
+        version: raised whenever the data are changed in place, so that a graph which was computed
+            from the old ones can tell.
+    """
+
+    def __init__(self, data: Array) -> None:
+        self.version = 0
+        self.views: list[Tensor] = []
+        self.whole = Tensor(data, role="parameter", dtype=data.dtype)
+        self.whole._data = data
+        self.whole._grad = np.zeros_like(data)
+        self.whole._buffer = self
+
+    def view(self, start: int, shape: tuple[int, ...], **names: Any) -> Tensor:
+        """A leaf over a part of it."""
+        stop = start + prod(shape)
+        leaf = Tensor(0.0, role="parameter", **names)
+        leaf._data = self.whole._data[start:stop].reshape(shape)
+        leaf._grad = self.whole.grad[start:stop].reshape(shape)
+        leaf._buffer = self
+        self.views.append(leaf)
+        return leaf
+
+    def part(self, view: Tensor, whole: Any) -> Any:
+        """What belongs to a view, of something that belongs to all of it."""
+        if view is self.whole:
+            return whole * 0.0
+        start = 0
+        for x in self.views:
+            if x is view:
+                break
+            start += x.size
+        return whole[start : start + view.size].reshape(view.shape)
+
+
+def fill(node: Tensor, data: Array) -> Tensor:
+    """Set up a node as a leaf."""
+    node._data = data
+    node._grad = node._rule = node._mark = node._buffer = node._stamp = None
+    node._args = node._params = ()
+    node._saved = ()
+    node._needs = True
+    node._label = node._scope = node._role = ""
+    return node
+
+
+def make(rule: Rule | ArrayRule, args: tuple[Tensor, ...], params: tuple[Any, ...] = ()) -> Tensor:
+    """The node that applies a row to Tensors."""
+    data = [x._data for x in args]
+    try:
+        y = compute(rule, data, params)
+    except ValueError as error:
+        shapes = " and ".join(str(x.shape) for x in args)
+        raise ValueError(f"{rule.name}: shapes {shapes} do not go together: {error}") from None
+    return node(rule, args, params, y, data)
+
+
+def node(
+    rule: Any, args: tuple[Tensor, ...], params: tuple[Any, ...], y: Array, saved: Sequence[Array]
+) -> Tensor:
+    """The node of a result that has been computed, with what its pullback needs."""
+    out = fill(Tensor.__new__(Tensor), y)
+    out._rule, out._args, out._params, out._saved = rule, args, params, saved
+    out._needs = False
+    for x in args:
+        if x._needs:
+            out._needs = True
+            if x._buffer is not None:
+                out._stamp = x._buffer, x._buffer.version
+    if active:
+        observe(out)
+    return out
+
+
+@quiet
+def compute(rule: Rule | ArrayRule, data: Sequence[Array], params: tuple[Any, ...]) -> Array:
+    """A row's result on arrays."""
+    for x in data:
+        if x.dtype in ARRAYS:
+            m = ARRAYS[x.dtype]
+            break
+    else:
+        m = FALLBACK
+    y = rule.evaluate(m, data, params)
+    return y if type(y) is np.ndarray else np.asarray(y)
+
+
+def observe(out: Tensor) -> None:
+    """What a new node undergoes while a mode is on."""
+    if TAPE.get() is not None:
+        TAPE.get().note(out)
+    if not recording():
+        fill(out, out._data)
+        out.role = "constant"
+    elif anomaly():
+        out._scope = Place(out._scope, origin())
+        if out._data.dtype in FLOATS and not np.isfinite(out._data).all():
+            raise FloatingPointError(
+                f"{describe(out)} has an entry that is not finite: {worst(out._data)}\n{made(out)}"
+            )
+
+
+def operand(x: Any, like: Tensor) -> Tensor:
+    """``x`` as an operand beside a Tensor: itself, or a constant of that Tensor's precision."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, Number):
+        raise TypeError(
+            f"a Tensor does not compute with a {type(x).__name__}: each has a graph of its own"
+        )
+    dtype = like._data.dtype if like._data.dtype in FLOATS else FALLBACK.dtype_of_choices
+    return constant(floating(x, dtype))
+
+
+def constant(array: Array) -> Tensor:
+    """An array as a leaf without a gradient, whatever its type."""
+    leaf = fill(Tensor.__new__(Tensor), array)
+    leaf._role, leaf._needs = "constant", False
+    return leaf
+
+
+def floating(x: Any, dtype: DTypeLike | None) -> Array:
+    """The numbers as an array of its own in float32 or float64.
+
+    Raises:
+        TypeError: if they are not real numbers, or of another precision.
+    """
+    if isinstance(x, Tensor):
+        uncut(x, "Tensor()")
+        x = x._data
+    try:
+        array = np.array(x)
+    except ValueError as error:
+        raise TypeError(f"the rows of an array are of one length: {error}") from None
+    if array.dtype == object and all(is_number(entry) for entry in array.flat):
+        array = array.astype(float)  # Decimal, Fraction, integers beyond 64 bits
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"a Tensor holds real numbers, not {type(x).__name__} {x!r:.60}")
+    if dtype is None:
+        if array.dtype.kind == "f" and array.dtype not in FLOATS:
+            raise TypeError(
+                f"a Tensor is float32 or float64, not {array.dtype}: convert it with dtype="
+            )
+        dtype = array.dtype if array.dtype in FLOATS else np.float64
+    return array.astype(precision(dtype), copy=False)
+
+
+def precision(dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64."""
+    kind = np.dtype(dtype)
+    if kind not in FLOATS:
+        raise TypeError(f"a Tensor is float32 or float64, not {kind}")
+    return kind
+
+
+def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:
+    """An array in a shape that it must have; a single number fills it."""
+    if array.shape == shape:
+        return array
+    if array.ndim == 0:
+        return np.full(shape, array)
+    raise ValueError(f"{what} of a Tensor of shape {shape} cannot have shape {array.shape}")
+
+
+def uncut(x: Tensor, what: str) -> None:
+    """Refuse to make plain numbers of a node where that would cut the graph unnoticed."""
+    if differentiating() and x._needs:
+        raise TypeError(
+            f"{what} would cut the graph inside a differentiated function: use engine's functions, "
+            "or take .data where the numbers are meant to be constants"
+        )
+
+
+# ---------------------------------------------------------------- operations
+
+COMPARISONS = {"less", "less_equal", "greater", "greater_equal"}
+
+
+def compare(name: str, a: Any, b: Any) -> Tensor:
+    """Where a comparison holds: a Tensor of truth values."""
+    like = a if isinstance(a, Tensor) else b
+    return make(ARRAY_TABLE[name], (operand(a, like), operand(b, like)))
+
+
+def reflected_power(a: Any, b: Tensor) -> Any:
+    """``a ** b`` with a plain base."""
+    return apply(TABLE["pow"], (a, b))
+
+
+def matmul(a: Any, b: Any) -> Tensor:
+    """The matrix product over the last two axes; an operand of one axis is a row or a column.
+
+    Shapes (…, n, k) and (…, k, m) give (…, n, m); the axes before them broadcast.
+    """
+    like = a if isinstance(a, Tensor) else b
+    a, b = operand(a, like), operand(b, like)
+    if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not go together")
+    rows, columns = a.ndim == 1, b.ndim == 1
+    a = a.reshape(1, -1) if rows else a
+    b = b.reshape(-1, 1) if columns else b
+    y = make(ARRAY_TABLE["matmul"], (a, b))
+    if rows or columns:
+        kept = y.shape[:-2] + (() if rows else y.shape[-2:-1]) + (() if columns else y.shape[-1:])
+        y = y.reshape(kept)
+    return y
+
+
+def over(name: str, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    """A row over some axes."""
+    axes = axes_of(x, axis)
+    if name == "max_over" and not prod(x.shape[i] for i in axes):
+        raise ValueError(f"no entry is the largest of none: shape {x.shape}, axes {axes}")
+    return make(ARRAY_TABLE[name], (x,), (axes, bool(keepdims)))
+
+
+def axes_of(x: Tensor, axis: Any) -> tuple[int, ...]:
+    """One axis or several, counted from the first; all for None."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    given = axis if isinstance(axis, (tuple, list)) else (axis,)
+    axes = []
+    for i in given:
+        if not hasattr(i, "__index__"):
+            raise TypeError(f"an axis is a whole number, not {i!r}")
+        if not -x.ndim <= i.__index__() < x.ndim:
+            raise ValueError(f"there is no axis {i} in an array of shape {x.shape}")
+        axes.append(i.__index__() % x.ndim)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"an axis is named twice in {tuple(given)}")
+    return tuple(axes)
+
+
+def plain_key(key: Any) -> Any:
+    """A key of plain slices, numbers and arrays that no one changes later."""
+    if isinstance(key, tuple):
+        return tuple(plain_key(part) for part in key)
+    if isinstance(key, Tensor):
+        if key.dtype in FLOATS:
+            raise TypeError("a Tensor of real numbers is no index: use whole numbers")
+        return key._data
+    if isinstance(key, (list, np.ndarray)):
+        array = np.array(key)
+        return array if array.size else array.astype(int)
+    return key
+
+
+class TensorMathematics(GenericMathematics):
+    """The rows on Tensors: what is computed is recorded, so that it can be differentiated again."""
+
+    numbers = "Tensors"
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ARRAY_TABLE:
+            return super().__getattr__(name)
+        rule = ARRAY_TABLE[name]
+
+        def method(*args: Any) -> Tensor:
+            like = next(x for x in args if isinstance(x, Tensor))
+            operands = tuple(operand(x, like) for x in args[: rule.arity])
+            return make(rule, operands, args[rule.arity :])
+
+        return method
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """The one or the other, entry by entry."""
+        if isinstance(condition, (bool, np.bool_)):
+            return yes if condition else no
+        if is_choice(yes) or is_choice(no):
+            return Selected(condition, yes, no)
+        return self.select(condition, yes, no)
+
+    def select(self, condition: Tensor, yes: Any, no: Any) -> Tensor:
+        """The one or the other, entry by entry; a plain number takes the other's precision."""
+        like = yes if isinstance(yes, Tensor) else no if isinstance(no, Tensor) else condition
+        return make(ARRAY_TABLE["select"], (condition, operand(yes, like), operand(no, like)))
+
+    def equal(self, a: Any, b: Any) -> Any:
+        """Where two arrays are equal."""
+        return compare("equal", a, b) if isinstance(a, Tensor) or isinstance(b, Tensor) else a == b
+
+    def shape(self, x: Tensor) -> tuple[int, ...]:
+        """The length of every axis."""
+        return x.shape
+
+    def dtype(self, x: Tensor) -> np.dtype[Any]:
+        """The type of the entries."""
+        return x.dtype
+
+    def swap(self, x: Tensor) -> Tensor:
+        """The last two axes exchanged."""
+        order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
+        return make(ARRAY_TABLE["transpose"], (x,), (order,))
+
+    def unbroadcast(self, g: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """The gradient summed back to the shape that was broadcast."""
+        return unbroadcast(self, g, shape)  # type: ignore[no-any-return]
+
+    def log_softmax_rows(self, x: Tensor) -> Tensor:
+        """log(exp(x) / Σ exp(x)) in every row."""
+        return x - x.logsumexp(-1, keepdims=True)
+
+
+TENSORS = TensorMathematics()
+
+
+# ---------------------------------------------------------------- copies
+
+
+def fields(x: Tensor) -> tuple[Any, ...]:
+    """What a node consists of, without its arguments."""
+    return x._data, x._grad, x._rule, x._params, x._needs, str(x._label), str(x._scope), x._role
+
+
+def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
+    """A node of those fields and arguments."""
+    data, grad, rule, params, needs, label, scope, role = state
+    x = fill(Tensor.__new__(Tensor), data if rule else data.copy())
+    x._grad = None if grad is None else grad.copy()
+    x._rule, x._args, x._params, x._needs = rule, tuple(args), params, needs
+    x._saved = [arg._data for arg in args]
+    x._label, x._scope, x._role = label, scope, role
+    return x
+
+
+def table(root: Tensor) -> list[tuple[tuple[Any, ...], list[int]]]:
+    """A graph as a list of nodes, each with the places of its arguments, so that depth is no limit
+    to pickling."""
+    order = topological_order(root)
+    places = {id(x): i for i, x in enumerate(order)}
+    return [(fields(x), [places[id(arg)] for arg in x._args]) for x in order]
+
+
+def rebuild(rows: list[tuple[tuple[Any, ...], list[int]]]) -> Tensor:
+    """The root of a graph that was listed."""
+    nodes: list[Tensor] = []
+    for state, places in rows:
+        nodes.append(restore(state, [nodes[i] for i in places]))
+    return nodes[-1]

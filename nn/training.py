@@ -1,0 +1,130 @@
+"""Training: the same loop for a scalar network, its vectorised twin and a recorded program.
+
+>>> from nn import MLP, SGD, mean_squared_error, train, training_step
+>>> model = MLP(2, [4, 1], activation="tanh", rng=0)
+>>> step = training_step(model, mean_squared_error, SGD(model.parameters(), lr=0.3))
+>>> xs, ts = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
+>>> losses = list(train(step, xs, ts, epochs=200))
+>>> losses[-1] < 0.01 < losses[0]
+True
+"""
+
+from __future__ import annotations
+
+from .initialisers import randomness
+from .losses import sum_of_squares
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from .initialisers import Randomness
+    from .module import Module
+    from .optimisers import Optimiser
+
+    Step = Callable[[Any, Any], Any]
+    Loss = Callable[[Any, Any], Any]
+
+
+def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: float = 0.0) -> Step:
+    """One step of training as a function of a batch's inputs and targets, which returns the loss.
+
+    Args:
+        model: a network, scalar or vectorised.
+        loss: a function of the outputs and the targets, such as `nn.hinge`.
+        optimiser: what moves the parameters.
+        penalty: k, for an L2 penalty k·Σw² in the loss.
+    """
+
+    def step(inputs: Any, targets: Any) -> Any:
+        value = loss(model.over(inputs), targets)
+        if penalty:
+            value = value + penalty * sum_of_squares(model.parameters())
+        model.zero_grad()
+        value.backward()
+        optimiser.step()
+        return value
+
+    return step
+
+
+def replayed(step: Step) -> Step:
+    """The step as a program: recorded for the first batch of each size, then replayed.
+
+    See `engine.record` for what a program may depend on.
+    """
+    from engine import record  # not needed by those who do not replay
+
+    programs: dict[Any, Any] = {}
+
+    def replay(inputs: Any, targets: Any) -> Any:
+        size = len(targets)
+        if size not in programs:
+            programs[size] = record(step, inputs, targets)
+        return programs[size](inputs, targets)
+
+    return replay
+
+
+def train(
+    step: Step,
+    inputs: Any,
+    targets: Any,
+    *,
+    epochs: int,
+    batch_size: int | None = None,
+    rng: Randomness | int | None = None,
+) -> Iterator[float]:
+    """Train for some epochs; gives the mean loss of each as it ends.
+
+    Args:
+        step: what trains on one batch and returns its loss: see `training_step`, `replayed`.
+        inputs, targets: lists with an entry for each sample, or arrays with a row for each.
+        epochs: how many times each sample is used.
+        batch_size: how many samples a step is given; all of them by default, in their order.
+            Otherwise each epoch goes through them in another order, and the last batch of an epoch
+            may be smaller.
+        rng: what shuffles the samples: a `random.Random`, a seed, or None for the module `random`.
+
+    Raises:
+        ValueError: if there are no samples, or not as many inputs as targets, or the batch size
+            or the number of epochs is out of range.
+    """
+    n = len(targets)
+    if len(inputs) != n or not n:
+        raise ValueError(f"there are {len(inputs)} inputs and {n} targets: give some, one for one")
+    if batch_size is not None and not 1 <= batch_size:
+        raise ValueError(f"a batch has at least one sample, not {batch_size!r}")
+    if epochs < 0:
+        raise ValueError(f"the number of epochs is at least 0, not {epochs!r}")
+    return run(step, inputs, targets, epochs, batch_size, randomness(rng))
+
+
+def run(
+    step: Step, inputs: Any, targets: Any, epochs: int, batch_size: int | None, rng: Any
+) -> Iterator[float]:
+    """The mean loss of each epoch."""
+    n = len(targets)
+    order = list(range(n))
+    for _ in range(epochs):
+        if batch_size is None:
+            yield number(step(inputs, targets))
+            continue
+        rng.shuffle(order)
+        total = 0.0
+        for start in range(0, n, batch_size):
+            chosen = order[start : start + batch_size]
+            loss = step(pick(inputs, chosen), pick(targets, chosen))
+            total += number(loss) * len(chosen)
+        yield total / n
+
+
+def pick(samples: Any, chosen: list[int]) -> Any:
+    """Some of the samples."""
+    return samples[chosen] if hasattr(samples, "ndim") else [samples[i] for i in chosen]
+
+
+def number(loss: Any) -> float:
+    """A loss as a float."""
+    return float(loss.data if hasattr(loss, "backward") else loss)

@@ -1,0 +1,190 @@
+"""The vectorised twin of a multilayer perceptron: the same network on whole batches.
+
+All parameters lie in one contiguous array, in the order of the scalar network's ``parameters()``:
+layer by layer, in a layer neuron by neuron, its weights and then its bias. So a layer's parameters
+are a matrix [W b] with a row for each neuron, and an optimiser moves all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from engine.functions import layer as layer_node
+from engine.rules import TABLE
+from engine.tensor import Buffer, Tensor, precision
+
+from .activations import title
+from .module import Module
+from .scalar import MLP, Layer
+
+
+class VectorizedLayer(Module):
+    """A layer of neurons as one matrix.
+
+    Attributes:
+        p: the parameters [W b], shape (nout, nin + 1).
+        activation: φ, a function of one Tensor; None for a linear layer.
+    """
+
+    def __init__(self, p: Tensor, activation: Any) -> None:
+        self.p, self.activation = p, activation
+        name = getattr(activation, "__name__", "")
+        self.row = name if name in TABLE else ""  # one node with the weighted sums
+
+    @property
+    def weight(self) -> NDArray[Any]:
+        """W, shape (nout, nin): a view of the parameters."""
+        return self.p.data[:, :-1]
+
+    @property
+    def bias(self) -> NDArray[Any]:
+        """b, shape (nout,): a view of the parameters."""
+        return self.p.data[:, -1]
+
+    def __call__(self, x: Any) -> Any:
+        """The outputs for a batch: shape (n, nin) gives (n, nout)."""
+        if self.activation is None:
+            return layer_node(x, self.p)
+        if self.row:
+            return layer_node(x, self.p, self.row)
+        return self.activation(layer_node(x, self.p))
+
+    def __repr__(self) -> str:
+        nout, nin = self.weight.shape
+        kind = title(self.activation) if self.activation else "Linear"
+        return f"VectorizedLayer({nin}, {nout}, {kind})"
+
+
+class VectorizedMLP(Module):
+    """A multilayer perceptron on Tensors: made by ``mlp.vectorized()``.
+
+    Args:
+        mlp: the scalar network, whose weights are copied.
+        dtype: "float64" or "float32".
+
+    Raises:
+        ValueError: if the neurons of a layer differ in more than their weights.
+    """
+
+    def __init__(self, mlp: MLP, dtype: DTypeLike = "float64") -> None:
+        numbers = np.array([p.data for p in mlp.parameters()], precision(dtype))
+        self.buffer = Buffer(numbers)
+        self.layers: list[VectorizedLayer] = []
+        start = 0
+        for i, layer in enumerate(mlp.layers):
+            shape = matrix_shape(layer, i)
+            p = self.buffer.view(start, shape, label="p", scope=f"layers.{i}", dtype=dtype)
+            neuron = layer.neurons[0]
+            self.layers.append(VectorizedLayer(p, neuron.activation if neuron.nonlin else None))
+            start += prod(shape)
+        if start != len(numbers):
+            raise ValueError("a parameter is used in two places: there is no matrix for that")
+
+    def __call__(self, x: Any) -> Any:
+        """The outputs for a batch of inputs.
+
+        Args:
+            x: shape (n, nin), or (nin,) for one sample: an array or Tensor; an array is a constant.
+
+        Returns:
+            Shape (n, nout), or (n,) if the last layer has one neuron, as the scalar network then
+            returns a number instead of a list; without the n for one sample.
+
+        Raises:
+            ValueError: if there are more or fewer inputs than the network takes.
+        """
+        dtype = self.buffer.whole.dtype
+        h = x if isinstance(x, Tensor) else Tensor(x, dtype=dtype, role="constant")
+        nin = self.layers[0].p.shape[1] - 1
+        if h.ndim not in (1, 2) or h.shape[-1] != nin:
+            raise ValueError(f"the network takes inputs of shape (n, {nin}), not {h.shape}")
+        single = h.ndim == 1
+        if single:
+            h = h.reshape(1, nin)
+        for i, layer in enumerate(self.layers):
+            h = layer(h)
+            h._label, h._scope = f"h{i}" if layer.activation else f"z{i}", f"layers.{i}"
+        if h.shape[1] == 1:
+            h = h.reshape(-1)
+        return h[0] if single else h
+
+    def over(self, xs: Any) -> Any:
+        """The outputs for several samples."""
+        return self(xs)
+
+    def parameters(self) -> list[Any]:
+        """The layers' matrices [W b]; end to end they are the scalar network's parameters."""
+        return [layer.p for layer in self.layers]
+
+    def named_parameters(self) -> list[tuple[str, Any]]:
+        """The layers' matrices with their names, such as ``layers.0.p``."""
+        return [(f"layers.{i}.p", layer.p) for i, layer in enumerate(self.layers)]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        self.buffer.whole.grad = 0.0  # type: ignore[assignment]
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Copies of the weights and biases, by the names and in the shapes of PyTorch's `Linear`.
+
+        >>> from nn import MLP
+        >>> {name: x.shape for name, x in MLP(2, [3, 1]).vectorized().state_dict().items()}
+        {'layers.0.weight': (3, 2), 'layers.0.bias': (3,), \
+'layers.1.weight': (1, 3), 'layers.1.bias': (1,)}
+        """
+        found = {}
+        for i, layer in enumerate(self.layers):
+            found[f"layers.{i}.weight"] = layer.weight.copy()
+            found[f"layers.{i}.bias"] = layer.bias.copy()
+        return found
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over weights and biases by name: arrays, or what NumPy makes arrays of.
+
+        Raises:
+            ValueError: if a name is missing or unknown, or an array has another shape; then
+                nothing has changed.
+        """
+        ours = self.state_dict()
+        if wrong := sorted(ours.keys() ^ state.keys()):
+            raise ValueError(f"the names {list(state)} are not {list(ours)}: see {wrong}")
+        arrays = {name: np.asarray(x) for name, x in state.items()}
+        for name, x in arrays.items():
+            if x.shape != ours[name].shape:
+                raise ValueError(f"{name} has shape {ours[name].shape}, not {x.shape}")
+        for i, layer in enumerate(self.layers):
+            weight, bias = arrays[f"layers.{i}.weight"], arrays[f"layers.{i}.bias"]
+            layer.p.data = np.concatenate([weight, bias[:, None]], 1)
+
+    def scalar(self) -> MLP:
+        """The same network on scalars, with a copy of the weights."""
+        nin = self.layers[0].p.shape[1] - 1
+        mlp = MLP(nin, [layer.p.shape[0] for layer in self.layers], init="zeros")
+        for ours, theirs in zip(self.layers, mlp.layers, strict=True):
+            for neuron in theirs.neurons:
+                neuron.nonlin = ours.activation is not None
+                neuron.activation = ours.activation or neuron.activation
+        for p, x in zip(mlp.parameters(), self.buffer.whole.data.tolist(), strict=True):
+            p.data = x
+        return mlp
+
+    def __repr__(self) -> str:
+        return f"VectorizedMLP of [{', '.join(map(repr, self.layers))}]"
+
+
+def matrix_shape(layer: Layer, i: int) -> tuple[int, int]:
+    """The shape of a layer's matrix [W b]; its neurons must be alike."""
+    first = layer.neurons[0]
+    for neuron in layer.neurons:
+        if (len(neuron.w), neuron.nonlin, neuron.activation) != (
+            len(first.w),
+            first.nonlin,
+            first.activation,
+        ):
+            raise ValueError(f"the neurons of layer {i} differ: {first!r} and {neuron!r}")
+    return len(layer.neurons), len(first.w) + 1
