@@ -14,7 +14,7 @@ a float, ``exp(Value(1.0))`` a node of a graph.
 from __future__ import annotations
 
 from .gradient import grad, gradient, hessian, hvp, jvp, value_and_grad
-from .graph import topological_order
+from .graph import Path, count_paths, heaviest_paths, paths, topological_order
 from .modes import detect_anomaly, no_grad
 from .rules import NOTHING, REQUIRED, TABLE, Rule, rule
 from .symbol import Symbol
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GuardError",
     "NOTHING",
+    "Path",
     "Program",
     "REQUIRED",
     "TABLE",
@@ -48,16 +49,19 @@ __all__ = [
     "Tensor",
     "Value",
     "concatenate",
+    "count_paths",
     "detect_anomaly",
     "fuse",
     "grad",
     "gradient",
+    "heaviest_paths",
     "hessian",
     "hvp",
     "jvp",
     "linear",
     "matmul",
     "no_grad",
+    "paths",
     "record",
     "rule",
     "softmax",
@@ -85,7 +89,7 @@ TABLE.reserved.update(globals(), MODULES, LATER)
 
 
 def __getattr__(name: str) -> Any:
-    """The function of that row of the table, ``engine.exp``, or what needs NumPy, once asked for."""
+    """The function of that row of the table, ``engine.exp``; or what loads NumPy, when asked for."""
     if name in TABLE:
         return FUNCTIONS[name]
     if name in LATER:

@@ -1,4 +1,4 @@
-"""Pictures: graphs with every local derivative, networks, decision regions, training curves.
+"""Pictures: graphs, gradient paths and derivations, networks, decision regions, training curves.
 
 Import this package for free: each function brings its library (Graphviz, matplotlib) when it is
 first used.
@@ -12,19 +12,25 @@ TYPE_CHECKING = False  # type checkers take it for true; importing `typing` woul
 if TYPE_CHECKING:
     from typing import Any
 
+    from .backward import draw_backward
     from .curves import draw_curve
+    from .derivation import derive
     from .export import save
     from .layout import GraphvizError
     from .network import draw_network
+    from .paths import draw_paths
     from .picture import Picture, draw
     from .regions import draw_regions
 
 __all__ = [
     "GraphvizError",
     "Picture",
+    "derive",
     "draw",
+    "draw_backward",
     "draw_curve",
     "draw_network",
+    "draw_paths",
     "draw_regions",
     "save",
 ]
@@ -32,9 +38,12 @@ __all__ = [
 _HOMES = {
     "GraphvizError": "layout",
     "Picture": "picture",
+    "derive": "derivation",
     "draw": "picture",
+    "draw_backward": "backward",
     "draw_curve": "curves",
     "draw_network": "network",
+    "draw_paths": "paths",
     "draw_regions": "regions",
     "save": "export",
 }

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 
-from .cards import card_tooltip, compact_card, full_card
+from .cards import card_tooltip, compact_card, full_card, group_card
 from .drawing import Drawing, Edge
-from .text import bold, exact_number, font, tooltip
+from .text import bold, exact_number, font, html, tooltip
 from .theme import SANS, Theme
 
 RANKDIRS = ("LR", "TB")
+
+CAPTION = 400  # characters of a line below the picture
 
 Attributes = dict[str, str]
 
@@ -36,8 +38,8 @@ def attributes(
         "outputorder": "edgesfirst",
         "pad": "0.15",
         "margin": "0",
-        "nodesep": "0.08" if drawing.compact else "0.2",
-        "ranksep": "0.5",
+        "nodesep": "0.08" if drawing.compact and not drawing.collapsed else "0.2",
+        "ranksep": "1" if drawing.collapsed else "0.5",
     }
     if drawing.compact:  # Graphviz's patience, without which a large graph can take minutes
         graph["nslimit"] = graph["mclimit"] = f"{300 / len(drawing.cards):.2f}"
@@ -50,19 +52,25 @@ def statements(drawing: Drawing, rankdir: str, theme: Theme) -> Iterator[str]:
     """One line for every node, then one for every edge."""
     arguments = {head: list(edges) for head, edges in groupby(drawing.edges, attrgetter("head"))}
     for index, card in enumerate(drawing.cards):
-        if drawing.compact:
+        if card.size > 1:
+            shape = group_card(card, theme)
+        elif drawing.compact:
             shape = compact_card(card, theme)
         else:
             shape = full_card(card, arguments.get(index, []), rankdir, theme)
         yield f"\tn{index} [{shape} tooltip={card_tooltip(card)}]\n"
     exit_side, entry_side = ("e", "w") if rankdir == "LR" else ("s", "n")
-    for edge in drawing.edges:
-        port = "" if drawing.compact else f":a{edge.position}:{entry_side}"
+    for edge in sorted(drawing.edges, key=lambda edge: not edge.faded):  # what stands out, on top
+        plain = drawing.compact or drawing.cards[edge.head].size > 1
+        port = "" if plain else f":a{edge.position}:{entry_side}"
         ends = f"n{edge.tail}:{exit_side} -> n{edge.head}{port}"
         yield f"\t{ends} [{_stroke(edge, drawing, theme)} tooltip={_tooltip(edge, drawing)}]\n"
 
 
 def _stroke(edge: Edge, drawing: Drawing, theme: Theme) -> str:
+    theme = theme.faded if edge.faded else theme
+    if edge.size > 1 and drawing.differentiated and math.isfinite(edge.sent):
+        return f'color="{theme.zero}" penwidth={_width(edge, drawing):.2f} arrowsize=0.6'
     if edge.partial is None or not drawing.differentiated:
         return f'color="{theme.zero}" penwidth=1.2'
     color = f'color="{theme.sign(edge.sent)}"'
@@ -79,12 +87,18 @@ def _stroke(edge: Edge, drawing: Drawing, theme: Theme) -> str:
 def _width(edge: Edge, drawing: Drawing) -> float:
     """Points; the square root keeps gradients that differ a thousandfold apart and visible."""
     thickest = 2.2 if drawing.compact else 4.2
-    share = 1.0 if math.isinf(edge.sent) else abs(edge.sent) / drawing.largest_sent
+    share = min(abs(edge.sent) / (drawing.largest_sent or 1.0), 1.0)
     return 0.8 + (thickest - 0.8) * math.sqrt(share)
 
 
 def _tooltip(edge: Edge, drawing: Drawing) -> str:
     ends = f"{drawing.cards[edge.tail].name} → {drawing.cards[edge.head].name}"
+    if edge.size > 1:
+        return tooltip(
+            ends,
+            f"{edge.size:,} edges",
+            f"norm of the gradients sent back {exact_number(edge.sent)}",
+        )
     if edge.partial is None:
         return tooltip(ends, "local derivative unknown: the node was made by hand")
     return tooltip(
@@ -103,6 +117,8 @@ def _legend(drawing: Drawing, theme: Theme) -> str:
         parts += ["edge width: |gradient sent back|", "   ".join(signs)]
     else:
         parts.append("no gradients yet: call backward()")
-    caption = font("  ·  ".join(parts), theme.muted, 10)
-    cell = f'<TD HEIGHT="30" VALIGN="BOTTOM">{caption}</TD>'
-    return f'<<TABLE BORDER="0" CELLSPACING="0"><TR>{cell}</TR></TABLE>>'
+    rows = [bold(font(html(line, CAPTION), theme.ink, 12)) for line in drawing.caption]
+    rows.append(font("  ·  ".join(parts), theme.muted, 10))
+    cells = [f'<TR><TD HEIGHT="{30 if i == 0 else 16}" VALIGN="BOTTOM">' for i in range(len(rows))]
+    table = "".join(f"{cell}{row}</TD></TR>" for cell, row in zip(cells, rows, strict=True))
+    return f'<<TABLE BORDER="0" CELLSPACING="0">{table}</TABLE>>'

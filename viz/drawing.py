@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine import Value
@@ -27,6 +27,10 @@ class Card:
         grad: its gradient.
         output: whether it is a root of the drawing.
         mark: why the node stands out; empty for a node that does not.
+        faded: whether it stands back, as what lies on no path that is shown does.
+        share: where one path is shown, its part of the gradient: the product down to here.
+        size: how many nodes it stands for. If there are several, ``grad`` is the norm of their
+            gradients: of the parameters among them, or else of all.
     """
 
     name: str
@@ -38,6 +42,9 @@ class Card:
     grad: float
     output: bool
     mark: str
+    faded: bool = False
+    share: float | None = None
+    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class Edge:
         partial: the local derivative ∂head/∂tail; None if the head was made by hand and nobody
             has said how it is differentiated.
         sent: the gradient sent back along the edge: partial × the result's gradient.
+        faded: whether it stands back.
+        size: how many edges it stands for; of several, ``sent`` is the norm.
     """
 
     tail: int
@@ -58,6 +67,8 @@ class Edge:
     position: int
     partial: float | None
     sent: float
+    faded: bool = False
+    size: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +79,28 @@ class Drawing:
         cards: the nodes, arguments before results.
         edges: grouped by result, arguments in their order.
         differentiated: whether any gradient has arrived: false before the first backward pass.
-        largest_sent: the largest finite |gradient sent back| along an edge; 0 if there is none.
+        largest_sent: the largest finite |gradient sent back| along an edge, if there are edges that
+            stand for many along one of those; 0 if there is none.
+        caption: what stands below the picture, line by line.
+        labelled: whether edges are labelled although there are cards that stand for many nodes.
     """
 
     cards: tuple[Card, ...]
     edges: tuple[Edge, ...]
     differentiated: bool
     largest_sent: float
+    caption: tuple[str, ...] = ()
+    labelled: bool = False
 
     @property
     def compact(self) -> bool:
-        """Whether there are too many cards to show each in full."""
-        return len(self.cards) > FULL_CARDS
+        """Whether there are too many nodes to show each in full."""
+        return len(self.cards) > FULL_CARDS or self.collapsed and not self.labelled
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether there are cards that stand for many nodes."""
+        return any(card.size > 1 for card in self.cards)
 
 
 def describe(root: Value | Sequence[Value], marks: Mapping[Value, str] | None = None) -> Drawing:
@@ -94,27 +115,29 @@ def describe(root: Value | Sequence[Value], marks: Mapping[Value, str] | None = 
             what to say about nodes.
         ValueError: if there is nothing to draw, or more than 10,000 nodes.
     """
-    roots, marks = _roots(root), _marks(marks)
+    roots, marks = outputs(root), checked(marks)
     order = topological_order(roots)
-    if len(order) > LARGEST:
-        raise ValueError(
-            f"the graph has {len(order):,} nodes; a picture can show at most {LARGEST:,}. Draw a "
-            "node in the middle of it, the loss of a single sample, or a smaller model"
-        )
-    outputs = set(roots)
-    cards = tuple(
-        _card(index, node, node in outputs, marks.get(node, "")) for index, node in enumerate(order)
-    )
-    edges = tuple(_edges(order))
+    refuse_more_than_fits(len(order))
+    known = {node: f"v{index}" for index, node in enumerate(order)}
+    cards = [card(node, known[node], node in roots, marks.get(node, "")) for node in order]
+    return drawing(cards, edges(order))
+
+
+def drawing(cards: Iterable[Card], edges: Iterable[Edge], caption: Iterable[str] = ()) -> Drawing:
+    """A drawing of cards and edges."""
+    cards, edges = tuple(cards), tuple(edges)
+    measured = [edge for edge in edges if edge.size > 1] or edges
     return Drawing(
         cards,
         edges,
         differentiated=any(card.grad != 0 for card in cards),
-        largest_sent=max((abs(e.sent) for e in edges if math.isfinite(e.sent)), default=0.0),
+        largest_sent=max((abs(e.sent) for e in measured if math.isfinite(e.sent)), default=0.0),
+        caption=tuple(caption),
     )
 
 
-def _roots(root: Value | Sequence[Value]) -> list[Value]:
+def outputs(root: Value | Sequence[Value]) -> list[Value]:
+    """What is to be drawn, as a list."""
     accepted = "draw() takes a Value or a sequence of Values"
     if isinstance(root, Value):
         return [root]
@@ -128,7 +151,8 @@ def _roots(root: Value | Sequence[Value]) -> list[Value]:
     return list(root)
 
 
-def _marks(marks: Mapping[Value, str] | None) -> Mapping[Value, str]:
+def checked(marks: Mapping[Value, str] | None) -> Mapping[Value, str]:
+    """The marks, none if there are none."""
     accepted = "marks are a dict {Value: str}, nodes with what to say about each"
     if marks is None:
         return {}
@@ -140,9 +164,21 @@ def _marks(marks: Mapping[Value, str] | None) -> Mapping[Value, str]:
     return marks
 
 
-def _card(index: int, node: Value, output: bool, mark: str) -> Card:
+def refuse_more_than_fits(shown: int) -> None:
+    """Raise ValueError if so many cards are too many for one picture."""
+    if shown > LARGEST:
+        raise ValueError(
+            f"the graph has {shown:,} nodes to show; a picture can show at most {LARGEST:,}. Let "
+            "draw() collapse neurons and layers (expand less of them), draw the heaviest paths to "
+            "a leaf with draw_paths(), or draw a node in the middle of it or the loss of a single "
+            "sample"
+        )
+
+
+def card(node: Value, unnamed: str, output: bool, mark: str) -> Card:
+    """A node as it is shown, called ``unnamed`` if the user has not named it."""
     return Card(
-        name=str(node.label) or f"v{index}",
+        name=str(node.label) or unnamed,
         named=bool(node.label),
         sign=str(node.sign),
         role=node.role,
@@ -154,15 +190,18 @@ def _card(index: int, node: Value, output: bool, mark: str) -> Card:
     )
 
 
-def _edges(order: Sequence[Value]) -> Iterator[Edge]:
+def edges(order: Sequence[Value]) -> Iterator[Edge]:
+    """All edges between the nodes, grouped by result, arguments in their order."""
     index = {node: i for i, node in enumerate(order)}
     for head, node in enumerate(order):
-        for position, (arg, partial) in enumerate(zip(node.args, _partials(node), strict=True)):
-            sent = 0.0 if partial is None else float(partial * node.grad)
-            yield Edge(index[arg], head, position, partial, sent)
+        for position, (arg, partial) in enumerate(zip(node.args, partials(node), strict=True)):
+            if arg in index:
+                sent = 0.0 if partial is None else float(partial * node.grad)
+                yield Edge(index[arg], head, position, partial, sent)
 
 
-def _partials(node: Value) -> Sequence[float | None]:
+def partials(node: Value) -> Sequence[float | None]:
+    """A node's local derivatives, None where nobody has said what they are."""
     try:
         return node.partials
     except RuntimeError:  # made by hand, without a _backward so far

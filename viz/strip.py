@@ -70,6 +70,9 @@ _PLACE = {"LR": _row, "TB": _column}
 
 
 def _label(edge: Edge, theme: Theme) -> str:
+    theme = theme.faded if edge.faded else theme
+    if edge.size > 1:
+        return font(f"{edge.size} edges", theme.muted, 9)
     if edge.partial is None:
         return font("∂ ?", theme.muted, 9)
     text = f"∂ {short_number(edge.partial)}"

@@ -40,6 +40,11 @@ def short_number(x: float, digits: int = 3) -> str:
     return _minus(f"{x:.1e}" if "e" in short else short)
 
 
+def rounded(x: float, digits: int) -> str:
+    """So many significant digits, without zeros at the end: ``−0.2293``, ``1.801e−06``."""
+    return _minus(f"{x + 0.0:.{digits}g}")
+
+
 def exact_number(x: float) -> str:
     """The shortest text that gives this very float back."""
     return _minus(repr(float(x)))

@@ -7,7 +7,8 @@ no colour is the only carrier of a meaning: signs also differ by arrowhead, role
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 SANS = ("Helvetica", "Arial", "Liberation Sans", "DejaVu Sans", "sans-serif")
 MONO = ("Menlo", "DejaVu Sans Mono", "Consolas", "monospace")
@@ -21,7 +22,7 @@ class Surface:
     stroke: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Theme:
     """One palette: the page, its text, the signs of gradients and the roles of nodes."""
 
@@ -44,6 +45,27 @@ class Theme:
         if math.isnan(x):
             return self.alert
         return self.plus if x > 0 else self.minus if x < 0 else self.zero
+
+    @cached_property
+    def faded(self) -> Theme:
+        """The palette of what stands back behind something else: most of it is the page."""
+
+        def fade(color: str) -> str:
+            return mixed(color, self.page, 0.22)
+
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in values.items():
+            if isinstance(value, Surface):
+                values[name] = Surface(fade(value.fill), fade(value.stroke))
+            elif name != "page":
+                values[name] = fade(value)
+        return Theme(**values)
+
+
+def mixed(color: str, page: str, share: float) -> str:
+    """So much of a colour, and for the rest the page."""
+    pairs = ((int(c[i : i + 2], 16) for c in (color, page)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02X}" for a, b in pairs)
 
 
 LIGHT = Theme(

@@ -1,0 +1,338 @@
+"""The chain rule written out for one derivative: symbol by symbol, then number by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+from engine import Symbol, Value, gradient, topological_order
+from engine.graph import Path, between
+from engine.value import recompute
+
+from .matrix import find_network, matrix_form
+from .names import Name, latex_text, names
+from .pathsum import PathSum, counted, path_sum
+from .script import Latex, Script, partial_formulas, value_formula
+
+WIDTH = 96  # columns of the text
+MOST_LEAVES = 40  # whose values are listed
+
+PLAIN, LATEX = Script(), Latex()
+
+
+class Equation(NamedTuple):
+    """A chain of equal formulas: the first stands left of the first equals sign."""
+
+    sides: Sequence[str]
+
+
+class Section(NamedTuple):
+    """A heading and what stands below it, equations and words, as text and as LaTeX."""
+
+    heading: str
+    text: Sequence[Equation | str]
+    latex: Sequence[Equation | str]
+
+
+class Derivation:
+    """A derivative written out, as text (``str``), Markdown or LaTeX.
+
+    Attributes:
+        value: the derivative as a number.
+        sections: its parts, for those who lay it out in another way.
+    """
+
+    def __init__(self, value: float, sections: Sequence[Section]) -> None:
+        self.value, self.sections = value, sections
+
+    def __str__(self) -> str:
+        parts = []
+        for section in self.sections:
+            lines = [section.heading, "─" * len(section.heading)]
+            for item in section.text:
+                lines += aligned(item.sides) if isinstance(item, Equation) else [item]
+            parts.append("\n".join(lines))
+        return "\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.sections[0].heading}>"
+
+    def markdown(self) -> str:
+        """Markdown with the formulas in LaTeX between ``$$``, as GitHub and Jupyter show it."""
+        return self._laid_out("### {}", "$$\n{}\n$$", lambda words: words)
+
+    def latex(self) -> str:
+        r"""A fragment of a LaTeX document; it needs the package ``amsmath``.
+
+        Labels in other scripts than Latin and Greek need a TeX that knows Unicode.
+        """
+        return self._laid_out(r"\paragraph{{{}}}", "\\[\n{}\n\\]", latex_text, latex_text)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def _repr_latex_(self) -> str:
+        return self._laid_out(r"$\textbf{{{}}}$", "$$\n{}\n$$", latex_text, latex_text)
+
+    def _laid_out(
+        self, heading: str, formula: str, words: Any, heading_words: Any = lambda words: words
+    ) -> str:
+        """The sections with such headings and formulas."""
+        parts = []
+        for section in self.sections:
+            parts.append(heading.format(heading_words(section.heading)))
+            for item in section.latex:
+                if isinstance(item, Equation):
+                    first, *others = item.sides
+                    lines = " \\\\\n".join(f" &= {side}" for side in others)
+                    body = f"\\begin{{aligned}}\n{first}{lines}\n\\end{{aligned}}"
+                    parts.append(formula.format(body))
+                else:
+                    parts.append(words(item))
+        return "\n\n".join(parts) + "\n"
+
+
+def aligned(sides: Sequence[str]) -> Iterator[str]:
+    """An equation on one line if it fits, else one line for each equals sign."""
+    line = "  " + " = ".join(sides)
+    if len(line) <= WIDTH or len(sides) == 1:
+        yield line
+    else:
+        yield f"  {sides[0]} = {sides[1]}"
+        indent = " " * (len(sides[0]) + 2)
+        yield from (f"{indent} = {side}" for side in sides[2:])
+
+
+def derive(root: Value, to: Value, *, steps: int = 40, paths: int = 6) -> Derivation:
+    """Why ∂root/∂to has its value: the chain rule, written out for this graph.
+
+    First the forward pass, then the derivative step by step from the output down, with every local
+    derivative as the engine's table writes it and then as a number; then path by path. If the
+    graph is that of a network with one hidden layer, and ``to`` one of its weights or biases,
+    also in matrix form, checked against the engine.
+
+    Args:
+        root: the output.
+        to: the node to differentiate by, a leaf or not.
+        steps: of how many nodes to show the step; what is left out is said.
+        paths: how many paths to show, the heaviest.
+
+    Raises:
+        TypeError: if ``root`` or ``to`` is not a Value.
+        ValueError: if root does not depend on it, if a node's data no longer follows from its
+            arguments, or if ``steps`` or ``paths`` is less than 1.
+    """
+    for what, least in (("steps", steps), ("paths", paths)):
+        if least < 1:
+            raise ValueError(f"{what} must be at least 1, not {least}")
+    summary = path_sum(root, to, paths)
+    work = Work(root, to)
+    for node in work.nodes:
+        if node.rule:
+            recompute(node)
+    heading = f"{summary.derivative} = {PLAIN.number(summary.total)}"
+    sections = [
+        section(heading, lambda script: intro(work, script, summary)),
+        section("Forward", lambda script: forward(work, script, steps)),
+        section("Step by step", lambda script: backward(work, script, steps)),
+        section("Path by path", lambda script: along_paths(work, script, summary)),
+    ]
+    network = find_network(work.order)
+    if network and to in network.parameters and (form := matrix_form(network, root)):
+        sections.append(
+            section("Matrix form", lambda script: [as_item(i) for i in form.lines(script)])
+        )
+    return Derivation(summary.total, sections)
+
+
+def section(heading: str, write: Any) -> Section:
+    """A section in both scripts."""
+    return Section(heading, list(write(PLAIN)), list(write(LATEX)))
+
+
+def as_item(item: Sequence[str] | str) -> Equation | str:
+    """Sides as an equation; words as they are."""
+    return item if isinstance(item, str) else Equation(item)
+
+
+@dataclass
+class Work:
+    """What a derivation is written from.
+
+    Attributes:
+        root, to: the output and the node to differentiate by.
+        order: all nodes of the graph, arguments before results.
+        nodes: those on the paths.
+        names: what they are called.
+        slopes: ∂root/∂node.
+    """
+
+    root: Value
+    to: Value
+
+    def __post_init__(self) -> None:
+        self.order: list[Value] = topological_order(self.root)
+        self.nodes: list[Value] = between(self.root, self.to)
+        self.names: dict[Value, Name] = names(self.order)
+        slopes = gradient(self.root, self.nodes)
+        self.slopes: dict[Value, float] = dict(zip(self.nodes, slopes, strict=True))
+        inside = set(self.nodes)
+        self.above: dict[Value, dict[Value, list[int]]] = {node: {} for node in self.nodes}
+        for node in self.nodes:
+            for position, arg in enumerate(node.args):
+                if arg in inside and node is not self.to:
+                    self.above[arg].setdefault(node, []).append(position)
+
+    def symbols(self, script: Script, nodes: Iterable[Value]) -> dict[Value, Any]:
+        """The nodes as symbols; constants without a label as the numbers they are."""
+        return {
+            node: Symbol(script.name(self.names[node]))
+            if node.label or node.role != "constant"
+            else node.data
+            for node in nodes
+        }
+
+    def derivative(self, script: Script, upper: Value, lower: Value) -> str:
+        """∂upper/∂lower."""
+        return script.derivative(script.name(self.names[upper]), script.name(self.names[lower]))
+
+    def local(self, script: Script, node: Value, positions: Sequence[int]) -> Any:
+        """A node's local derivative for an argument, as a formula; at each place it occurs."""
+        formulas = partial_formulas(node, self.symbols(script, (*node.args, node)))
+        if formulas is None:
+            return Symbol(self.derivative(script, node, node.args[positions[0]]))
+        terms = [formulas[i] for i in positions]
+        return total([f if isinstance(f, Symbol) else script.quantity(f) for f in terms])
+
+
+def intro(work: Work, script: Script, summary: PathSum) -> Iterator[Equation | str]:
+    """How many paths there are, and the numbers that the formulas start from."""
+    yield (
+        f"The derivative of {summary.output} with respect to {summary.node}: "
+        f"{'the sum over' if summary.count > 1 else 'the product along'} "
+        f"{counted(summary.count)}. Numbers have six digits."
+    )
+    inside = set(work.nodes) - {work.to}
+    known: dict[Value, None] = {}
+    for node in work.nodes:
+        if node is not work.to:
+            named = (a for a in node.args if a.label or a.role != "constant")
+            known.update(dict.fromkeys(a for a in named if a not in inside))
+    if not known:
+        return
+    given = [*known][:MOST_LEAVES]
+    listed = [f"{script.name(work.names[a])} = {script.number(a.data)}" for a in given]
+    more = len(known) - len(given)
+    for i in range(0, len(listed), 6):
+        yield Equation([", ".join(listed[i : i + 6])])
+    if more:
+        yield f"… and {more:,} other numbers, left out."
+
+
+def forward(work: Work, script: Script, steps: int) -> Iterator[Equation | str]:
+    """Every node on the paths, as it was computed."""
+    computed = [node for node in work.nodes if node is not work.to]
+    for node in parts(computed, steps):
+        if isinstance(node, int):
+            yield f"… {node:,} nodes are left out …"
+            continue
+        sides = [script.name(work.names[node])]
+        if (formula := value_formula(node, work.symbols(script, node.args))) is not None:
+            data = {arg: script.quantity(arg.data) for arg in node.args}
+            sides += [script.write(formula), script.write(value_formula(node, data))]
+        else:
+            sides.append(script.words(f"{node.sign} of {len(node.args):,}"))
+        yield Equation([*sides, script.number(node.data)])
+
+
+def backward(work: Work, script: Script, steps: int) -> Iterator[Equation | str]:
+    """The derivative of the output by every node on the paths, from the output down."""
+    lower = [node for node in reversed(work.nodes) if node is not work.root]
+    for node in parts(lower, steps):
+        if isinstance(node, int):
+            yield f"… {node:,} steps are left out …"
+            continue
+        yield Equation(distinct(step(work, script, node)))
+
+
+def step(work: Work, script: Script, node: Value) -> list[str]:
+    """∂root/∂node by the chain rule: with derivatives, with formulas, with numbers."""
+    above = work.above[node]
+    chain, formulas, numbers = [], [], []
+    for consumer, positions in above.items():
+        local = work.local(script, consumer, positions)
+        values = [script.quantity(consumer.partials[i]) for i in positions]
+        if consumer is work.root:
+            alone = len(above) == 1
+            chain.append(Symbol(work.derivative(script, consumer, node)) if alone else local)
+            formulas.append(local)
+            numbers.append(total(values))
+            continue
+        upstream = Symbol(work.derivative(script, work.root, consumer))
+        chain.append(upstream * Symbol(work.derivative(script, consumer, node)))
+        formulas.append(upstream * local)
+        numbers.append(script.quantity(work.slopes[consumer]) * total(values))
+    sides = [script.write(total(terms)) for terms in (chain, formulas, numbers)]
+    return [work.derivative(script, work.root, node), *sides, script.number(work.slopes[node])]
+
+
+def along_paths(work: Work, script: Script, summary: PathSum) -> Iterator[Equation | str]:
+    """The product along each path, and their sum."""
+    for rank, path in enumerate(summary.heaviest, 1):
+        way = [script.name(work.names[node]) for node in path.nodes]
+        yield Equation([script.words(f"path {rank}:  ") + script.arrow.join(ends(script, way))])
+        yield Equation(distinct(product(work, script, path)))
+    products = [script.quantity(path.product) for path in summary.heaviest]
+    if rest := summary.count - len(summary.heaviest):
+        products.append(script.quantity(summary.remainder))
+        yield f"The other {counted(rest)} make up the remainder, the last summand."
+    if summary.count > 1:
+        left = work.derivative(script, work.root, work.to)
+        yield Equation([left, script.write(total(products)), script.number(summary.total)])
+
+
+def product(work: Work, script: Script, path: Path) -> list[str]:
+    """The product along a path: of derivatives, of formulas, of numbers."""
+    if not path.partials:
+        return [script.number(1.0), script.number(1.0)]
+    steps = list(zip(path.nodes, path.nodes[1:], path.positions, strict=False))
+    symbols = [Symbol(work.derivative(script, upper, lower)) for upper, lower, _ in steps]
+    formulas = [work.local(script, upper, [position]) for upper, _, position in steps]
+    values = [script.quantity(d) for d in path.partials]
+    sides = [
+        script.write(reduce(lambda a, b: a * b, ends(script, factors)))
+        for factors in (symbols, formulas, values)
+    ]
+    return [*sides, script.number(path.product)]
+
+
+# ---------------------------------------------------------------- pieces
+
+
+def total(terms: Sequence[Any]) -> Any:
+    """The sum of formulas."""
+    return reduce(add, terms)
+
+
+def distinct(sides: Sequence[str]) -> list[str]:
+    """The sides of an equation without those that repeat the one before."""
+    return [sides[0], *(b for a, b in zip(sides, sides[1:], strict=False) if a != b)]
+
+
+def parts(items: Sequence[Value], most: int) -> list[Value | int]:
+    """The items; of too many, those at both ends and between them how many are missing."""
+    if len(items) <= most:
+        return list(items)
+    head, tail = (most + 1) // 2, most // 2
+    return [*items[:head], len(items) - most, *items[len(items) - tail :]]
+
+
+def ends(script: Script, items: Sequence[Any], most: int = 24) -> list[Any]:
+    """The items; of too many, those at both ends with dots between them."""
+    if len(items) <= most:
+        return list(items)
+    dots: Any = Symbol(script.dots) if isinstance(items[0], Symbol) else script.dots
+    return [*items[: most // 2], dots, *items[-most // 2 :]]
