@@ -31,8 +31,8 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """The parameters in the order of their definition, each once."""
-        found: dict[Value, Path] = {}
-        explore(self, None, found, set())
+        found: dict[Value, None] = {}
+        gather(self, found, set())
         return list(found)
 
     def named_parameters(self) -> list[tuple[str, Value]]:
@@ -45,6 +45,24 @@ class Module:
         """Set the gradient of every parameter to 0."""
         for p in self.parameters():
             p.grad = 0.0
+
+
+def gather(x: Any, found: dict[Value, None], seen: set[int]) -> None:
+    """Add the parameters in a module or a collection: `explore` without the paths.
+
+    Every step of training asks for the parameters several times, so this takes no detours.
+    """
+    seen.add(id(x))
+    entries = x if isinstance(x, (list, tuple)) else [part for _, part in parts(x)]
+    for part in entries:
+        if isinstance(part, Value):
+            if part._a is None and part._db != "constant":  # its role, without two calls
+                found[part] = None
+        elif isinstance(part, COLLECTIONS) and id(part) not in seen:
+            if isinstance(part, Module) and type(part).parameters is not Module.parameters:
+                found |= dict.fromkeys(part.parameters())
+            else:
+                gather(part, found, seen)
 
 
 def visit(x: Any, path: Path, found: dict[Value, Path], seen: set[int]) -> None:
@@ -85,3 +103,6 @@ def dotted(path: Path) -> str:
         path, step = path
         steps.append(str(step))
     return ".".join(reversed(steps))
+
+
+COLLECTIONS = (Module, list, tuple, dict)  # what `parts` takes apart

@@ -11,8 +11,11 @@ True
 
 from __future__ import annotations
 
+from engine import Value
+
 from .initialisers import randomness
 from .losses import sum_of_squares
+from .module import Module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .initialisers import Randomness
-    from .module import Module
     from .optimisers import Optimiser
 
     Step = Callable[[Any, Any], Any]
@@ -37,10 +39,17 @@ def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: floa
         penalty: k, for an L2 penalty k·Σw² in the loss.
     """
 
-    def step(inputs: Any, targets: Any) -> Any:
+    def objective(inputs: Any, targets: Any) -> Any:
         value = loss(model.over(inputs), targets)
-        if penalty:
-            value = value + penalty * sum_of_squares(model.parameters())
+        return value + penalty * sum_of_squares(model.parameters()) if penalty else value
+
+    if isinstance(model, Module) and not isinstance(model.parameters()[0], Value):
+        from engine import fuse
+
+        objective = fuse(objective)  # network and loss as one node, several times as fast
+
+    def step(inputs: Any, targets: Any) -> Any:
+        value = objective(inputs, targets)
         model.zero_grad()
         value.backward()
         optimiser.step()
@@ -94,7 +103,7 @@ def train(
     n = len(targets)
     if len(inputs) != n or not n:
         raise ValueError(f"there are {len(inputs)} inputs and {n} targets: give some, one for one")
-    if batch_size is not None and not 1 <= batch_size:
+    if batch_size is not None and batch_size < 1:
         raise ValueError(f"a batch has at least one sample, not {batch_size!r}")
     if epochs < 0:
         raise ValueError(f"the number of epochs is at least 0, not {epochs!r}")

@@ -127,7 +127,7 @@ class VectorizedMLP(Module):
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
-        self.buffer.whole.grad = 0.0  # type: ignore[assignment]
+        self.buffer.whole.grad = 0.0
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Copies of the weights and biases, by the names and in the shapes of PyTorch's `Linear`.
