@@ -89,7 +89,7 @@ TABLE.reserved.update(globals(), MODULES, LATER)
 
 
 def __getattr__(name: str) -> Any:
-    """The function of that row of the table, ``engine.exp``; or what loads NumPy, when asked for."""
+    """The function of that row of the table: ``engine.exp``. What needs NumPy loads it then."""
     if name in TABLE:
         return FUNCTIONS[name]
     if name in LATER:

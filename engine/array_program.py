@@ -10,24 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import Array, quiet
-from .backward import LOCK
 from .array_source import Readable, arguments_of
 from .array_source import leaves as flat
+from .arrays import Array, quiet
+from .backward import LOCK
 from .buffered import VIEWS, Buffered, reachable
 from .gradient import flatten, unflatten
 from .graph import topological_order
-from .maths import Number, is_number
+from .maths import is_number
 from .modes import TAPE, active, origin
 from .printing import Names
 from .rules import Rule
 from .state import State
 from .tape import Op, Trace
-from .tensor import Buffer, Tensor, fitted, floating
+from .tensor import Buffer, Tensor, floating
+
+if TYPE_CHECKING:
+    from .compiled_arrays import CompiledArrays
 
 
 class Recording:
@@ -174,7 +177,7 @@ def variables_of(root: Tensor) -> list[Tensor]:
         if x._args or not x._needs:
             continue
         whole = x._buffer is not None and x is x._buffer.whole
-        found |= dict.fromkeys(x._buffer.views if whole else [x])  # type: ignore[union-attr]
+        found |= dict.fromkeys(x._buffer.views if whole else [x])
     return list(found)
 
 
@@ -322,6 +325,8 @@ class ArrayProgram:
         trace, tape = recording.trace, recording.tape
         outputs = [trace.op(x) if isinstance(x, Tensor) else x for x in flatten(result)]
         self._is_step = bool(recording.written)
+        self._is_flat = not any(isinstance(x, list) for x in arguments)
+        self._is_one = not isinstance(result, (list, tuple))
         self._result = result
         self.parameters: list[Tensor] = []
         for op in tape.ops:
@@ -414,20 +419,34 @@ class ArrayProgram:
         Raises:
             TypeError, ValueError: for inputs of another number or shape.
         """
-        given = flatten(list(inputs))
+        given: Sequence[Any] = inputs if self._is_flat else flatten(list(inputs))
         if len(given) != len(self._inputs):
             raise TypeError(f"the program takes {len(self._inputs)} array(s), not {len(given)}")
         self._program.load(given)
-        outputs, gradients = self._program.run()
+        values = self._program.run()
         if self._is_step:
-            return unflatten(self._result, outputs)
-        ours = gradients[: len(self._inputs)]
+            if self._is_one:
+                return values[0]
+            return unflatten(self._result, values)
+        start = len(self._outputs)
+        ours = values[start : start + len(self._inputs)]
         nested = tuple(unflatten(list(self._arguments), ours))
-        return outputs[0], (*nested, *gradients[len(self._inputs) :])
+        return values[0], (*nested, *values[start + len(ours) :])
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
         return [self(*inputs) for _ in range(steps)]
+
+    def jit(self) -> CompiledArrays:
+        """The program in machine code, by numba: the same call, and `loop` compiled whole.
+
+        Raises:
+            ImportError: without numba, which the extra ``jit`` installs.
+            NotImplementedError: for an operation that has no loops, which is named.
+        """
+        from .compiled_arrays import CompiledArrays  # which loads numba
+
+        return CompiledArrays(self)
 
     def __repr__(self) -> str:
         return f"<program {self._name}, {len(self._recording.tape.ops)} steps on arrays>"
@@ -443,7 +462,6 @@ class Buffers:
         outputs: Sequence[Any],
         gradients: Sequence[Any],
     ) -> None:
-        trace = recording.trace
         self.inputs = list(inputs)
         homes: dict[Op, Array] = {}
         self.shared: list[tuple[Any, str, Op]] = []  # read anew at each run
@@ -462,10 +480,10 @@ class Buffers:
         self.updates = updates
         self.recording = recording
         self.names = self.writer.names
-        self.loaded = [
-            self.writer.array(op) if (op := trace.of.get(id(x))) in self.names else None
-            for x in self.inputs
-        ]
+        places = {
+            id(op.leaf): self.writer.array(op) for op in self.writer.ops if op.leaf is not None
+        }
+        self.loaded = [places.get(id(x)) for x in self.inputs]
         self.captured = [
             (op.leaf, self.writer.array(op))
             for op in self.writer.ops
@@ -477,12 +495,15 @@ class Buffers:
             if op in self.names
         ]
         self.assign = self.assignments()
-        self.compiled = self.compile()
+        self.run = self.compile()
 
     def assignments(self) -> list[str]:
         """The lines that store what a step assigned, after all has been computed."""
         lines = []
         for i, (owner, attribute, x) in enumerate(self.updates):
+            if attribute == "_data" and isinstance(owner, Tensor) and owner._buffer is not None:
+                self.writer.arrays[f"buffer{i}"] = owner._buffer
+                lines.append(f"buffer{i}.version += 1")
             text = self.names[x] if isinstance(x, Op) else repr(float(x))
             if isinstance(owner, Tensor):
                 home = owner._data if attribute == "_data" else grad_home(owner)
@@ -495,37 +516,42 @@ class Buffers:
                 lines.append(f"state{i}._data = {text}{copied}")
         return lines
 
-    def compile(self) -> Callable[[], Any]:
+    def compile(self) -> Callable[[], list[Any]]:
         """The code as a function without arguments."""
-        returned = [*self.outputs, *self.gradients]
-        texts = [self.names[x] if isinstance(x, Op) else repr(x) for x in returned]
-        body = [*self.writer.lines, *self.assign, f"return [{', '.join(texts)}]"]
+        returned = [self.returned(x) for x in (*self.outputs, *self.gradients)]
+        body = [*self.writer.lines, *self.assign, f"return [{', '.join(returned)}]"]
         source = "def run():\n    " + "\n    ".join(body)
         exec(compile(source, "<recorded program>", "exec"), self.writer.arrays)
-        return quiet(self.writer.arrays["run"])
+        run: Callable[[], list[Any]] = quiet(self.writer.arrays["run"])
+        return run
+
+    def returned(self, x: Any) -> str:
+        """What the code returns for a result: a float, or an array of its own."""
+        if not isinstance(x, Op):
+            return repr(x)
+        return f"{self.names[x]}.copy()" if x.shape else f"float({self.names[x]})"
 
     def load(self, given: Sequence[Any]) -> None:
         """Copy the inputs and what leaves hold into their places."""
-        for leaf, place, x in zip(self.inputs, self.loaded, given, strict=True):
+        for place, x in zip(self.loaded, given, strict=True):
             if place is not None:
-                array = x._data if isinstance(x, Tensor) else np.asarray(x)
-                if array.shape != place.shape:
-                    raise ValueError(
-                        f"{leaf.label} was recorded with shape {place.shape}, not {array.shape}"
-                    )
+                array = x._data if type(x) is Tensor else x
+                if getattr(array, "shape", None) != place.shape:
+                    array = self.fitting(array, place)
                 place[...] = array
         for leaf, place in self.captured:
             place[...] = leaf._data
         for owner, attribute, place in self.states:
             place[...] = getattr(owner, attribute)
 
-    def run(self) -> tuple[list[Any], list[Any]]:
-        """The outputs and the gradients."""
-        values = [plain(x) for x in self.compiled()]
-        for owner, attribute, _ in self.updates:
-            if attribute == "_data" and isinstance(owner, Tensor) and owner._buffer is not None:
-                owner._buffer.version += 1
-        return values[: len(self.outputs)], values[len(self.outputs) :]
+    def fitting(self, x: Any, place: Array) -> Array:
+        """An input that is no array yet, in the shape that was recorded."""
+        array = np.asarray(x)
+        if array.shape != place.shape:
+            raise ValueError(
+                f"an input was recorded with shape {place.shape}, but is given with {array.shape}"
+            )
+        return array
 
     def source(self, name: str) -> str:
         """The code as text."""
@@ -550,11 +576,6 @@ def is_last(recording: Recording, x: Any, owner: Any) -> bool:
 def nested(x: Any, of: Callable[[Any], Any]) -> Any:
     """Lists with every entry replaced."""
     return [nested(part, of) for part in x] if isinstance(x, list) else of(x)
-
-
-def plain(x: Any) -> Any:
-    """A number as a float, an array as one of its own."""
-    return x.copy() if getattr(x, "ndim", 0) else float(x)
 
 
 def grad_home(leaf: Tensor) -> Array:

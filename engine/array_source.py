@@ -57,7 +57,7 @@ class Readable:
         needed = reachable(finals, arguments_of)
         self.ops = [op for op in ops if op in needed]
         self.names = Names([name, *(argument for argument, _ in arguments)])
-        self.names.meet(self.ops)  # type: ignore[arg-type]
+        self.names.meet(self.ops)
         self.written: dict[Op, Text] = {}
         self.uses: dict[Op, int] = {}
         for op in self.ops:
@@ -118,7 +118,7 @@ class Readable:
         if level == ATOM and text.isidentifier():
             self.written[op] = text, level
             return []
-        name = self.names.of(op)  # type: ignore[arg-type]
+        name = self.names.of(op)
         self.written[op] = name, ATOM
         return wrapped(f"{name} = ", text)
 
@@ -230,6 +230,7 @@ class Readable:
         return self.larger(op, "minimum", ">")
 
     def larger(self, op: Op, function: str, sign: str) -> Text:
+        """One of two numbers, by a comparison."""
         a, b = op.args
         if isinstance(a, Op) and isinstance(b, Op):
             return self.call(function, op.args)

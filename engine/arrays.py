@@ -73,6 +73,14 @@ class ArrayMathematics(Mathematics):
         """Where two arrays are equal."""
         return a == b
 
+    def max(self, a: Any, b: Any) -> Any:
+        """The larger of two, nan if either is; of 0 and −0 the first, as for scalars."""
+        return self.select((a >= b) | (a != a), a, b)
+
+    def min(self, a: Any, b: Any) -> Any:
+        """The smaller of two, nan if either is; of 0 and −0 the first, as for scalars."""
+        return self.select((a <= b) | (a != a), a, b)
+
     def erf(self, x: Any) -> Any:
         """The error function, by SciPy where it is installed."""
         return error_function()(x).astype(x.dtype)
@@ -215,7 +223,9 @@ def product(m: Any, partial: Any, g: Any) -> Any:
     return partial * g
 
 
-ARRAYS = {np.dtype(kind): ArrayMathematics(kind) for kind in ("float64", "float32")}
+ARRAYS: dict[Any, ArrayMathematics] = {
+    np.dtype(kind): ArrayMathematics(kind) for kind in ("float64", "float32")
+}
 
 
 def unbroadcast(m: Any, g: Any, shape: tuple[int, ...]) -> Any:

@@ -6,9 +6,9 @@ with a row of ones, so that the bias is one more column: ``[W b]·[h; 1]``. Such
 with the samples along the last axis, which makes that row contiguous. A place is used again once
 its quantity is no longer needed.
 
-What makes the difference, as measured: ``np.dot`` on contiguous arrays rather than ``@``, constants
-as arrays without axes rather than Python numbers, ``np.putmask`` or a mask of bits for a branch that
-passes nothing back, ``dot`` with ones rather than ``sum``.
+What makes the difference, as measured: ``np.dot`` on contiguous arrays rather than ``@``,
+constants as arrays without axes rather than Python numbers, ``np.putmask`` or a mask of bits for a
+branch that passes nothing back, ``dot`` with ones rather than ``sum``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arrays import ARRAYS, NAMES, Array
-from .rules import Rule
+from .rules import ArrayRule, Rule
 from .tape import CONDITIONS, Op
 
 UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative",
@@ -73,6 +73,7 @@ class Buffered:
         self.homes = dict(homes or {})
         self.finals = {x for x in finals if isinstance(x, Op)}
         self.layers = {op.args[0] for op in ops if op.name in ("with_ones", "linear")}
+        self.kept: set[Op] = set()  # whose places are of another kind
         self.ones: dict[Op, str] = {}  # the larger array with a row of ones
         self.batches = {op.shape[0] for op in ops if op.name == "linear"}
         needed = reachable(finals)
@@ -184,7 +185,7 @@ class Buffered:
 
     def is_kept(self, op: Op) -> bool:
         """Whether a quantity's place is for it alone."""
-        return op in self.homes or op in self.ones or op in self.finals
+        return op in self.homes or op in self.ones or op in self.finals or op in self.kept
 
     def settle(self, op: Op, name: str, root: Op | None = None) -> None:
         """Note where a quantity lies, and free what was needed for it alone."""
@@ -215,8 +216,7 @@ class Buffered:
     def given(self, op: Op) -> str:
         """The place of what the program does not compute."""
         if op in self.homes:
-            name = self.new("p", f"…  # {op.label or 'given'}, {op.shape}", self.homes[op])
-            return name
+            return self.new("p", f"…  # {op.label or 'given'}, {op.shape}", self.homes[op])
         if op in self.layers and len(op.shape) == 2:
             return self.augmented(op, "C")
         return self.new("x", f"np.empty({op.shape}, {op.dtype.name!r})")
@@ -224,7 +224,7 @@ class Buffered:
     def view(self, op: Op) -> bool:
         """Whether the quantity is a view of another's place, which is then made."""
         x = op.args[0]
-        if not isinstance(x, Op) or self.is_scalar(x) or op in self.homes:
+        if not isinstance(x, Op) or self.is_scalar(x) or op in self.homes or op in self.layers:
             return False
         if op.name == "with_ones":
             if x not in self.ones:
@@ -238,7 +238,7 @@ class Buffered:
             "broadcast_to": lambda: f"np.broadcast_to({name}, {op.params[0]})",
             "index": lambda: f"{name}[{key(op.params[0])}]",
         }[op.name]()
-        if not expression or "None]" == expression:
+        if not expression or expression == "None]":
             return False
         if op.name == "index" and not is_basic(op.params[0]):
             return False
@@ -297,7 +297,7 @@ class Buffered:
         kind = op.dtype if op.dtype in ARRAYS else np.dtype("float64")
         self.arrays["m"] = ARRAYS[kind]
         texts = [self.term(x, kind) for x in op.args]
-        if not isinstance(op.rule, Rule) and op.rule.variadic:
+        if isinstance(op.rule, ArrayRule) and op.rule.variadic:
             texts = [f"({', '.join(texts)},)"]
         for p in op.params:
             if isinstance(p, (str, np.dtype)) or p is None or not isinstance(p, (int, float, bool)):
@@ -493,8 +493,12 @@ class Buffered:
         column = self.new("v", f"{self.names[op.args[0]]}[..., None]")
         classes = self.new("k", f"np.arange({op.params[0]})")
         mask = self.new("b", f"np.empty({op.shape[::-1]}, 'bool').T")
-        out = self.buffer(op, self.order(op))
         self.lines.append(f"np.equal({column}, {classes}, out={mask})")
+        readers = [x for x in self.ops if op in operands(x)]
+        if op not in self.finals and all(x.name in ARITHMETIC for x in readers):
+            self.kept.add(op)
+            return mask  # in arithmetic true is 1
+        out = self.buffer(op, self.order(op))
         self.lines.append(f"np.copyto({out}, {mask})")
         return out
 
@@ -504,8 +508,15 @@ class Buffered:
         if len(x.shape) != 2:
             return self.copied(op)
         rows = self.new("k", f"np.arange({x.shape[0]})")
+        picked = f"{self.names[x]}[{rows}, {self.names[t]}]"
+        if op not in self.finals and op not in self.homes:
+            self.kept.add(op)
+            name = f"picked{len(self.lines)}"
+            self.arrays[name] = np.empty(op.shape, op.dtype)
+            self.lines.append(f"{name} = {picked}")
+            return name
         out = self.buffer(op, "C")
-        self.lines.append(f"np.copyto({out}, {self.names[x]}[{rows}, {self.names[t]}])")
+        self.lines.append(f"np.copyto({out}, {picked})")
         return out
 
     def write_sum_over(self, op: Op) -> str:
@@ -517,6 +528,7 @@ class Buffered:
         return self.reduced(op, "maximum")
 
     def reduced(self, op: Op, ufunc: str) -> str:
+        """A reduction by a function of NumPy, into place."""
         axes, keepdims = op.params
         out = self.buffer(op, "C")
         self.lines.append(

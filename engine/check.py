@@ -17,16 +17,20 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from .backward import name
-from .gradient import flatten, gradient, jvp, unflatten
+from .gradient import flatten, gradient, is_tensor, jvp, unflatten
 from .graph import topological_order
 from .maths import Complex, Number, apply, real
 from .rules import Rule
 from .value import Value
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
 
 EPSILON = 2.0**-52
 STEP = 6e-6
@@ -49,7 +53,8 @@ class Finding:
     """One derivative and what differences say about it.
 
     Attributes:
-        what: which derivative: ``∂f/∂x1``, ``∂²f/∂x0∂x1``, ``along direction 3``.
+        what: which derivative: ``∂f/∂x1``, ``∂f/∂x0[1,2]`` for an entry of an array,
+            ``∂²f/∂x0∂x1``, ``along direction 3``.
         at: where: the input's value.
         claimed: the derivative under test.
         measured: the central difference at the smaller step.
@@ -106,9 +111,9 @@ class Report:
 
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
-    culprit: Value | None = None
+    culprit: Value | Tensor | None = None
     reason: str = ""
-    root: Value | None = None
+    root: Value | Tensor | None = None
 
     def __bool__(self) -> bool:
         return all(finding.passes for finding in self.findings)
@@ -132,8 +137,9 @@ class Report:
 
         if self.root is None:
             raise ValueError("there is no graph to draw: the function returned plain numbers")
-        marks = {self.culprit: self.reason} if self.culprit is not None else {}
-        return draw(self.root, marks=marks, **options)
+        root: Any = self.root
+        marks: dict[Any, str] = {self.culprit: self.reason} if self.culprit is not None else {}
+        return draw(root, marks=marks, **options)
 
 
 # ---------------------------------------------------------------- the check
@@ -152,10 +158,10 @@ def gradcheck(
     """Compare derivatives of ``f(*inputs)`` with central differences.
 
     Args:
-        f: a function with one number as its result. It is run on Values; if ``claimed`` is given,
-            on plain floats.
-        inputs: its arguments: numbers, lists of numbers, or NumPy arrays, which f gets as such (of
-            Values, unless ``claimed`` is given).
+        f: a function with one number as its result. It is run on Values, or on Tensors of float64
+            if there is an array among the inputs; if ``claimed`` is given, on plain floats and
+            arrays.
+        inputs: its arguments: numbers, NumPy arrays, Tensors, and lists of these.
         claimed: the gradient to check instead of the engine's: a function of the same arguments,
             or its value; one derivative per input, in the same shape.
         order: 1 checks the gradient, 2 also all second derivatives.
@@ -173,16 +179,16 @@ def gradcheck(
     """
     if order not in (1, 2):
         raise ValueError(f"order must be 1 or 2, not {order!r}")
-    point = [real(x, "gradcheck()") for x in flatten(lists(list(inputs)))]
-    subject = Subject(f, list(inputs), point, claimed)
+    subject = subject_of(f, list(inputs), claimed)
+    point = subject.point
     slopes = subject.slopes()
     report = Report([], root=subject.root)
     if directions:
         report.findings += along_directions(subject, slopes, directions, seed)
     else:
         report.findings += [
-            compare(subject.value, point, axis(i, point), slopes[i], f"∂f/∂x{i}", subject.exact)
-            for i in range(len(point))
+            compare(subject.value, point, axis(i, point), slopes[i], f"∂f/∂{x}", subject.exact)
+            for i, x in enumerate(subject.names)
         ]
     if claimed is None:
         forward_against_reverse(subject, slopes, report)
@@ -196,25 +202,29 @@ def gradcheck(
 
 
 class Subject:
-    """The function under test at a point, in the forms that the comparisons need."""
+    """The function under test at a point, in the forms that the comparisons need.
 
-    def __init__(self, f: Any, inputs: list[Any], point: list[float], claimed: Any) -> None:
-        self.f, self.inputs, self.point, self.claimed = f, inputs, point, claimed
-        self.root: Value | None = None
+    Attributes:
+        inputs: its arguments: numbers, arrays, and lists of these.
+        point: all the numbers in them, one after the other.
+        names: what each of these is called in findings.
+    """
+
+    def __init__(self, f: Any, inputs: list[Any], claimed: Any) -> None:
+        self.f, self.inputs, self.claimed = f, inputs, claimed
+        self.point = [real(x, "gradcheck()") for x in flatten(lists(inputs))]
+        self.names = names_of(inputs)
+        self.root: Any = None
 
     def call(self, numbers: Sequence[Any]) -> Any:
         """f of numbers of any kind, in the shape of the inputs."""
         return self.f(*self.arguments(numbers))
 
-    def arguments(self, numbers: Sequence[Any]) -> list[Any]:
-        """The numbers in the shape and kind of the inputs."""
-        shaped = unflatten(lists(self.inputs), numbers)
-        return [
-            as_array(part) if is_array(x) else part
-            for part, x in zip(shaped, self.inputs, strict=True)
-        ]
+    def arguments(self, numbers: Sequence[Any]) -> Any:
+        """The numbers in the shape of the inputs, in lists and arrays as these are."""
+        return refill(self.inputs, iter(numbers), lambda entries: entries)
 
-    def record(self, point: Sequence[float]) -> tuple[list[Value], Value]:
+    def record(self, point: Sequence[float]) -> tuple[list[Any], Any]:
         """The variables and the graph at a point."""
         variables = [Value(x, label=f"x{i}") for i, x in enumerate(point)]
         y = self.call(variables)
@@ -233,12 +243,16 @@ class Subject:
             return self.record(point)[1].data  # type: ignore[no-any-return]
         return real(self.call(point), "the result of a checked function")
 
+    def entries(self, slopes: Sequence[Any]) -> list[Any]:
+        """The derivatives by the variables, one by one."""
+        return list(slopes)
+
     def slopes(self) -> list[float]:
         """The gradient under test."""
         if self.claimed is None:
             variables, self.root = self.record(self.point)
             self.root.backward()
-            return [x.grad for x in variables]
+            return self.entries([x.grad for x in variables])
         given = self.claimed
         if callable(given):
             given = given(*self.arguments(self.point))
@@ -258,6 +272,60 @@ class Subject:
         except (TypeError, ValueError, AttributeError, ArithmeticError):
             return None
         return y.number.imag / TINY if isinstance(y, Step) else None
+
+    def move(self, there: Any, here: Any) -> Any:
+        """How far a node has moved."""
+        return there.data - here.data
+
+    def misfit(
+        self,
+        node: Any,
+        i: int,
+        move: tuple[Any, Any],
+        moves: Sequence[tuple[Any, Any]],
+        step: float,
+    ) -> str:
+        """What is wrong with a node that moves otherwise than its partials say; "" if nothing."""
+        return misfit(node, i, move, moves, step)
+
+
+def subject_of(f: Any, inputs: list[Any], claimed: Any) -> Subject:
+    """The subject for these inputs; on Tensors if there is an array among them."""
+    given = flatten(inputs)
+    if not any(is_array(x) or is_tensor(x) for x in given):
+        return Subject(f, inputs, claimed)
+    inputs = unflatten(inputs, [x.data if is_tensor(x) else x for x in given])
+    if claimed is not None:
+        return Subject(f, inputs, claimed)
+    from .check_arrays import TensorSubject  # which loads NumPy
+
+    return TensorSubject(f, inputs, claimed)
+
+
+def names_of(inputs: Sequence[Any]) -> list[str]:
+    """What the numbers in the inputs are called: x0, x1, …, the entries of an array x1[0,2]."""
+    names = []
+    for k, x in enumerate(flatten(inputs)):
+        if is_array(x):
+            import numpy as np
+
+            names += [f"x{k}[{','.join(map(str, i))}]" for i in np.ndindex(x.shape)]
+        else:
+            names.append(f"x{k}")
+    return names
+
+
+def refill(like: Any, numbers: Iterator[Any], leaf: Callable[[Any], Any]) -> Any:
+    """The next numbers in the shape of some inputs, numbers and arrays each made a ``leaf``."""
+    if isinstance(like, (list, tuple)):
+        return [refill(part, numbers, leaf) for part in like]
+    if not is_array(like):
+        return leaf(next(numbers))
+    import numpy as np
+
+    entries = list(islice(numbers, like.size))
+    plain = all(isinstance(x, float) for x in entries)
+    return leaf(np.array(entries, dtype=float if plain else object).reshape(like.shape))
 
 
 class Step(Number):
@@ -296,14 +364,6 @@ def is_array(x: Any) -> bool:
     return bool(getattr(x, "ndim", 0))
 
 
-def as_array(numbers: Any) -> Any:
-    """Nested lists as an array: of floats, or of whatever numbers they hold."""
-    import numpy as np
-
-    plain = all(isinstance(x, float) for x in flatten(numbers))
-    return np.array(numbers, dtype=float if plain else object)
-
-
 def lists(x: Any) -> Any:
     """Arrays, also inside lists and tuples, as nested lists."""
     if is_array(x):
@@ -335,21 +395,24 @@ def along_directions(
 def second_order(subject: Subject, report: Report) -> None:
     """Every second derivative against differences of the gradient."""
     variables, y = subject.record(subject.point)
-    for i, slope in enumerate(gradient(y, variables, create_graph=True)):
-        row = gradient(slope, variables)
+    slopes = subject.entries(gradient(y, variables, create_graph=True))
+    for i, slope in enumerate(slopes):
+        row = subject.entries(gradient(slope, variables))
 
         def first(point: Sequence[float], i: int = i) -> float:
             moved, result = subject.record(point)
-            return gradient(result, moved[i])  # type: ignore[no-any-return]
+            return subject.entries(gradient(result, moved))[i]  # type: ignore[no-any-return]
 
         report.findings += [
-            compare(first, subject.point, axis(j, row), row[j], f"∂²f/∂x{i}∂x{j}")
-            for j in range(len(row))
+            compare(first, subject.point, axis(j, row), row[j], f"∂²f/∂{subject.names[i]}∂{x}")
+            for j, x in enumerate(subject.names)
         ]
 
 
 def forward_against_reverse(subject: Subject, slopes: Sequence[float], report: Report) -> None:
     """Add a finding for each derivative on which forward and reverse mode disagree."""
+    if is_tensor(subject.root):
+        return  # forward mode on arrays is reverse mode of reverse mode
     for i, slope in enumerate(slopes):
         try:
             _, forward = jvp(lambda x: subject.call(x), subject.point, axis(i, slopes))
@@ -358,7 +421,7 @@ def forward_against_reverse(subject: Subject, slopes: Sequence[float], report: R
             return
         tolerance = 1e-9 * (1 + abs(slope))
         if math.isfinite(slope) and not abs(forward - slope) <= tolerance:
-            what = f"∂f/∂x{i} by forward mode"
+            what = f"∂f/∂{subject.names[i]} by forward mode"
             at = subject.point[i]
             report.findings.append(
                 Finding(what, at, slope, forward, tolerance, 0.0, forward, forward, WRONG)
@@ -437,19 +500,24 @@ def find_culprit(subject: Subject, report: Report) -> None:
     right, Δnode = Σ partial · Δargument but for a remainder of the order H³.
     """
     for i, _ in enumerate(subject.point):
-        if all(finding.passes for finding in report.findings if finding.what == f"∂f/∂x{i}"):
+        what = f"∂f/∂{subject.names[i]}"
+        if all(finding.passes for finding in report.findings if finding.what == what):
             continue
         step = STEP * max(1.0, abs(subject.point[i]))
         graphs = [subject.nodes(i, t) for t in (0.0, step, -step, step / 2, -step / 2)]
         if any([v.sign for v in nodes] != [v.sign for v in graphs[0]] for nodes in graphs):
             report.notes.append("the graph's shape changes near the point: no node is singled out")
             return
-        data = [[v.data for v in nodes] for nodes in graphs]
         place = {id(node): k for k, node in enumerate(graphs[0])}
         for k, node in enumerate(graphs[0]):
-            moves = [(data[1][j] - data[2][j], data[3][j] - data[4][j]) for j in range(k + 1)]
-            sources = [place[id(x)] for x in node.args]
-            reason = misfit(node, i, moves[k], [moves[j] for j in sources], step)
+            moves = [
+                (
+                    subject.move(*[nodes[j] for nodes in graphs[1:3]]),
+                    subject.move(*[nodes[j] for nodes in graphs[3:5]]),
+                )
+                for j in (k, *(place[id(x)] for x in node.args))
+            ]
+            reason = subject.misfit(node, i, moves[0], moves[1:], step)
             if reason:
                 report.root, report.culprit, report.reason = graphs[0][-1], node, reason
                 report.root.backward()

@@ -34,7 +34,7 @@ class Formula:
 
     def __init__(self, expression: Symbol, arity: int) -> None:
         self.expression, self.arity = expression, arity
-        heads = {x.head.name for x in order([expression]) if x.head}
+        heads = {x.head.name for x in order([expression]) if x.head is not None}
         self.bounded = bool(heads & {"max", "min"})  # they are written otherwise with a constant
         self.printed: dict[object, Any] = {}  # by the printers
 
@@ -116,6 +116,9 @@ def pulled(partial: Any, g: Any) -> Any:
 # ---------------------------------------------------------------- making formulas simple
 
 
+NEUTRAL = {"mul": 1.0, "sub": 0.0, "div": 1.0, "power": 1.0, "pow": 1.0}  # as second argument
+
+
 class Simplifier:
     """Builds formulas bottom up, equal parts once, without factors of 1 and the like.
 
@@ -148,29 +151,25 @@ class Simplifier:
     def made(self, head: Any, args: list[Any]) -> Any:
         """One operation in simple form."""
         name, first, last = head.name, args[0], args[-1]
-        if name == "mul":
-            for x, factor in ((first, last), (last, first)):
-                if is_plain(factor, 1.0):
-                    return x
-                if is_plain(factor, -1.0):
-                    return self.made(TABLE["neg"], [x])
-        elif name == "neg":
-            if not isinstance(first, Symbol):
+        if name in NEUTRAL and is_plain(last, NEUTRAL[name]):
+            return first
+        match name:
+            case "mul" if not any(isinstance(x, Symbol) for x in args):
+                return float(first) * float(last)
+            case "mul" if is_plain(first, 1.0):
+                return last
+            case "mul" if is_plain(first, -1.0) or is_plain(last, -1.0):
+                return self.made(TABLE["neg"], [last if is_plain(first, -1.0) else first])
+            case "neg" if not isinstance(first, Symbol):
                 return -first
-            if first.head is head:
+            case "neg" if first.head is head:
                 return first.args[0]
-        elif (name == "sub" and is_plain(last, 0.0)) or (name == "div" and is_plain(last, 1.0)):
-            return first
-        elif name in ("power", "pow") and is_plain(last, 1.0):
-            return first
-        elif name in ("power", "pow") and is_plain(last, 2.0):
-            return self.made(TABLE["mul"], [first, first])
-        elif name in ("power", "pow") and is_plain(last, 0.0):
-            return 1.0
-        elif name == "where" and first is last:
-            return first
-        if name == "mul" and not isinstance(first, Symbol) and not isinstance(last, Symbol):
-            return float(first) * float(last)
+            case "power" | "pow" if is_plain(last, 2.0):
+                return self.made(TABLE["mul"], [first, first])
+            case "power" | "pow" if is_plain(last, 0.0):
+                return 1.0
+            case "where" if first is last:
+                return first
         return self.once(Symbol(head=head, args=args))
 
 
@@ -218,7 +217,7 @@ FORMULAS: dict[str, Formula] = {}
 
 def recipe(row: Rule, count: int, params: Sequence[Any] = ()) -> Recipe:
     """The row's recipe for that many arguments."""
-    name = (row, count, repr(params))
+    name = (row, count, repr(params) if params else None)
     if name not in RECIPES:
         RECIPES[name] = Recipe(row, count, params)
     return RECIPES[name]
@@ -260,6 +259,7 @@ def evaluated(x: Any) -> float:
         return Real(sum(args))
     if isinstance(x.head, Rule):
         return Real(x.head.evaluate(REALS, args))
+    assert x.head is not None
     return CONDITIONS[x.head.name](*args)
 
 
@@ -291,14 +291,15 @@ def share(
             known[id(part)], size[id(part)] = part, 1
             continue
         args = [known[id(x)] if isinstance(x, Symbol) else x for x in part.args]
-        whole = simplify.once(Symbol(head=part.head, args=args))
+        head: Any = part.head
+        whole = simplify.once(Symbol(head=head, args=args))
         size[id(part)] = sum(size.get(id(x), 1) for x in part.args)
         chained = part.head is TOTAL and getattr(part.args[0], "head", None) is TOTAL
         if part is formulas[0]:
             known[id(part)], first = Symbol(str(count)), whole
         elif (
             uses[id(part)] > 1 or size[id(part)] > LARGEST or chained or is_first(part, parts)
-        ) and part.head.name not in CONDITIONS:
+        ) and head.name not in CONDITIONS:
             shared[place] = whole
             known[id(part)], size[id(part)] = Symbol(str(place)), 1
             place += 1

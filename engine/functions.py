@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from .maths import Number
-from .rules import ARRAY_TABLE
-from .tensor import FLOATS, Tensor, constant, make, matmul, operand
+from .maths import Number, apply
+from .rules import ARRAY_TABLE, REQUIRED, TABLE
+from .tensor import FLOATS, Tensor, axes_of, condition, constant, make, matmul, operand
 
 __all__ = [
     "concatenate",
@@ -42,9 +43,7 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
     """
     parts = tensors("concatenate()", xs)
     first = parts[0]
-    if not -first.ndim <= axis < first.ndim:
-        raise ValueError(f"concatenate: there is no axis {axis} in shape {first.shape}")
-    axis %= first.ndim
+    (axis,) = axes_of(first, (axis,))
     for x in parts:
         if x.ndim != first.ndim or any(
             n != k for i, (n, k) in enumerate(zip(x.shape, first.shape, strict=True)) if i != axis
@@ -74,21 +73,17 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
     return concatenate([x.reshape(longer) for x in parts], axis)
 
 
-def where(condition: Any, yes: Any, no: Any) -> Tensor:
+def where(holds: Any, yes: Any, no: Any) -> Tensor:
     """The one or the other, entry by entry; the branch not taken passes nothing back.
 
     Args:
-        condition: truth values, such as ``x > 0``.
+        holds: truth values, such as ``x > 0``.
         yes, no: Tensors, arrays or numbers; the three shapes broadcast.
     """
     like = next((x for x in (yes, no) if isinstance(x, Tensor)), None)
     if like is None:
         like = Tensor(yes, role="constant")
-    if not isinstance(condition, Tensor):
-        condition = constant(np.asarray(condition))
-    if condition.dtype != bool:
-        raise TypeError(f"a condition consists of truth values, not {condition.dtype}")
-    return make(ARRAY_TABLE["select"], (condition, operand(yes, like), operand(no, like)))
+    return make(ARRAY_TABLE["select"], (condition(holds), operand(yes, like), operand(no, like)))
 
 
 def linear(x: Any, weight: Any, bias: Any = None, activation: str = "") -> Tensor:
@@ -102,14 +97,21 @@ def linear(x: Any, weight: Any, bias: Any = None, activation: str = "") -> Tenso
 
     Returns:
         Shape (…, n_out).
+
+    Raises:
+        ValueError: if the shapes do not fit, naming them, or there is no such activation.
     """
-    like = next(t for t in (weight, x, bias) if isinstance(t, Tensor))
+    given = [t for t in (weight, x, bias) if isinstance(t, Tensor)]
+    like = given[0] if given else Tensor(weight)
     x, weight = operand(x, like), operand(weight, like)
     if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: inputs of shape {x.shape} and a weight of shape {weight.shape} do not go "
             "together: they are (…, n_in) and (n_out, n_in)"
         )
+    if activation and not is_activation(activation):
+        names = ", ".join(row.name for row in TABLE if is_activation(row.name))
+        raise ValueError(f"no activation is called {activation!r}; there are {names}")
     bias = operand(np.zeros(weight.shape[0]) if bias is None else bias, like)
     if bias.shape != weight.shape[:1]:
         raise ValueError(
@@ -119,12 +121,23 @@ def linear(x: Any, weight: Any, bias: Any = None, activation: str = "") -> Tenso
     return layer(x, concatenate([weight, bias.reshape(-1, 1)], 1), activation)
 
 
+def is_activation(name: str) -> bool:
+    """Whether a row of the table is a function of one number that needs no parameter."""
+    return (
+        name in TABLE
+        and TABLE[name].arity == 1
+        and not TABLE[name].variadic
+        and REQUIRED not in TABLE[name].params.values()
+    )
+
+
 def layer(x: Tensor, p: Tensor, activation: str = "") -> Tensor:
     """A layer with its weights and biases side by side, p = [W b], as one node."""
-    rows = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
+    rows = x.reshape(prod(x.shape[:-1]), x.shape[-1]) if x.ndim != 2 else x
     y = make(ARRAY_TABLE["linear"], (rows, p))
     if activation:
-        y = getattr(y, activation)()
+        row = TABLE[activation]
+        y = apply(row, (y,), tuple(row.params.values()))
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], p.shape[0])
 
 
@@ -144,7 +157,7 @@ def softmax_cross_entropy(logits: Any, classes: Any) -> Tensor:
         Shape (…), one loss for each row.
     """
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
-    targets = classes._data if isinstance(classes, Tensor) else np.asarray(classes)
+    targets = classes._data if isinstance(classes, Tensor) else np.array(classes)
     if targets.dtype in FLOATS and (targets == np.floor(targets)).all():
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu":
@@ -161,3 +174,35 @@ def softmax_cross_entropy(logits: Any, classes: Any) -> Tensor:
     if kept._data is not targets:
         kept = constant(targets)
     return make(ARRAY_TABLE["cross_entropy_rows"], (logits, kept))
+
+
+# ---------------------------------------------------------------- NumPy's own functions
+
+NODES: dict[str, Callable[..., Any]] = {
+    "concatenate": concatenate, "stack": stack, "where": where, "reshape": Tensor.reshape,
+    "transpose": Tensor.transpose, "sum": Tensor.sum, "mean": Tensor.mean,
+    "max": Tensor.max, "amax": Tensor.max, "min": Tensor.min, "amin": Tensor.min,
+}  # fmt: skip
+READERS = {"shape", "ndim", "size", "allclose", "isclose", "array_equal"}  # no derivative is missed
+
+
+def numpy_function(function: Any) -> Callable[..., Any]:
+    """What a function of NumPy's, such as ``np.sum``, does with Tensors.
+
+    Raises:
+        TypeError: for one that would make plain arrays of them and so cut the graph unnoticed.
+    """
+    name = function.__name__
+    if name in NODES:
+        return NODES[name]
+    if name in READERS:
+        return lambda *args, **named: function(*map(untracked, args), **named)
+    raise TypeError(
+        f"numpy.{name} would cut the graph of a Tensor: compute with {', '.join(sorted(NODES))} "
+        "or engine's functions, or take .data where the numbers are meant to be constants"
+    )
+
+
+def untracked(x: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return x._data if isinstance(x, Tensor) else x

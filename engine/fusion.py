@@ -18,7 +18,7 @@ from .array_program import Recording, recorded, variables_of
 from .arrays import Array, quiet
 from .buffered import Buffered
 from .gradient import gradient
-from .modes import TAPE, anomaly
+from .modes import TAPE, active, anomaly
 from .tensor import TENSORS, Tensor, constant, node
 
 MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
@@ -36,19 +36,23 @@ class Fused:
     def __init__(self, f: Callable[..., Any]) -> None:
         self.f = f
         self.plans: dict[Any, Plan] = {}
+        self.last: Plan | None = None
         self.__name__ = getattr(f, "__name__", "fused")
         self.__doc__ = f.__doc__
         self.__wrapped__ = f
 
     def __call__(self, *args: Any) -> Any:
         """The function's result, as one node."""
-        if TAPE.get() is not None or anomaly():
+        if active and (TAPE.get() is not None or anomaly()):
             return self.f(*args)
         given = tuple([x if isinstance(x, Tensor) else constant(np.asarray(x)) for x in args])
-        key = tuple([(x._data.shape, x._data.dtype, x._needs) for x in given])
-        plan = self.plans.get(key)
-        if plan is None:
-            plan = self.plans[key] = Plan(self, given)
+        plan = self.last
+        if plan is None or not plan.fits(given):
+            key = tuple([(x._data.shape, x._data.dtype, x._needs) for x in given])
+            plan = self.plans.get(key)
+            if plan is None:
+                plan = self.plans[key] = Plan(self, given)
+            self.last = plan
         lease = plan.lease()
         if lease is None:
             return self.f(*args)
@@ -114,6 +118,20 @@ class Plan:
         self.free: list[Arena] = []
         self.made = 0
 
+    def fits(self, given: Sequence[Tensor]) -> bool:
+        """Whether the arguments are like those that the plan was made for."""
+        if len(given) != len(self.inputs):
+            return False
+        for x, like in zip(given, self.inputs, strict=True):
+            ours, theirs = x._data, like._data
+            if (
+                ours.shape != theirs.shape
+                or ours.dtype is not theirs.dtype
+                or x._needs is not like._needs
+            ):
+                return False
+        return True
+
     def lease(self) -> Lease | None:
         """A set of arrays to compute in; None if too many are in use."""
         if self.free:
@@ -135,7 +153,8 @@ class Plan:
             lease = self.lease() or Lease(Arena(self))
             lease.forward([constant(x) for x in args[: len(self.inputs)]])
             args = lease
-        return args.backward(g)
+        slopes: list[Any] = args.backward(g)
+        return slopes
 
 
 def stand_in(x: Tensor) -> Tensor:
@@ -156,16 +175,14 @@ class Arena:
             op: op.leaf._data for op in ops if op.leaf is not None and op.leaf._buffer is not None
         }
         writer = Buffered(ops, [plan.output, *plan.gradients], homes, plan.start)
-        names = writer.names
-        self.inputs = [
-            writer.array(op) if (op := trace.of.get(id(x))) in names else None for x in plan.inputs
-        ]
+        places = {id(op.leaf): writer.array(op) for op in writer.ops if op.leaf is not None}
+        self.inputs = [places.get(id(x)) for x in plan.inputs]
         self.outside = [
-            (x, writer.array(op))
+            (x, places[id(x)])
             for x in (*plan.constants, *plan.captured)
-            if (op := trace.of.get(id(x))) in names and op not in homes
+            if x._buffer is None and id(x) in places
         ]
-        self.start = writer.array(plan.start) if plan.start in names else None
+        self.start = writer.array(plan.start) if plan.start in writer.names else None
         first, second = writer.lines[: writer.middle], writer.lines[writer.middle :]
         defined = {line.partition(" = ")[0] for line in first if line.startswith("s")}
         used = writer.written(plan.gradients) + " ".join(second)
@@ -205,11 +222,15 @@ class Lease(list[Array]):
         return np.array(y)
 
     def backward(self, g: Array) -> list[Any]:
-        """Run the backward pass: the gradients."""
+        """Run the backward pass: the gradients; those of captured leaves hold until the next."""
         if self.arena.start is not None:
             self.arena.start[...] = g
         slopes = self.arena.run_backward(*self.arena.numbers)
-        return [None if isinstance(x, float) and not x else np.array(x) for x in slopes]
+        count = len(self.arena.inputs)
+        return [
+            None if type(x) is float else x if i >= count else np.array(x)
+            for i, x in enumerate(slopes)
+        ]
 
     def __del__(self) -> None:
         self.arena.plan.free.append(self.arena)

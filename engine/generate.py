@@ -265,6 +265,8 @@ def straight(row: Rule, n: int) -> str:
         *(f"        {v} = {x}._data" for v, x in zip(data, args, strict=True)),
         "    except AttributeError:  # numbers among them, or other kinds of number",
         "        return apply_(row_, args_, ())",
+        f"    if type({data[0]}) is not float:  # arrays",
+        "        return apply_(row_, args_, ())",
         *guarded(steps, f"y_, d_ = on_floats_(row_, {tuple_of(data)}, ())"),
         "    if type(y_) is not float:  # arrays among them",
         "        return apply_(row_, args_, ())",

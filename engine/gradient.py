@@ -94,7 +94,7 @@ def finish(x: Node, slope: Any, create_graph: bool) -> Any:
         return float(slope)
     if create_graph:
         return slope if isinstance(slope, Number) else x._zeros()
-    return slope if hasattr(slope, "shape") else x._zeros().data
+    return x._own(slope)
 
 
 def backpropagate(y: Node, variables: Sequence[Node], create_graph: bool) -> dict[int, Any]:
@@ -127,11 +127,13 @@ def scalar_pull(
     partials = recorded_partials(node) if create_graph else node.partials
     gradients: list[Any] = []
     for x, partial, want in zip(node.args, partials, wanted, strict=True):
-        sent = product(partial, upstream) if want else None
-        if want and not isinstance(sent, Number):
-            sent = 0.0 + sent
+        if not want:
+            gradients.append(None)
+            continue
+        sent = product(partial, upstream)
+        sent = sent if isinstance(sent, Number) else 0.0 + sent
         number = sent._data if isinstance(sent, Value) else sent
-        if want and anomaly() and not isfinite(number):
+        if anomaly() and not isfinite(number):
             raise FloatingPointError(
                 f"the gradient of {name(x)} became {number} in the backward pass of {name(node)}"
             )
@@ -283,7 +285,7 @@ def alike(x: Any, v: Any) -> list[Any]:
 
 
 def shape(x: Any) -> str:
-    """The nesting of lists as text: ``[.,.]`` for a list of two numbers, ``(2, 3)`` for an array."""
+    """The nesting of lists as text: ``[.,.]`` for two numbers; an array's shape, ``(2, 3)``."""
     if isinstance(x, (list, tuple)):
         return "[" + ",".join(map(shape, x)) + "]"
     return str(x.shape) if is_array(x) else "."
@@ -352,14 +354,13 @@ def second(slope: Node, variables: Sequence[Node], graph: bool) -> list[Any]:
 
     from .functions import stack
 
-    rows = [gradient(slope[i], variables, graph) for i in np.ndindex(slope.shape)]
+    size: Any = slope.shape
+    rows = [gradient(slope[i], variables, graph) for i in np.ndindex(size)]
+    shapes: list[Any] = [size + x.shape for x in variables]
     if not rows:
-        return [np.zeros(slope.shape + x.shape) for x in variables]
+        return [np.zeros(shape) for shape in shapes]
     join: Function = stack if graph else np.stack
-    return [
-        join([row[k] for row in rows]).reshape(slope.shape + x.shape)
-        for k, x in enumerate(variables)
-    ]
+    return [join([row[k] for row in rows]).reshape(s) for k, s in enumerate(shapes)]
 
 
 def along(slopes: Sequence[Any], direction: Sequence[Any]) -> Any:

@@ -23,7 +23,7 @@ from .rules import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
 from .symbol import BOTH, WHERE, Symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from .formulas import Formula
 
@@ -88,8 +88,10 @@ class Readable(Style):
     name = "readable"
     longest = 48
     constants = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}
-    names = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
-             "acosh": "arccosh", "atanh": "arctanh", "max": "maximum", "min": "minimum"}  # fmt: skip
+    names = {
+        "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
+        "acosh": "arccosh", "atanh": "arctanh", "max": "maximum", "min": "minimum",
+    }  # fmt: skip
 
     def function(self, name: str) -> str:
         """What a function is called."""
@@ -213,18 +215,18 @@ class Names:
         self.scopes: dict[str, set[str]] = {}
         self.last: dict[str, int] = {}
 
-    def meet(self, quantities: Iterable[Quantity]) -> None:
+    def meet(self, quantities: Iterable[Any]) -> None:
         """Look at all labels before names are given: which occur in several scopes?"""
         for q in quantities:
             self.scopes.setdefault(q.label, set()).add(q.scope)
 
-    def of(self, q: Quantity) -> str:
+    def of(self, q: Any) -> str:
         """The quantity's name, given when it is first asked for."""
         if id(q) not in self.names:
             self.names[id(q)] = self.unique(self.wish(q))
         return self.names[id(q)]
 
-    def wish(self, q: Quantity) -> str:
+    def wish(self, q: Any) -> str:
         """What it would best be called."""
         if q.of is not None:
             return f"d_{self.of(q.of)}"
@@ -297,21 +299,22 @@ class Printer:
         ):
             self.inlined[id(q)] = text, level
             return []
-        return wrapped(f"{self.names.of(q)} = ", text)
+        line = f"{self.names.of(q)} = "
+        return wrapped(line, text) if self.style is READABLE else [line + text]
 
     def text(self, q: Quantity) -> tuple[str, int]:
         """The formula with its arguments, and how tightly it binds."""
         assert q.formula is not None
         text, holes, level = template(q.formula, self.style)
         filled = text % tuple([self.operand(q.args[i], least) for i, least in holes])
-        return filled.replace(" + -", " - "), level
+        return (filled.replace(" + -", " - ") if " + -" in filled else filled), level
 
     def operand(self, x: Any, least: int) -> str:
         """An argument's name, its own formula, or the constant."""
-        if isinstance(x, Quantity):
-            if id(x) not in self.inlined:
+        if type(x) is Quantity:
+            if (inlined := self.inlined.get(id(x))) is None:
                 return self.names.of(x)
-            text, level = self.inlined[id(x)]
+            text, level = inlined
         else:
             text = self.style.number(x)
             level = SIGN if text.startswith("-") else ATOM

@@ -4,9 +4,13 @@
 >>> print(program.source)
 def program(x, w):
     # forward
-    value = np.tanh(w * x)
+    t1 = w * x
+    value = np.tanh(t1)
     # backward
-    d_value = 1 - value * value
+    d_t1 = 1 - value * value
+    d_w = x * d_t1
+    d_x = w * d_t1
+    return value, (d_x, d_w)
 <BLANKLINE>
 >>> program(0.0, 3.0)
 (0.0, (3.0, 0.0))
@@ -14,6 +18,8 @@ def program(x, w):
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +37,7 @@ from .value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .compiled import Compiled
+    from .compiled import Compiled, Machine
     from .lowered import Lowered
 
 LARGE = 1000  # rows in a recording for which arrays may be faster than single numbers
@@ -65,7 +71,13 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
     if any(map(is_array, flatten(list(examples)))):
         from .array_program import record_arrays  # which loads NumPy
 
-        return record_arrays(f, names, examples)
+        return record_arrays(f, names, examples)  # type: ignore[no-any-return]
+    with collector_paused():
+        return record_scalars(f, names, examples)
+
+
+def record_scalars(f: Callable[..., Any], names: Sequence[str], examples: Sequence[Any]) -> Program:
+    """`record` for a function of single numbers."""
     leaves: list[Value] = []
     arguments = [argument(name, x, leaves) for name, x in zip(names, examples, strict=True)]
     tape = Tape(leaves)
@@ -128,10 +140,13 @@ class Program:
             style: "readable"; "loops", on plain floats; or "buffered", NumPy in arrays made once,
                 as large programs run that have been recognised as operations on arrays.
         """
+        if style == "readable" and self._lowered is not None:
+            _, name, arguments, result = self._recording
+            return self._lowered.readable(name, arguments, result)
         if style == "readable":
             return self._straight.assembly.readable()
         if style == "loops":
-            return self._straight.assembly.run()
+            return self._straight.assembly.run() if self._lowered is None else self._machine().text
         if style != "buffered":
             raise ValueError(f"a program is rendered readable, buffered or as loops, not {style!r}")
         if self._lowered is None:
@@ -182,23 +197,29 @@ class Program:
         Raises:
             ImportError: without numba, which comes with ``pip install gradpath[jit]``.
         """
-        from .compiled import Compiled, compiled_lowered, compiled_straight
-        from .loops import UnwrittenError
+        from .compiled import Compiled
 
         _, _, arguments, result = self._recording
-        try:
-            if self._lowered is None:
-                raise UnwrittenError
-            text, machine = compiled_lowered(self._lowered.lowering)
-        except UnwrittenError:
-            text, machine = compiled_straight(self._straight)
-        return Compiled(text, machine, arguments, result, self.parameters)
+        return Compiled(self._machine(), arguments, result, self.parameters)
+
+    def _machine(self) -> Machine:
+        """The loops rendering with its arrays."""
+        from .compiled import lowered_machine, straight_machine
+        from .loops import UnwrittenError
+
+        if self._lowered is not None:
+            try:
+                return lowered_machine(self._lowered.lowering)
+            except UnwrittenError:
+                pass  # an operation on arrays that has no loop
+        return straight_machine(self._straight)
 
 
 def lowered(tape: Tape, arguments: Sequence[tuple[str, Any]], result: Any) -> Lowered | None:
     """The recording on arrays, if it is regular enough to be faster so."""
     from .lowered import Lowered
-    from .lowering import IrregularError, Lowering
+    from .lowering import Lowering
+    from .patterns import IrregularError
 
     try:
         lowering = Lowering(tape, [x for _, x in arguments], flatten(result))
@@ -212,6 +233,18 @@ def lowered(tape: Tape, arguments: Sequence[tuple[str, Any]], result: Any) -> Lo
 def refilled(result: Any, numbers: Iterator[Any]) -> Any:
     """The result with the next numbers in the place of its own."""
     return nested(result, lambda _: next(numbers))
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No garbage collection: a recording makes many objects, and all of them stay."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 # ---------------------------------------------------------------- what goes in and comes out
@@ -228,8 +261,6 @@ def parameter_names(f: Callable[..., Any], count: int) -> list[str]:
 
 def argument(name: str, x: Any, leaves: list[Value]) -> Any:
     """The example as a leaf, or lists of leaves, which are added to those known."""
-    if getattr(x, "ndim", 0):
-        x = x.tolist()
     if isinstance(x, (list, tuple)):
         return [argument(f"{name}_{i}", part, leaves) for i, part in enumerate(x)]
     leaves.append(Value(real(x, f"the argument {name} of a recorded function"), label=name))

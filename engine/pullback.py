@@ -80,7 +80,7 @@ def sweep(nodes: Sequence[Tensor]) -> None:
             if d is not None:
                 accumulate(x, d)
                 if watched:
-                    check_gradient(x, node)
+                    check_gradient(x.grad, x, node)
 
 
 FALLBACK = ARRAYS[np.dtype("float64")]
@@ -89,6 +89,8 @@ FALLBACK = ARRAYS[np.dtype("float64")]
 def accumulate(x: Tensor, d: Array) -> None:
     """Add to a node's gradient: in place in a leaf, which owns its array."""
     if x._args:
+        if d.dtype != x._data.dtype and x._data.dtype in ARRAYS:
+            d = d.astype(x._data.dtype)
         x._grad = d if x._grad is None else x._grad + d
     elif x._grad is None:
         x._grad = np.array(d, x._data.dtype)
@@ -106,11 +108,11 @@ def check_stamp(node: Tensor) -> None:
         )
 
 
-def check_gradient(x: Tensor, node: Tensor) -> None:
-    """Raise at the node that sent a gradient which is not finite."""
-    if not np.isfinite(x.grad).all():
+def check_gradient(g: Array, x: Tensor, node: Tensor) -> None:
+    """Raise at the node that sent to x a gradient which is not finite."""
+    if not np.isfinite(g).all():
         raise FloatingPointError(
-            f"the gradient of {describe(x)} became {worst(x.grad)} in the backward pass of "
+            f"the gradient of {describe(x)} became {worst(np.asarray(g))} in the backward pass of "
             f"{describe(node)}\n{made(node)}"
         )
 

@@ -170,8 +170,13 @@ class Tape:
 
     # ------------------------------------------------------------ what happens
 
-    def note(self, node: Value) -> None:
+    def note(self, node: Any) -> None:
         """A row has made a node."""
+        if not isinstance(node, Value):
+            raise TypeError(
+                "Values and Tensors do not mix in one recording: give arrays as examples for a "
+                "function of Tensors, numbers and lists of numbers for one of Values"
+            )
         self.alive.append(node)
         args = [self.of(x) for x in node.args]
         if not any(isinstance(x, Quantity) for x in args):

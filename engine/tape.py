@@ -86,6 +86,9 @@ class Op(Number):
     def __and__(self, other: Any) -> Any:
         return self.tape.emit(ARRAY_TABLE["both"], (self, other))
 
+    def __rand__(self, other: Any) -> Any:  # of what is decided while recording
+        return self if other else False
+
     def __repr__(self) -> str:
         return f"<{self.name or 'given'} {self.shape}>"
 
@@ -175,6 +178,8 @@ def simplified(tape: Tape, rule: Any, args: list[Any], params: Sequence[Any]) ->
                 return x
             if not isinstance(one, Op) and one == -1:
                 return -x
+    if name == "power" and params[0] == 2 and isinstance(args[0], Op):
+        return args[0] * args[0]
     if name in ("div", "power") and not isinstance((*args, *params)[1], Op):
         return args[0] if (*args, *params)[1] == 1 else None
     if name in ("reshape", "broadcast_to"):
@@ -194,6 +199,8 @@ def simplified(tape: Tape, rule: Any, args: list[Any], params: Sequence[Any]) ->
         return args[0].args[0] if axes == tuple(range(len(axes))) else None
     if name == "sum_over" and not params[0]:
         return args[0]
+    if name == "sum_over" and isinstance(args[0], Op) and args[0].name == "neg":
+        return -tape.emit(rule, args[0].args, params)
     return None
 
 
@@ -202,7 +209,7 @@ def outcome(
     rule: Any, args: Sequence[Any], params: Sequence[Any]
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """The shape and precision of a result."""
-    kinds = [x.dtype for x in args if isinstance(x, Op)]
+    kinds: list[Any] = [x.dtype for x in args if isinstance(x, Op)]
     dtype = (
         np.result_type(*(kind for kind in kinds if kind != BOOL)) if set(kinds) - {BOOL} else BOOL
     )
@@ -299,7 +306,8 @@ class TapeMathematics(Mathematics):
     def log_softmax_rows(self, x: Op) -> Any:
         """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
         last = (len(x.shape) - 1,)
-        x = x - self.finite(self.max_over(x, last, True))
+        largest = float(np.finfo(x.dtype).max)  # inf − inf would make nan of the whole row
+        x = x - self.min(self.max_over(x, last, True), largest)
         return x - self.log(self.sum_over(self.exp(x), last, True))
 
     def cross_entropy_rows(self, x: Op, t: Any) -> Any:
@@ -336,8 +344,8 @@ class Trace:
                 return self.joined(node._buffer.views)
             return self.tape.given(node.shape, node.dtype, node, node.label)
         args = [self.of[id(x)] for x in node.args]
-        result = node.rule.evaluate(self.tape.mathematics, args, node.params)
-        return result
+        rule: Any = node.rule
+        return rule.evaluate(self.tape.mathematics, args, node.params)
 
     def joined(self, views: Sequence[Tensor]) -> Any:
         """The array that some parameters are parts of."""

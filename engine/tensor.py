@@ -15,6 +15,7 @@ array([[ 7., 11.],
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from math import prod
 from typing import Any
 
@@ -23,12 +24,14 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .arrays import ARRAYS, Array, Selected, is_choice, quiet, unbroadcast
 from .backward import LOCK
+from .copies import Listing
 from .graph import topological_order
-from .maths import GenericMathematics, Number, apply, is_number
-from .modes import TAPE, active, anomaly, differentiating, origin, recording
+from .maths import GenericMathematics, Number, apply, is_number, parameter, real
+from .modes import ANOMALY, TAPE, active, anomaly, differentiating, origin, recording
 from .pullback import (
     FALLBACK,
     accumulate,
+    check_gradient,
     check_stamp,
     computed,
     describe,
@@ -40,6 +43,9 @@ from .pullback import (
 from .rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
 from .value import ROLES, Place, text
 
+ONES = {kind: np.ones((), kind) for kind in ARRAYS}
+for one in ONES.values():
+    one.setflags(write=False)  # they start every backward pass
 FLOATS = {np.dtype("float64"), np.dtype("float32")}
 UFUNCS = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
           "negative": "neg", "absolute": "abs", "arcsin": "asin", "arccos": "acos",
@@ -112,23 +118,28 @@ class Tensor(Number):
 
     @data.setter
     def data(self, data: ArrayLike) -> None:
-        array = np.asarray(data, self._data.dtype)
+        array = fitted(numbers(data, self._data.dtype), self._data.shape, "data")
         if self._buffer is not None:
             self._buffer.version += 1
-            self._data[...] = fitted(array, self._data.shape, "data")
+            self._data[...] = array
         else:
-            self._data = fitted(array, self._data.shape, "data")
+            self._data = array.copy()
 
     @property
     def grad(self) -> Array:
         """∂root/∂self, as `backward` left it; zeros before."""
         if self._grad is None:
             return np.zeros_like(self._data)
+        if self._args:  # several nodes may share one array
+            return np.array(self._grad)
         return self._grad
 
     @grad.setter
     def grad(self, grad: ArrayLike) -> None:
-        array = fitted(np.asarray(grad, self._data.dtype), self._data.shape, "grad")
+        if self._buffer is not None and self._grad is not None and type(grad) is float:
+            self._grad.fill(grad)  # as `zero_grad` does before every step
+            return
+        array = fitted(numbers(grad, self._data.dtype), self._data.shape, "grad")
         if self._buffer is not None and self._grad is not None:
             self._grad[...] = array
         else:
@@ -157,18 +168,31 @@ class Tensor(Number):
     def item(self) -> float:
         """The number in a Tensor of one entry."""
         uncut(self, "item()")
-        return self._data.item()  # type: ignore[no-any-return]
+        return self._only("item()").item()  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
         uncut(self, "float()")
-        return float(self._data.item())
+        return float(self._only("float()").item())
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._only("a decision (to choose entry by entry, use where())"))
+
+    def _only(self, what: str) -> Array:
+        """The data, if that is one number."""
+        if self.size != 1:
+            raise ValueError(f"{what} takes one number; this Tensor has shape {self.shape}")
+        return self._data
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         uncut(self, "numpy.asarray()")
+        if copy is False:
+            raise ValueError("a Tensor becomes an array of its own: that takes a copy")
         return np.array(self._data, dtype)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
+        from .functions import numpy_function
+
+        return numpy_function(function)(*args, **named)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         name = UFUNCS.get(ufunc.__name__, ufunc.__name__)
@@ -180,7 +204,7 @@ class Tensor(Number):
             return matmul(*args)
         if name == "power":
             base, exponent = args
-            return base**exponent if isinstance(base, Tensor) else reflected_power(exponent, base)
+            return base**exponent if isinstance(base, Tensor) else apply(TABLE["pow"], args)
         if name not in TABLE or TABLE[name].variadic:
             return NotImplemented
         return apply(TABLE[name], args)
@@ -215,7 +239,10 @@ class Tensor(Number):
         return compare("greater_equal", self, other)
 
     def __and__(self, other: Any) -> Tensor:
-        return compare("both", self, other)
+        return make(ARRAY_TABLE["both"], (condition(self), condition(other)))
+
+    def __rand__(self, other: Any) -> Tensor:
+        return condition(other) & self
 
     # ------------------------------------------------------------ how it was made
 
@@ -288,15 +315,17 @@ class Tensor(Number):
 
     def transpose(self, *axes: Any) -> Tensor:
         """The axes in another order; without arguments reversed."""
-        order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-        order = tuple(order) or tuple(reversed(range(self.ndim)))
-        if sorted(i % max(self.ndim, 1) for i in order) != list(range(self.ndim)):
-            raise ValueError(f"{order} does not order the {self.ndim} axes of shape {self.shape}")
-        return make(ARRAY_TABLE["transpose"], (self,), (tuple(i % self.ndim for i in order),))
+        given = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+        order = axes_of(self, given) if given else tuple(reversed(range(self.ndim)))
+        if len(order) != self.ndim:
+            raise ValueError(f"{given} does not order the {self.ndim} axes of shape {self.shape}")
+        return make(ARRAY_TABLE["transpose"], (self,), (order,))
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same entries in another shape; one length may be -1: what is left."""
         new = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+        if any(not hasattr(n, "__index__") or n.__index__() < -1 for n in new):
+            raise TypeError(f"a shape consists of whole numbers, not {new}")
         try:
             new = np.empty(self.shape, bool).reshape(new).shape
         except ValueError:
@@ -389,20 +418,27 @@ class Tensor(Number):
 
     def _start(self, seed: ArrayLike | None) -> Array:
         if seed is not None:
-            return fitted(np.asarray(seed, self._data.dtype), self.shape, "the seed")
+            return fitted(numbers(seed, self._data.dtype), self.shape, "the seed").copy()
         if self.size != 1:
             raise ValueError(
                 f"backward() starts from one number; this Tensor has shape {self.shape}: sum it, "
                 "or give a seed of its shape"
             )
+        if self.dtype not in FLOATS:
+            raise TypeError(f"backward() starts from real numbers, not {self.dtype}")
+        if not self._data.ndim:
+            return ONES[self._data.dtype]
         return np.ones_like(self._data)
 
     # ------------------------------------------------------------ kinds of number, copies, display
 
     @classmethod
     def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
+        if row.name == "power" and not is_number(params[0]):  # x ** [1, 2]
+            row, args, params = TABLE["pow"], (*args, *params), ()
         like = next(x for x in args if isinstance(x, Tensor))
-        return make(row, tuple([operand(x, like) for x in args]), tuple(params))
+        constants = tuple([parameter(p, row.name) for p in params])
+        return make(row, tuple([operand(x, like) for x in args]), constants)
 
     def _constant(self, x: Any) -> Tensor:
         return operand(x, self)
@@ -420,33 +456,69 @@ class Tensor(Number):
         """The gradient if nothing depends on it."""
         return constant(np.zeros_like(self._data))
 
+    def _own(self, slope: Any) -> Array:
+        """A gradient as an array that nothing else refers to."""
+        array = np.empty_like(self._data)
+        array[...] = slope
+        return array
+
     def _pull(self, g: Any, create_graph: bool, wanted: Sequence[bool]) -> list[Any]:
         """The gradients of its arguments, given its own: arrays, or Tensors of a graph."""
-        if not create_graph:
-            with np.errstate(all="ignore"):
-                m = ARRAYS.get(self.dtype, FALLBACK)
-                return pull(m, self._rule, g, self._data, self._saved, self._params, wanted)
         if self._stamp is not None:
             check_stamp(self)
+        if create_graph:
+            sent = self._pull_nodes(g, wanted)
+        else:
+            m = ARRAYS.get(self.dtype, FALLBACK)
+            with np.errstate(all="ignore"):
+                sent = pull(m, self._rule, g, self._data, self._saved, self._params, wanted)
+        sent = [
+            d if d is None or d.dtype == x.dtype or x.dtype not in FLOATS else d.astype(x.dtype)
+            for d, x in zip(sent, self._args, strict=True)
+        ]
+        if anomaly():
+            for d, x in zip(sent, self._args, strict=True):
+                if d is not None:
+                    check_gradient(d._data if isinstance(d, Tensor) else d, x, self)
+        return sent
+
+    def _pull_nodes(self, g: Any, wanted: Sequence[bool]) -> list[Any]:
+        """The gradients of its arguments as Tensors of a graph."""
         for x, then in zip(self._args, self._saved, strict=True):
             if x._data is not then:
                 raise ValueError(
                     f"{describe(self)} no longer follows from its arguments: data was changed "
                     "after it was recorded; run the forward pass again"
                 )
-        return pull(TENSORS, self._rule, g, self, self._args, self._params, wanted)
+        unwatched = ANOMALY.set(False)  # a branch that is not taken may well be infinite
+        try:
+            return pull(TENSORS, self._rule, g, self, self._args, self._params, wanted)
+        finally:
+            ANOMALY.reset(unwatched)
 
     def __copy__(self) -> Tensor:
         return restore(fields(self), self._args)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         for node in topological_order(self):
-            if id(node) not in memo:
+            if node._buffer is not None:
+                deepcopy(node._buffer, memo)
+            elif id(node) not in memo:
                 memo[id(node)] = restore(fields(node), [memo[id(x)] for x in node._args])
         return memo[id(self)]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (table(self),)
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        """Pickle the graph node by node, arguments first: see `Value.__reduce_ex__`."""
+        if self._buffer is not None:
+            return self._buffer.part_of, (self._buffer.place(self),)
+        if not self._args or (isinstance(self._mark, Listing) and self._mark.expects(self)):
+            return restore, (fields(self), self._args)
+        below = topological_order(self)[:-1]
+        listing = Listing(below)
+        with LOCK:
+            for node in below:
+                node._mark = listing
+        return restore_last, (below, fields(self), self._args)
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -486,6 +558,24 @@ class Buffer:
         leaf._buffer = self
         self.views.append(leaf)
         return leaf
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        copy = rebuilt(*self.__reduce__()[1])
+        for x, ours in zip((copy.whole, *copy.views), (self.whole, *self.views), strict=True):
+            memo[id(ours)] = x
+        return copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        views = [(x.shape, {"label": x.label, "scope": str(x.scope)}) for x in self.views]
+        return rebuilt, (self.whole._data.copy(), self.whole.grad.copy(), views)
+
+    def place(self, leaf: Tensor) -> int:
+        """Which view it is; −1 for all of it."""
+        return -1 if leaf is self.whole else [id(x) for x in self.views].index(id(leaf))
+
+    def part_of(self, place: int) -> Tensor:
+        """The leaf at a place."""
+        return self.whole if place < 0 else self.views[place]
 
     def part(self, view: Tensor, whole: Any) -> Any:
         """What belongs to a view, of something that belongs to all of it."""
@@ -594,12 +684,15 @@ def floating(x: Any, dtype: DTypeLike | None) -> Array:
     if isinstance(x, Tensor):
         uncut(x, "Tensor()")
         x = x._data
+    elif holds_tensor(x):
+        raise TypeError("a list of Tensors becomes one by stack(), which keeps the graph")
     try:
         array = np.array(x)
     except ValueError as error:
         raise TypeError(f"the rows of an array are of one length: {error}") from None
     if array.dtype == object and all(is_number(entry) for entry in array.flat):
-        array = array.astype(float)  # Decimal, Fraction, integers beyond 64 bits
+        # Decimal, Fraction, integers beyond 64 bits
+        array = np.array([real(entry) for entry in array.flat]).reshape(array.shape)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a Tensor holds real numbers, not {type(x).__name__} {x!r:.60}")
     if dtype is None:
@@ -609,6 +702,18 @@ def floating(x: Any, dtype: DTypeLike | None) -> Array:
             )
         dtype = array.dtype if array.dtype in FLOATS else np.float64
     return array.astype(precision(dtype), copy=False)
+
+
+def numbers(x: Any, dtype: np.dtype[Any]) -> Array:
+    """The numbers as an array of that precision, which may be the one that was given."""
+    return x if type(x) is np.ndarray and x.dtype == dtype else floating(x, dtype)
+
+
+def holds_tensor(x: Any) -> bool:
+    """Whether there is a Tensor in nested lists or tuples."""
+    return isinstance(x, Tensor) or (
+        isinstance(x, (list, tuple)) and any(holds_tensor(part) for part in x)
+    )
 
 
 def precision(dtype: DTypeLike) -> np.dtype[Any]:
@@ -648,9 +753,12 @@ def compare(name: str, a: Any, b: Any) -> Tensor:
     return make(ARRAY_TABLE[name], (operand(a, like), operand(b, like)))
 
 
-def reflected_power(a: Any, b: Tensor) -> Any:
-    """``a ** b`` with a plain base."""
-    return apply(TABLE["pow"], (a, b))
+def condition(x: Any) -> Tensor:
+    """Truth values as an operand: a Tensor of them, or a constant."""
+    given = x if isinstance(x, Tensor) else constant(np.array(x))
+    if given.dtype != bool:
+        raise TypeError(f"a condition consists of truth values, not {given.dtype}")
+    return given
 
 
 def matmul(a: Any, b: Any) -> Tensor:
@@ -658,7 +766,7 @@ def matmul(a: Any, b: Any) -> Tensor:
 
     Shapes (…, n, k) and (…, k, m) give (…, n, m); the axes before them broadcast.
     """
-    like = a if isinstance(a, Tensor) else b
+    like = a if isinstance(a, Tensor) else b if isinstance(b, Tensor) else Tensor(b)
     a, b = operand(a, like), operand(b, like)
     if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not go together")
@@ -762,6 +870,11 @@ class TensorMathematics(GenericMathematics):
         """The gradient summed back to the shape that was broadcast."""
         return unbroadcast(self, g, shape)  # type: ignore[no-any-return]
 
+    def log_softmax(self, xs: Sequence[Tensor]) -> list[Tensor]:
+        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i."""
+        total = self.logsumexp(xs)
+        return [x - total for x in xs]
+
     def log_softmax_rows(self, x: Tensor) -> Tensor:
         """log(exp(x) / Σ exp(x)) in every row."""
         return x - x.logsumexp(-1, keepdims=True)
@@ -774,32 +887,45 @@ TENSORS = TensorMathematics()
 
 
 def fields(x: Tensor) -> tuple[Any, ...]:
-    """What a node consists of, without its arguments."""
-    return x._data, x._grad, x._rule, x._params, x._needs, str(x._label), str(x._scope), x._role
+    """What a node consists of, without its arguments.
+
+    Raises:
+        ValueError: if parameters have been changed since it was computed from them.
+    """
+    if x._stamp is not None:
+        check_stamp(x)
+    # what has been changed since is kept, else the copy's arguments have it
+    saved = [
+        then if then is not arg._data else None
+        for then, arg in zip(x._saved, x._args, strict=True)
+    ]
+    names = str(x._label), str(x._scope), x._role
+    return x._data, x._grad, x._rule, x._params, x._needs, names, saved
 
 
 def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
     """A node of those fields and arguments."""
-    data, grad, rule, params, needs, label, scope, role = state
+    data, grad, rule, params, needs, names, saved = state
     x = fill(Tensor.__new__(Tensor), data if rule else data.copy())
-    x._grad = None if grad is None else grad.copy()
+    x._grad = None if grad is None else np.array(grad)
     x._rule, x._args, x._params, x._needs = rule, tuple(args), params, needs
-    x._saved = [arg._data for arg in args]
-    x._label, x._scope, x._role = label, scope, role
+    x._saved = [
+        arg._data if then is None else then for then, arg in zip(saved, args, strict=True)
+    ]
+    x._label, x._scope, x._role = names
     return x
 
 
-def table(root: Tensor) -> list[tuple[tuple[Any, ...], list[int]]]:
-    """A graph as a list of nodes, each with the places of its arguments, so that depth is no limit
-    to pickling."""
-    order = topological_order(root)
-    places = {id(x): i for i, x in enumerate(order)}
-    return [(fields(x), [places[id(arg)] for arg in x._args]) for x in order]
+def restore_last(below: object, state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
+    """The node whose pickle lists the nodes below it first."""
+    return restore(state, args)
 
 
-def rebuild(rows: list[tuple[tuple[Any, ...], list[int]]]) -> Tensor:
-    """The root of a graph that was listed."""
-    nodes: list[Tensor] = []
-    for state, places in rows:
-        nodes.append(restore(state, [nodes[i] for i in places]))
-    return nodes[-1]
+def rebuilt(data: Array, grad: Array, views: Sequence[tuple[tuple[int, ...], Any]]) -> Buffer:
+    """A buffer with those numbers, and views of those shapes and names."""
+    buffer, start = Buffer(data), 0
+    buffer.whole.grad = grad
+    for shape, names in views:
+        buffer.view(start, shape, **names)
+        start += prod(shape)
+    return buffer

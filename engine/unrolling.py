@@ -60,10 +60,13 @@ class Code:
     def compute(self, formula: Formula, args: Sequence[Any], into: Quantity | None = None) -> Any:
         """Add a step, unless it turns out to be a constant or a quantity that is known."""
         args = [resolved(x) for x in args]
-        pattern = tuple([x if x == 1.0 or x == -1.0 else None for x in args])
-        if formula.bounded or not any(isinstance(x, Quantity) for x in args):
-            pattern = tuple([None if isinstance(x, Quantity) else x for x in args])
-        if any(x is not None for x in pattern):
+        numbers = [x for x in args if type(x) is float]
+        if numbers and (
+            formula.bounded or len(numbers) == len(args) or 1.0 in numbers or -1.0 in numbers
+        ):
+            every = formula.bounded or len(numbers) == len(args)
+            given = [type(x) is float and (every or x == 1.0 or x == -1.0) for x in args]
+            pattern = tuple([x if known else None for x, known in zip(args, given, strict=True)])
             found = specialised(formula, pattern)
             if not isinstance(found, tuple):
                 return self.constant(found, into)
@@ -177,6 +180,6 @@ class Code:
 
 def resolved(x: Any) -> Any:
     """The quantity that a copy stands for."""
-    while isinstance(x, Quantity) and x.formula is COPY:
+    while type(x) is Quantity and x.formula is COPY:
         x = x.args[0]
     return x

@@ -39,14 +39,15 @@ def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: floa
         penalty: k, for an L2 penalty k·Σw² in the loss.
     """
 
-    def objective(inputs: Any, targets: Any) -> Any:
+    def plain(inputs: Any, targets: Any) -> Any:
         value = loss(model.over(inputs), targets)
         return value + penalty * sum_of_squares(model.parameters()) if penalty else value
 
+    objective: Step = plain
     if isinstance(model, Module) and not isinstance(model.parameters()[0], Value):
         from engine import fuse
 
-        objective = fuse(objective)  # network and loss as one node, several times as fast
+        objective = fuse(plain)  # network and loss as one node, several times as fast
 
     def step(inputs: Any, targets: Any) -> Any:
         value = objective(inputs, targets)

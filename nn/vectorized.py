@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from engine.functions import layer as layer_node
 from engine.rules import TABLE
 from engine.tensor import Buffer, Tensor, precision
+from engine.value import FUNCTIONS
 
 from .activations import title
 from .module import Module
@@ -34,7 +35,8 @@ class VectorizedLayer(Module):
     def __init__(self, p: Tensor, activation: Any) -> None:
         self.p, self.activation = p, activation
         name = getattr(activation, "__name__", "")
-        self.row = name if name in TABLE else ""  # one node with the weighted sums
+        is_row = name in TABLE and activation is FUNCTIONS[name]
+        self.row = name if is_row else ""
 
     @property
     def weight(self) -> NDArray[Any]:
@@ -75,15 +77,15 @@ class VectorizedMLP(Module):
         numbers = np.array([p.data for p in mlp.parameters()], precision(dtype))
         self.buffer = Buffer(numbers)
         self.layers: list[VectorizedLayer] = []
+        shapes = [matrix_shape(layer, i) for i, layer in enumerate(mlp.layers)]
+        if sum(map(prod, shapes)) != len(numbers):
+            raise ValueError("a parameter is used in two places: there is no matrix for that")
         start = 0
-        for i, layer in enumerate(mlp.layers):
-            shape = matrix_shape(layer, i)
+        for i, (layer, shape) in enumerate(zip(mlp.layers, shapes, strict=True)):
             p = self.buffer.view(start, shape, label="p", scope=f"layers.{i}", dtype=dtype)
             neuron = layer.neurons[0]
             self.layers.append(VectorizedLayer(p, neuron.activation if neuron.nonlin else None))
             start += prod(shape)
-        if start != len(numbers):
-            raise ValueError("a parameter is used in two places: there is no matrix for that")
 
     def __call__(self, x: Any) -> Any:
         """The outputs for a batch of inputs.

@@ -1,0 +1,249 @@
+"""Compiled programs: the loops rendering through numba, a whole training loop in machine code.
+
+numba is an extra (``pip install gradpath[jit]``). Divisions and functions follow IEEE there, so
+there is no second, careful way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .assembly import FUNCTIONS, GuardError, function, indented
+from .gradient import flatten
+from .kernels import product, product_of_any, product_of_rows
+from .loops import LoopPrinter
+from .lowered import Group
+from .lowering import flattened
+from .printing import LOOPS, Printer
+from .straight import fitting_all, nested
+from .tape import Op
+
+if TYPE_CHECKING:
+    from .lowering import Lowering
+    from .straight import Straight
+    from .value import Value
+
+
+class Compiled:
+    """A compiled program: call it like the program that it comes from.
+
+    Attributes:
+        source: what was compiled.
+        parameters: the leaves that the function found outside of itself.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        arguments: Sequence[tuple[str, Any]],
+        result: Any,
+        parameters: list[Value],
+    ) -> None:
+        machine.compile()
+        self.source, self.parameters = machine.text, parameters
+        self._machine, self._arguments, self._result = machine, arguments, result
+        self._shapes = [shape_of(x) for _, x in arguments]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """What the program returns."""
+        return self.loop(1, *inputs)[0]
+
+    def loop(self, steps: int, *inputs: Any) -> list[Any]:
+        """Run a step several times on the same inputs: the list of its results."""
+        numbers = self._numbers(inputs)
+        if steps < 1:
+            return []
+        rows = self._machine.run(steps, numbers)
+        if not isinstance(self._result, (list, tuple)):
+            return [self._result if self._result is None else x for (x,) in rows.tolist()]
+        return [self._rebuilt(row) for row in rows.tolist()]
+
+    def _numbers(self, inputs: Sequence[Any]) -> Any:
+        """The numbers of all inputs in one array."""
+        try:
+            parts = [np.asarray(x) for x in inputs]
+        except ValueError:  # lists of different lengths
+            parts = []
+        if [x.shape for x in parts if x.dtype.kind in "biuf"] != self._shapes:
+            numbers = fitting_all(self._arguments, inputs)
+            if any(getattr(x, "ndim", 0) for x in numbers):
+                raise TypeError("a compiled program takes numbers; the program itself takes arrays")
+            return np.array(numbers, float)
+        return np.concatenate([[], *map(np.ravel, parts)])
+
+    def _rebuilt(self, numbers: list[float]) -> Any:
+        remaining = iter(numbers)
+
+        def number(x: Any) -> Any:
+            found = next(remaining)
+            return None if x is None else found
+
+        return nested(self._result, number)
+
+
+def shape_of(structure: Any) -> tuple[int, ...] | None:
+    """The shape of an argument as an array; None if its lists are of different lengths."""
+    flat, shape = flattened(structure)
+    return shape if len(flat) == math.prod(shape) else None
+
+
+class Machine:
+    """Compiled code with the arrays that it works on.
+
+    Args:
+        text: the function ``steps(count, results, done, …)``.
+        inputs: arrays for the inputs' numbers, in order.
+        starts: places in the order of their arrays, to be read before.
+        changed: those to be written after.
+        arrays: the function's other arguments.
+        width: how many numbers one result has.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        inputs: Sequence[Any],
+        starts: Sequence[Group],
+        changed: Sequence[Group],
+        arrays: Sequence[Any],
+        width: int,
+    ) -> None:
+        self.text = text
+        self.inputs, self.starts, self.changed = inputs, starts, changed
+        self.arrays, self.width = arrays, width
+
+    def compile(self) -> None:
+        """Make machine code of the text.
+
+        Raises:
+            ImportError: without numba.
+        """
+        self.compiled = compile_loops(self.text)
+
+    def run(self, count: int, numbers: Any) -> Any:
+        """Run a number of steps: an array with a row of results for each."""
+        start = 0
+        for array in self.inputs:
+            array[...] = numbers[start : start + array.size].reshape(array.shape)
+            start += array.size
+        for group in self.starts:
+            group.read()
+        results = np.empty((count, self.width))
+        done = np.zeros(1, np.int64)
+        try:
+            self.compiled(count, results, done, *self.arrays)
+        finally:
+            if done[0]:
+                for group in self.changed:
+                    group.write()
+        return results
+
+
+def compile_loops(text: str) -> Callable[..., None]:
+    """The function ``steps`` in the text, compiled."""
+    try:
+        from numba import njit  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError:
+        raise ImportError(
+            "compiled programs need numba: pip install gradpath[jit]; without it, programs run "
+            "as they are"
+        ) from None
+    options: Any = {"error_model": "numpy", "fastmath": {"contract"}}
+    free: Any = {
+        "error_model": "numpy",
+        "fastmath": {"contract", "reassoc"},
+    }  # in the order of sums
+    names = FUNCTIONS | {
+        "pow": math.pow, "max": njit(FUNCTIONS["max"]), "min": njit(FUNCTIONS["min"]),
+        "inf": math.inf, "nan": math.nan, "GuardError": GuardError,
+        "product": njit(**options)(product), "product_of_any": njit(**options)(product_of_any),
+        "product_of_rows": njit(**free)(product_of_rows),
+    }  # fmt: skip
+    exec(compile(text, "<program>", "exec"), names)
+    return njit(**options)(names["steps"])  # type: ignore[no-any-return]
+
+
+# ---------------------------------------------------------------- straight-line code
+
+
+def straight_machine(straight: Straight) -> Machine:
+    """Straight-line code as a compiled loop."""
+    code, assembly = straight.code, straight.assembly
+    names = assembly.names
+    written = [p for p in code.places if p.written]
+    results = flatten(assembly.result)
+    carried = {id(p): name for _, p, name in assembly.starts}
+    loads = [f"{names.of(q)} = inputs[{i}]" for i, q in enumerate(code.inputs)]
+    loads += [f"{name} = state[{i}]" for i, (_, _, name) in enumerate(assembly.starts)]
+    printer = Printer(LOOPS, names, [*code.results, *(p.now for p in written)])
+    body = printer.lines(code.steps, {})
+    body += [
+        f"results[number, {i}] = {'0.0' if x is None else assembly.shown(x, LOOPS)}"
+        for i, x in enumerate(results)
+    ]
+    body += [f"after[{i}] = {assembly.shown(p.now, LOOPS)}" for i, p in enumerate(written)]
+    body += [f"{carried[id(p)]} = after[{i}]" for i, p in enumerate(written) if id(p) in carried]
+    lines = [*loads, "for number in range(count):", *indented([*body, "done[0] = number + 1"])]
+    text = function("steps", ["count", "results", "done", "inputs", "state", "after"], lines)
+    inputs = np.zeros(len(code.inputs))
+    state, after = np.zeros(len(assembly.starts)), np.zeros(len(written))
+    starts = grouped([p for _, p, _ in assembly.starts], state)
+    arrays = [inputs, state, after]
+    return Machine(text, [inputs], starts, grouped(written, after), arrays, len(results))
+
+
+def grouped(places: Sequence[Any], array: Any) -> list[Group]:
+    """Places as groups of one attribute, in the array's order."""
+    groups: list[Group] = []
+    start = 0
+    for i in range(1, len(places) + 1):
+        if i == len(places) or places[i].attribute != places[start].attribute:
+            groups.append(Group(places[start:i], array[start:i]))
+            start = i
+    return groups
+
+
+# ---------------------------------------------------------------- lowered programs
+
+
+def lowered_machine(lowering: Lowering) -> Machine:
+    """A lowered program as a compiled loop."""
+    updates = [new for _, new in lowering.updates]
+    printer = LoopPrinter(lowering.ops, [*lowering.results, *updates, lowering.written])
+    names = printer.names
+    arrays = printer.buffers
+
+    def array(op: Op) -> Any:
+        return arrays[names[op]].T if printer.is_turned(op) else arrays[names[op]]
+
+    for op, constant in lowering.constants:
+        array(op)[...] = constant
+    body = list(printer.lines)
+    for i, x in enumerate(lowering.results):
+        if isinstance(x, Op):
+            text = printer.cell(x, ["0"] * len(x.shape))
+        else:
+            text = "0.0" if x is None else repr(float(x))
+        body.append(f"results[number, {i}] = {text}")
+    kept = len(printer.lines)
+    for op, new in lowering.updates:
+        printer.copy(op, new)
+    body += [*printer.lines[kept:], "done[0] = number + 1"]
+    lines = ["for number in range(count):", *indented(body)]
+    text = function("steps", ["count", "results", "done", *arrays], lines)
+    starts = [Group(places, array(op)) for op, places in lowering.starts]
+    changed_ops = {id(op) for op, _ in lowering.updates}
+    changed = [
+        group
+        for group, (op, _) in zip(starts, lowering.starts, strict=True)
+        if id(op) in changed_ops
+    ]
+    if lowering.written_places and isinstance(lowering.written, Op):
+        changed += grouped(lowering.written_places, arrays[names[lowering.written]])
+    inputs = [array(op) for op in lowering.inputs]
+    width = len(lowering.results)
+    return Machine(text, inputs, starts, changed, list(arrays.values()), width)
