@@ -23,7 +23,7 @@ from .gradient import flatten, unflatten
 from .graph import topological_order
 from .maths import is_number
 from .modes import TAPE, active, origin
-from .printing import Names
+from .printing import Names, function_name
 from .rules import Rule
 from .state import State
 from .tape import Op, Trace
@@ -321,7 +321,7 @@ class ArrayProgram:
     ) -> None:
         self._recording, self._inputs, self._arguments = recording, list(inputs), arguments
         self._names = list(names)
-        self._name = "program" if name == "<lambda>" else name
+        self._name = function_name(name)
         trace, tape = recording.trace, recording.tape
         outputs = [trace.op(x) if isinstance(x, Tensor) else x for x in flatten(result)]
         self._is_step = bool(recording.written)

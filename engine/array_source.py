@@ -198,6 +198,10 @@ class Readable:
         k, shape = op.params
         return f"scatter({g}, np.index_exp[{key(k) if is_basic(k) else gather(k)}], {shape})", ATOM
 
+    def write_astype(self, op: Op) -> Text:
+        """The numbers in another precision."""
+        return f"{self.within(op.args[0], ATOM)}.astype(np.{op.dtype.name})", ATOM
+
     def write_sum_over(self, op: Op) -> Text:
         """A sum over axes."""
         return f"{self.within(op.args[0], ATOM)}.sum({axes(op)})", ATOM

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
 
 from .formulas import Quantity
 from .maths import REALS, Real, maximum, minimum
@@ -22,8 +21,10 @@ from .printing import (
 )
 from .rules import TABLE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from .unrolling import Code
 
@@ -42,7 +43,7 @@ FUNCTIONS = {name: f for name, f in vars(math).items() if not name.startswith("_
 }  # fmt: skip
 
 
-class CarefulFunctions(dict[str, Any]):
+class CarefulFunctions(dict[str, "Any"]):
     """The functions that generated code calls, on numbers that never raise."""
 
     def __missing__(self, name: str) -> Callable[..., Any]:

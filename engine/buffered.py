@@ -250,6 +250,8 @@ class Buffered:
 
     def scalar(self, op: Op) -> str:
         """A number without axes as an expression."""
+        if is_maximum(op):
+            return f"np.maximum({self.names[op.args[2]]}, {literal(op.args[1])})"
         texts = [self.names[x] if isinstance(x, Op) else literal(x) for x in (*op.args, *op.params)]
         if op.name in ARITHMETIC:
             return f"{texts[0]} {ARITHMETIC[op.name]} {texts[1]}"

@@ -10,7 +10,6 @@ In a product with a choice, the branch that was not taken gives 0 whatever g is:
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 
 from .maths import REALS, Real
 from .rules import NOTHING, SUM, TABLE, Rule
@@ -18,7 +17,7 @@ from .symbol import WHERE, AtomMathematics, Form, Symbol, order, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 TERMS = 12  # of a sum in one formula; longer sums are computed in several

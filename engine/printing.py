@@ -14,22 +14,22 @@ underscores, and everything else is written by the engine.
 from __future__ import annotations
 
 import keyword
-import textwrap
-from typing import TYPE_CHECKING, Any
 
 from .formulas import Quantity
 from .recording import Guard
 from .rules import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
 from .symbol import BOTH, WHERE, Symbol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from .formulas import Formula
 
-WIDTH = 96  # of a line, without its indentation
+    Pieces = list[Any]  # text, and for each argument its index and how tightly it must bind
 
-Pieces = list[Any]  # text, and for each argument its index and how tightly it must bind
+WIDTH = 96  # of a line, without its indentation
 
 
 class Style:
@@ -196,6 +196,12 @@ def identifier(label: str) -> str:
     return f"v{text}" if text[:1].isdigit() else text
 
 
+def function_name(name: str) -> str:
+    """A function's own name, if a program's text may have it, else ``program``."""
+    fits = name.isidentifier() and not keyword.iskeyword(name) and name != "np"
+    return name if fits else "program"
+
+
 def initials(scope: str) -> str:
     """A scope in short: ``layers.0.neurons.3`` is ``l0n3``."""
     words = [identifier(word) for word in str(scope)[:200].split(".")]
@@ -343,6 +349,8 @@ def wrapped(start: str, text: str) -> list[str]:
 
 def folded(text: str) -> list[str]:
     """A long text on several indented lines."""
+    import textwrap  # not needed to run a program
+
     return textwrap.wrap(
         text, WIDTH, initial_indent="    ", subsequent_indent="    ",
         break_long_words=False, break_on_hyphens=False,

@@ -19,23 +19,22 @@ def program(x, w):
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from .assembly import GuardError
 from .backward import computed
 from .formulas import Quantity
 from .gradient import flatten, is_array
 from .maths import is_number, real
-from .printing import identifier
+from .printing import function_name, identifier
 from .recording import Backward, Tape, recorded
 from .straight import Straight, fitting_all, nested
 from .unrolling import resolved
 from .value import Value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from .compiled import Compiled, Machine
     from .lowered import Lowered
@@ -54,7 +53,9 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
             number: then the program gives this value and its gradients. Or it is a training step,
             calls ``backward()`` and assigns leaves (itself or by an optimiser): then the program
             does the same and returns what f returns.
-        examples: an argument of the right shape for each of f's parameters. What f does must not
+        examples: an argument of the right shape for each of f's parameters. If there is an array
+            or a `Tensor` among them, f is run on Tensors and the program computes with arrays of
+            these shapes; otherwise f gets Values. What f does must not
             depend on the numbers, except as far as guards check it: a comparison of numbers must
             come out the same in each run. Random numbers that f draws are drawn once, and the
             program repeats what Python does besides (prints, appends) no more.
@@ -72,7 +73,7 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
         from .array_program import record_arrays  # which loads NumPy
 
         return record_arrays(f, names, examples)  # type: ignore[no-any-return]
-    with collector_paused():
+    with CollectorPaused():
         return record_scalars(f, names, examples)
 
 
@@ -111,15 +112,18 @@ class Program:
         parameters: list[Value],
     ) -> None:
         self.parameters = parameters
-        name = "program" if name == "<lambda>" else name
+        name = function_name(name)
         label_results(tape)
         self._recording = tape, name, arguments, result
+        self._unrolled: Straight | None = None
         self._lowered = lowered(tape, arguments, result) if len(tape.events) > LARGE else None
         self._run = self._lowered.run_once if self._lowered else self._straight.run
 
-    @cached_property
+    @property
     def _straight(self) -> Straight:
-        return Straight(*self._recording)
+        if self._unrolled is None:
+            self._unrolled = Straight(*self._recording)
+        return self._unrolled
 
     # ------------------------------------------------------------ text
 
@@ -235,15 +239,15 @@ def refilled(result: Any, numbers: Iterator[Any]) -> Any:
     return nested(result, lambda _: next(numbers))
 
 
-@contextmanager
-def collector_paused() -> Iterator[None]:
+class CollectorPaused:
     """No garbage collection: a recording makes many objects, and all of them stay."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
+
+    def __enter__(self) -> None:
+        self.on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *error: object) -> None:
+        if self.on:
             gc.enable()
 
 

@@ -9,9 +9,6 @@ it starts and writes when it is done. When no tape is on, none of this costs any
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
 from .backward import LOCK, computed, name
 from .formulas import COPY, Quantity, Recipe, recipe
 from .maths import is_number, real, unfit
@@ -19,8 +16,10 @@ from .modes import TAPE, active, origin
 from .state import State
 from .value import Value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 COMPARISONS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
 
@@ -435,16 +434,21 @@ def end(tape: Tape) -> None:
                 setattr(kind, attribute, method)
 
 
-@contextmanager
-def recorded(tape: Tape) -> Iterator[None]:
+class recorded:  # noqa: N801 — a name in the manner of functions
     """Note on the tape what happens in this context; at the end, everything is as it was."""
-    if TAPE.get() is not None:
-        raise RuntimeError("a recording is under way: call the function itself, not record() of it")
-    token = TAPE.set(tape)
-    begin(tape)
-    try:
-        yield
-    finally:
-        end(tape)
-        TAPE.reset(token)
-        tape.restore()
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def __enter__(self) -> None:
+        if TAPE.get() is not None:
+            raise RuntimeError(
+                "a recording is under way: call the function itself, not record() of it"
+            )
+        self.token = TAPE.set(self.tape)
+        begin(self.tape)
+
+    def __exit__(self, *error: object) -> None:
+        end(self.tape)
+        TAPE.reset(self.token)
+        self.tape.restore()

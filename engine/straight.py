@@ -7,8 +7,6 @@ Arrays go through the readable rendering.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, GuardError, compiled
 from .formulas import Quantity
 from .gradient import flatten
@@ -16,8 +14,10 @@ from .maths import REALS, Real, is_number, real
 from .rules import TABLE
 from .unrolling import Code, resolved
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from .recording import Tape
 

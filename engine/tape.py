@@ -385,6 +385,8 @@ class Trace:
             sent = pull(m, node.rule, g, self.of[id(node)], args, node.params, wanted)
             for x, d in zip(node.args, sent, strict=True):
                 if d is not None:
+                    if isinstance(d, Op) and x.dtype.kind == "f" and d.dtype != x.dtype:
+                        d = m.astype(d, x.dtype)
                     received[id(x)] = received[id(x)] + d if id(x) in received else d
         for buffer in {id(b): b for x in order if (b := x._buffer) is not None}.values():
             self.distribute(received, buffer)

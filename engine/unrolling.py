@@ -6,13 +6,13 @@ gradient by then, and its recipe has a formula for what every argument gets of i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .formulas import COPY, SUMS, TERMS, Quantity, specialised
 from .recording import Applied, Backward, Guard
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from .formulas import Formula
     from .recording import Tape

@@ -13,7 +13,7 @@ from engine import Value
 
 XS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.5, -0.5], [2.0, 1.0], [-1.0, 1.0]]
 TS = [0.0, 1.0, 1.0, 0.0, 0.5, 1.0, 0.0]
-OPTIMISERS = {
+OPTIMISERS: dict[str, Any] = {
     "sgd": lambda ps: nn.SGD(ps, lr=0.1),
     "momentum": lambda ps: nn.SGD(ps, lr=0.05, momentum=0.9, weight_decay=0.01),
     "adam": lambda ps: nn.Adam(ps, lr=0.02),
@@ -32,9 +32,8 @@ def test_all_engines_train_alike(name: str) -> None:
         model: Any = network()
         if "twin" in engine:
             model = model.vectorized()
-        step = nn.training_step(
-            model, nn.mean_squared_error, OPTIMISERS[name](model.parameters()), penalty=1e-3
-        )
+        optimiser = OPTIMISERS[name](model.parameters())
+        step = nn.training_step(model, nn.mean_squared_error, optimiser, penalty=1e-3)
         if "program" in engine:
             step = nn.replayed(step)
         xs: Any = np.array(XS) if "twin" in engine else XS

@@ -36,8 +36,8 @@ def test_the_snippets_print_what_the_readme_says(
     report: list[str] = []
     results = doctest.DocTestRunner().run(tour, out=report.append)
     assert results.failed == 0, "".join(report)
-    drawn = {path.name for path in tmp_path.iterdir()}
-    assert drawn == {"neuron-dark.png", "neuron.svg", "paths.svg"}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"neuron-dark.png", "neuron.svg", "paths.svg"}
     drawn, shown = Path("neuron.svg"), ROOT / "demos/pictures/neuron.svg"
     assert texts(drawn) == texts(shown), "draw the README's picture again"
 
