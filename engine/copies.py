@@ -22,10 +22,10 @@ class Listing:
     A pickle that fails leaves its listing behind. A node is then out of turn, and begins anew.
     """
 
-    def __init__(self, nodes: Sequence[Value]) -> None:
+    def __init__(self, nodes: Sequence[Any]) -> None:
         self.remaining = iter([id(node) for node in nodes])
 
-    def expects(self, node: Value) -> bool:
+    def expects(self, node: Any) -> bool:
         """Whether it is the node's turn, now that those are passed over that the pickle has."""
         return any(expected == id(node) for expected in self.remaining)
 

@@ -58,7 +58,7 @@ class Fused:
             return self.f(*args)
         every = given + plan.captured
         lease += [x._data for x in every]
-        return node(plan, every, (), lease.forward(given), lease)
+        return node(plan, every, (), lease.forward(), lease)
 
 
 def fuse(f: Callable[..., Any]) -> Fused:
@@ -151,7 +151,8 @@ class Plan:
             return gradient((again * g).sum(), list(args), create_graph=True)  # type: ignore[no-any-return]
         if not isinstance(args, Lease):  # a copy of the node
             lease = self.lease() or Lease(Arena(self))
-            lease.forward([constant(x) for x in args[: len(self.inputs)]])
+            lease += args
+            lease.forward()
             args = lease
         slopes: list[Any] = args.backward(g)
         return slopes
@@ -176,12 +177,10 @@ class Arena:
         }
         writer = Buffered(ops, [plan.output, *plan.gradients], homes, plan.start)
         places = {id(op.leaf): writer.array(op) for op in writer.ops if op.leaf is not None}
-        self.inputs = [places.get(id(x)) for x in plan.inputs]
-        self.outside = [
-            (x, places[id(x)])
-            for x in (*plan.constants, *plan.captured)
-            if x._buffer is None and id(x) in places
+        self.inputs = [
+            places.get(id(x)) if x._buffer is None else None for x in (*plan.inputs, *plan.captured)
         ]
+        self.outside = [(x, places[id(x)]) for x in plan.constants if id(x) in places]
         self.start = writer.array(plan.start) if plan.start in writer.names else None
         first, second = writer.lines[: writer.middle], writer.lines[writer.middle :]
         defined = {line.partition(" = ")[0] for line in first if line.startswith("s")}
@@ -209,13 +208,14 @@ class Lease(list[Array]):
 
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
+        self.spent = False  # a backward pass writes over what the forward pass left
 
-    def forward(self, given: Sequence[Tensor]) -> Array:
+    def forward(self) -> Array:
         """Run the forward pass: the result."""
         arena = self.arena
-        for place, x in zip(arena.inputs, given, strict=True):
+        for place, x in zip(arena.inputs, self, strict=True):
             if place is not None:
-                place[...] = x._data
+                place[...] = x
         for x, place in arena.outside:
             place[...] = x._data
         (y,), arena.numbers = arena.run_forward()
@@ -223,10 +223,14 @@ class Lease(list[Array]):
 
     def backward(self, g: Array) -> list[Any]:
         """Run the backward pass: the gradients; those of captured leaves hold until the next."""
-        if self.arena.start is not None:
-            self.arena.start[...] = g
-        slopes = self.arena.run_backward(*self.arena.numbers)
-        count = len(self.arena.inputs)
+        arena = self.arena
+        if self.spent:
+            _, arena.numbers = arena.run_forward()
+        self.spent = True
+        if arena.start is not None:
+            arena.start[...] = g
+        slopes = arena.run_backward(*arena.numbers)
+        count = len(arena.plan.inputs)
         return [
             None if type(x) is float else x if i >= count else np.array(x)
             for i, x in enumerate(slopes)

@@ -62,7 +62,8 @@ def gradient(y: Node, wrt: Any, create_graph: bool = False) -> Any:
             raise TypeError(
                 f"gradient() is taken with respect to Values or Tensors, not {type(x).__name__}"
             )
-    received = backpropagate(y, [*variables, *wholes(variables)], create_graph)
+    run = backpropagate if isinstance(y, Value) else y._quiet(backpropagate)
+    received = run(y, [*variables, *wholes(variables)], create_graph)
     for x in variables:
         if (buffer := getattr(x, "_buffer", None)) and id(buffer.whole) in received:
             part = buffer.part(x, received[id(buffer.whole)])

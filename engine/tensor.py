@@ -360,7 +360,7 @@ class Tensor(Number):
         """The mean of all entries, or over one axis or several; of none it is nan."""
         axes = axes_of(self, axis)
         count = prod(self.shape[i] for i in axes)
-        return over("sum_over", self, axes, keepdims) / count
+        return over("sum_over", self, axes, keepdims) / count  # type: ignore[no-any-return]
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """The largest entry, or over one axis or several; ties share the gradient.
@@ -371,7 +371,7 @@ class Tensor(Number):
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """The smallest entry, or over one axis or several; ties share the gradient."""
-        return -over("max_over", -self, axis, keepdims)
+        return -over("max_over", -self, axis, keepdims)  # type: ignore[no-any-return]
 
     def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         """log Σ exp(x) over all entries, one axis or several; nothing overflows on the way."""
@@ -386,7 +386,7 @@ class Tensor(Number):
         other = operand(other, self)
         if other.shape != self.shape:
             raise ValueError(f"dot: shapes {self.shape} and {other.shape} differ")
-        return (self * other).sum()
+        return (self * other).sum()  # type: ignore[no-any-return]
 
     def __matmul__(self, other: Any) -> Any:
         return matmul(self, other)
@@ -455,6 +455,8 @@ class Tensor(Number):
     def _zeros(self) -> Tensor:
         """The gradient if nothing depends on it."""
         return constant(np.zeros_like(self._data))
+
+    _quiet = staticmethod(quiet)  # runs a function without NumPy's warnings
 
     def _own(self, slope: Any) -> Array:
         """A gradient as an array that nothing else refers to."""
@@ -525,7 +527,8 @@ class Tensor(Number):
     ) -> dict[str, object]:
         from .display import mimebundle
 
-        return mimebundle(self)
+        shown: Any = self
+        return mimebundle(shown)
 
 
 # ---------------------------------------------------------------- making nodes
@@ -877,7 +880,7 @@ class TensorMathematics(GenericMathematics):
 
     def log_softmax_rows(self, x: Tensor) -> Tensor:
         """log(exp(x) / Σ exp(x)) in every row."""
-        return x - x.logsumexp(-1, keepdims=True)
+        return x - x.logsumexp(-1, keepdims=True)  # type: ignore[no-any-return]
 
 
 TENSORS = TensorMathematics()
@@ -896,8 +899,7 @@ def fields(x: Tensor) -> tuple[Any, ...]:
         check_stamp(x)
     # what has been changed since is kept, else the copy's arguments have it
     saved = [
-        then if then is not arg._data else None
-        for then, arg in zip(x._saved, x._args, strict=True)
+        then if then is not arg._data else None for then, arg in zip(x._saved, x._args, strict=True)
     ]
     names = str(x._label), str(x._scope), x._role
     return x._data, x._grad, x._rule, x._params, x._needs, names, saved
@@ -909,9 +911,7 @@ def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
     x = fill(Tensor.__new__(Tensor), data if rule else data.copy())
     x._grad = None if grad is None else np.array(grad)
     x._rule, x._args, x._params, x._needs = rule, tuple(args), params, needs
-    x._saved = [
-        arg._data if then is None else then for then, arg in zip(saved, args, strict=True)
-    ]
+    x._saved = [arg._data if then is None else then for then, arg in zip(saved, args, strict=True)]
     x._label, x._scope, x._role = names
     return x
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 
 import engine
-from engine import Value
+from engine import Tensor, Value, where
 from engine.check import GradientError, gradcheck
+from engine.rules import ArrayRule
 from engine.strategies import Computation, computations
+from engine.tensor import make
 
 
 def at(c: Computation) -> tuple[list[float], list[float]]:
@@ -117,6 +119,71 @@ def test_arrays_come_as_arrays() -> None:
     assert gradcheck(lambda a: float((a**3).sum()), [grid], lambda a: 3 * a**2)
     assert not gradcheck(lambda a: float((a**3).sum()), [grid], lambda a: 2 * a**2)
     assert gradcheck(lambda a, b: ((a @ b) ** 2).sum(), [grid, np.array([1.0, 2.0])], order=2)
+
+
+def test_functions_of_tensors_are_checked_entry_by_entry() -> None:
+    grid, v = np.array([[0.5, -1.0], [2.0, 0.25]]), np.array([1.0, 2.0])
+    report = gradcheck(lambda a, b, c: ((a @ b) ** 2).sum() * c, [grid, v, 3.0], order=2)
+    assert report
+    assert len(report.findings) == 7 + 7 * 7
+    assert [f.what for f in report.findings[:7]] == [
+        "∂f/∂x0[0,0]", "∂f/∂x0[0,1]", "∂f/∂x0[1,0]", "∂f/∂x0[1,1]",
+        "∂f/∂x1[0]", "∂f/∂x1[1]", "∂f/∂x2",
+    ]  # fmt: skip
+    assert report.findings[7].what == "∂²f/∂x0[0,0]∂x0[0,0]"
+    assert gradcheck(lambda p: (p[0] @ p[1]).tanh().sum(), [[Tensor(grid), Tensor(v)]])
+    assert gradcheck(lambda a: (a**3).sum(), [Tensor(2.0)], order=2)
+    assert len(gradcheck(lambda a: a.tanh().sum(), [grid], directions=3).findings) == 3
+    assert gradcheck(lambda a: a.sum(), [np.ones((0, 2))])
+    with pytest.raises(TypeError, match=r"one number, not a Tensor of shape \(2, 2\)"):
+        gradcheck(lambda a: a * 2, [grid])
+
+
+def test_kinks_and_poles_of_tensors_are_reported_as_such() -> None:
+    report = gradcheck(lambda a: a.relu().sum(), [np.array([1.0, 0.0, -1.0])])
+    assert report
+    assert [finding.verdict for finding in report.findings] == ["right", "kink", "right"]
+    report = gradcheck(lambda a: a.log().sum(), [np.array([1.0, 0.0])])
+    assert not report
+    assert "non-finite: ∂f/∂x0[1]" in str(report)
+
+
+def test_the_first_wrong_node_among_tensors_is_named() -> None:
+    wrong = ArrayRule("wrong_square", lambda m, x: x * x, lambda m, g, y, x: 1.9 * g * x)
+    a = np.array([[0.5, -1.0], [2.0, 0.25]])
+
+    def f(a: Tensor) -> Tensor:
+        squared = make(wrong, (a.tanh(),))
+        squared.label = "squared"
+        return where(squared > 0.1, squared, 0.0).sum()
+
+    report = gradcheck(f, [a])
+    assert not report
+    assert report.culprit is not None
+    assert report.culprit.label == "squared"
+    assert "its pullback says" in str(report)
+    report = gradcheck(lambda a: (a * np.asarray(a * 2)).sum(), [a])
+    assert not report
+    assert "outside the graph" in report.reason
+
+
+def test_gradients_of_array_functions_that_are_given() -> None:
+    w, b = np.array([[0.5, -1.0], [2.0, 0.25]]), np.array([1.0, 2.0])
+
+    def f(parameters: list[np.ndarray]) -> float:
+        w, b = parameters
+        return float(((w @ b) ** 2).sum())
+
+    def slopes(parameters: list[np.ndarray], factor: float = 2.0) -> list[np.ndarray]:
+        w, b = parameters
+        return [factor * np.outer(w @ b, b), 2 * w.T @ (w @ b)]
+
+    assert gradcheck(f, [[w, b]], slopes)
+    report = gradcheck(f, [[w, b]], lambda p: slopes(p, 2.001))
+    assert not report
+    assert [x.what for x in report.findings if not x.passes] == [
+        f"∂f/∂x0[{i},{j}]" for i in (0, 1) for j in (0, 1)
+    ]
 
 
 def test_random_directions_find_one_wrong_derivative_among_many() -> None:
