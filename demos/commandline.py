@@ -1,4 +1,4 @@
-"""What the demos share: arguments that explain themselves, progress, and a tidy end.
+"""What the demos share: arguments that explain themselves, progress, pictures, and a tidy end.
 
 Importing this module first lets a demo run from a checkout that is not installed.
 """
@@ -13,13 +13,15 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 INSTALL = "pip install -e '.[demos]'"
+
+Pictures = list[tuple[str, Callable[[], Any], str]]  # file name, what draws it, caption
 
 
 class Parser(argparse.ArgumentParser):
@@ -125,8 +127,12 @@ def follow(results: Iterable[T], total: int, unit: str, say: Callable[[T], str])
         unit: what one of them is called.
         say: how it goes, from one of them.
     """
-    terminal = sys.stdout.isatty() and sys.stderr.isatty()
-    return list((bar if terminal else lines)(results, total, unit, say))
+    return list((bar if on_terminal() else lines)(results, total, unit, say))
+
+
+def on_terminal() -> bool:
+    """Whether somebody watches, and no file or pipe keeps the text."""
+    return sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def bar(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) -> Iterator[T]:
@@ -157,3 +163,29 @@ def lines(results: Iterable[T], total: int, unit: str, say: Callable[[T], str]) 
 def line(i: int, total: int, unit: str, said: str) -> str:
     """How it goes after i results."""
     return f"  {unit} {i:{len(str(total))}} of {total}: {said}"
+
+
+# -- pictures -------------------------------------------------------------------------------------
+
+
+def draw_all(pictures: Pictures, out: Path) -> None:
+    """Write all pictures that can be drawn here, and end with a line for why others cannot."""
+    import viz
+
+    out.mkdir(parents=True, exist_ok=True)
+    print(f"Pictures in {out}")
+    width = max(len(name) for name, _, _ in pictures)
+    problems: dict[str, list[str]] = {}
+    for name, picture, caption in pictures:
+        try:
+            viz.save(picture(), out / name)
+            print(f"  {name:{width}}  {caption}", flush=True)
+        except ModuleNotFoundError as error:
+            module = str(error.name).partition(".")[0]
+            problems.setdefault(f"{module} is missing ({INSTALL})", []).append(name)
+        except viz.GraphvizError as error:
+            problems.setdefault(str(error), []).append(name)
+    for problem, names in problems.items():
+        warn(f"no {', '.join(names)}: {problem}")
+    if problems:
+        raise SystemExit(1)

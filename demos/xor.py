@@ -2,7 +2,8 @@
 
 Run it as ``python demos/xor.py``. It tries every line that can separate four points, trains a
 linear model and a multilayer perceptron, sets their answers side by side, and draws the computation
-graph of a sample with its gradients, the network, the decision regions and the losses.
+graph of a sample with its gradients, the network, the decision regions and the losses. The same
+network learns on scalars, on their vectorised twin or as a recorded program (``--engine``).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
-from commandline import INSTALL, Parser, folder, follow, positive, run, tidy_end, warn, whole
+from commandline import Parser, draw_all, folder, follow, positive, run, tidy_end, whole
 
 with tidy_end():
+    from experiment import ENGINES, samples, say_time, trainer
+
     import viz
     from engine import Value, no_grad
-    from nn import MLP, SGD, Module, Neuron, mean_squared_error
+    from nn import MLP, SGD, Module, Neuron, mean_squared_error, train
 
 POINTS = ((0, 0), (0, 1), (1, 0), (1, 1))
 TARGETS = (0, 1, 1, 0)
@@ -47,7 +50,7 @@ def parse(arguments: Sequence[str] | None) -> Any:
     add("--steps", type=whole(0), default=500, help="steps of gradient descent (%(default)s)")
     add("--lr", type=positive, default=0.05, help="learning rate (%(default)s)")
     add("--out", type=folder, default="out", help="folder for the pictures (%(default)s)")
-    add("--engine", choices=["scalar"], default="scalar", help="what computes (%(default)s)")
+    add("--engine", choices=ENGINES, default="scalar", help="what trains (%(default)s)")
     add("--seeds", type=whole(1), metavar="N", help="only count which of N seeds learn XOR")
     return parser.parse_args(arguments)
 
@@ -56,13 +59,14 @@ def compare(options: Any) -> None:
     """Linear models against a network with a hidden layer: text first, then pictures."""
     print("XOR: 1 if exactly one of two bits is 1\n")
     line = search()
-    linear = Neuron(2, nonlin=False, rng=options.seed)
+    linear = MLP(2, [1], rng=options.seed)
     mlp = network(options.hidden, options.seed)
-    losses = {"linear": [*train(linear, options), loss_of(linear).data]}
+    losses = {"linear": [*descend(linear, options), loss_of(linear).data]}
     say_how_near(predict(linear))
     neurons = f"{options.hidden} tanh neuron{'s' if options.hidden > 1 else ''}"
     print(f"One hidden layer can: 2 inputs, {neurons}, 1 output")
-    course = follow(train(mlp, options), options.steps, "step", "loss {:.1e}".format)
+    with say_time(options.engine):
+        course = follow(descend(mlp, options), options.steps, "step", "loss {:.1e}".format)
     losses["network"] = [*course, loss_of(mlp).data]
     print_answers(predict(linear), split(line), predict(mlp))
     print_hidden(mlp)
@@ -136,15 +140,19 @@ def loss_of(model: Module) -> Any:
     return mean_squared_error(map(model, POINTS), TARGETS)
 
 
-def train(model: Module, options: Any) -> Iterator[float]:
-    """Gradient descent with momentum; yield the loss before every step."""
-    optimiser = SGD(model.parameters(), options.lr, momentum=0.9)
-    for _ in range(options.steps):
-        loss = loss_of(model)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        yield loss.data
+def descend(mlp: MLP, options: Any) -> Iterator[float]:
+    """Gradient descent with momentum; yield the loss before every step.
+
+    Whichever engine computes, the network has the weights when it is done.
+    """
+
+    def optimiser(parameters: Any) -> SGD:
+        return SGD(parameters, options.lr, momentum=0.9)
+
+    model, step = trainer(options.engine, mlp, mean_squared_error, optimiser)
+    yield from train(step, *samples(model, POINTS, TARGETS), epochs=options.steps)
+    if model is not mlp:
+        mlp.load_state_dict(model.state_dict())
 
 
 def predict(model: Module) -> list[float]:
@@ -170,7 +178,7 @@ def count_seeds(options: Any) -> None:
     def learn() -> Iterator[int]:
         for seed in seeds:
             model = network(options.hidden, seed)
-            for _ in train(model, options):
+            for _ in descend(model, options):
                 pass
             if right(predict(model)) < len(POINTS):
                 failed.append(seed)
@@ -227,22 +235,7 @@ def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> 
         ("hidden.svg", lambda: draw_hidden(mlp), f"what the {which} add to the output"),
         ("loss.svg", lambda: draw_losses(losses), "the losses of both models in training"),
     ]
-    options.out.mkdir(parents=True, exist_ok=True)
-    print(f"Pictures in {options.out}")
-    problems: dict[str, list[str]] = {}
-    for name, picture, caption in pictures:
-        try:
-            viz.save(picture(), options.out / name)
-            print(f"  {name:11}  {caption}", flush=True)
-        except ModuleNotFoundError as error:
-            module = str(error.name).partition(".")[0]
-            problems.setdefault(f"{module} is missing ({INSTALL})", []).append(name)
-        except viz.GraphvizError as error:
-            problems.setdefault(str(error), []).append(name)
-    for problem, names in problems.items():
-        warn(f"no {', '.join(names)}: {problem}")
-    if problems:
-        raise SystemExit(1)
+    draw_all(pictures, options.out)
 
 
 def draw_graph(mlp: MLP) -> Any:

@@ -16,7 +16,7 @@ from engine.state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, Protocol
 
     class Parameter(Protocol):
@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 
         data: Any
         grad: Any
+
+
+def quiet(step: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A step in which arrays overflow to inf without a warning, as plain numbers do."""
+
+    def quietly(self: Optimiser) -> None:
+        if not hasattr(self.parameters[0], "ndim"):
+            step(self)
+            return
+        from engine.arrays import quiet as without_warnings  # which loads NumPy
+
+        without_warnings(step)(self)
+
+    quietly.__name__, quietly.__qualname__ = step.__name__, step.__qualname__
+    quietly.__doc__ = step.__doc__
+    return quietly
 
 
 class Optimiser:
@@ -54,6 +70,10 @@ class Optimiser:
         self.weight_decay = within("weight_decay", weight_decay)
         if not self.parameters:
             raise ValueError("there are no parameters to optimise")
+
+    def __init_subclass__(cls) -> None:
+        if "step" in vars(cls):
+            cls.step = quiet(cls.step)  # type: ignore[method-assign]
 
     @property
     def lr(self) -> Any:

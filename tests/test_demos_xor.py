@@ -95,6 +95,43 @@ def test_the_same_seed_prints_and_draws_the_same(twice: Any) -> None:
     assert drawn == drawn_again
 
 
+@pytest.mark.parametrize("arguments", [[], ["--hidden", "1", "--steps", "7", "--seed", "3"]])
+def test_all_engines_print_and_draw_the_same(
+    arguments: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    xor: ModuleType,
+) -> None:
+    monkeypatch.setattr(xor, "draw", lambda *given: drawn.append(given))
+    drawn: list[Any] = []
+    texts = set()
+    for engine in ("scalar", "twin", "program"):
+        xor.main([*arguments, "--engine", engine])
+        texts.add(capsys.readouterr().out)
+    assert len(texts) == 1
+    weights = [[p.data for p in mlp.parameters()] for _, _, mlp, _ in drawn]
+    assert weights[1] == pytest.approx(weights[0], abs=1e-8)
+    assert weights[2] == pytest.approx(weights[0], abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    ["program", "twin"],
+)
+def test_every_engine_reports_a_network_that_diverges(
+    engine: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    xor: ModuleType,
+) -> None:
+    monkeypatch.setattr(xor, "draw", lambda *_: None)
+    xor.main(["--lr", "1e300", "--engine", engine])
+    out, err = capsys.readouterr()
+    assert re.search(r"right +0 of 4 +3 of 4 +0 of 4\n", out)
+    assert err == ""
+
+
 def test_another_seed_prints_something_else(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, xor: ModuleType
 ) -> None:
@@ -160,13 +197,14 @@ def test_beyond_the_target_is_right_too(xor: ModuleType) -> None:
 def test_the_picture_counts_as_the_table_does(arguments: list[str], xor: ModuleType) -> None:
     options = xor.parse(arguments)
     mlp = xor.network(options.hidden, options.seed)
-    list(xor.train(mlp, options))
+    list(xor.descend(mlp, options))
     _, axes = xor.draw_regions((1, 1, -0.5), mlp).axes
     assert axes.get_title("right") == f"{xor.right(xor.predict(mlp))} of 4 right"
 
 
-def test_twenty_seeds_learn_xor() -> None:
-    done = run("--seeds", 20, "--seed", 100)
+@pytest.mark.parametrize("engine", ["scalar", "twin", "program"])
+def test_twenty_seeds_learn_xor(engine: str) -> None:
+    done = run("--seeds", 20, "--seed", 100, "--engine", engine)
     assert "20 of 20 seeds reach 4 of 4 (100.00%)" in done.stdout
 
 

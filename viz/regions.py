@@ -22,6 +22,7 @@ Classifier = Callable[[float, float], SupportsFloat]
 RESOLUTION = 81  # scores along each side of a region
 _MARGIN = 0.25  # of the points' range, around them
 _PANELS = 4  # side by side
+_DOT = 70.0  # points²
 
 
 def draw_regions(
@@ -123,7 +124,8 @@ def _draw_points(
     axes: Axes, data: Sequence[tuple[float, float]], positive: Sequence[bool], colors: Theme
 ) -> None:
     (px, py), plus = np.array(data).T, np.array(positive)
-    dots: Any = {"s": 70, "linewidth": 2, "zorder": 3}
+    size = _dot(len(data))
+    dots: Any = {"s": size, "linewidth": 2 * (size / _DOT) ** 0.5, "zorder": 3}
     axes.scatter(px[plus], py[plus], color=colors.plus, **dots)
     axes.scatter(px[~plus], py[~plus], facecolor=colors.page, edgecolor=colors.minus, **dots)
 
@@ -140,9 +142,21 @@ def _judge(
     scores = [float(classifier(x, y)) for x, y in data]
     right = [s > 0 if plus else s < 0 for s, plus in zip(scores, positive, strict=True)]
     (px, py), wrong = np.array(data).T, ~np.array(right)
-    ring: Any = {"s": 330, "linewidth": 2, "facecolor": "none", "edgecolor": colors.alert}
+    size = _dot(len(data))
+    ring: Any = {
+        "s": 4.7 * size,
+        "linewidth": 2 * (size / _DOT) ** 0.5,
+        "zorder": 4,
+        "facecolor": "none",
+        "edgecolor": colors.alert,
+    }
     axes.scatter(px[wrong], py[wrong], **ring)
     titled(axes, title, f"{sum(right)} of {len(right)} right")
+
+
+def _dot(points: int) -> float:
+    """How large a point is drawn: the smaller, the more there are, as their area is the plane's."""
+    return _DOT * min(1.0, 40 / points) ** 0.5
 
 
 def _around(values: Sequence[float]) -> list[float]:
