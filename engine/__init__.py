@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from .functions import stack as stack
     from .functions import sum_of_squares as sum_of_squares
     from .functions import where as where
-    from .fusion import fuse as fuse
     from .program import GuardError as GuardError
     from .program import Program as Program
     from .program import record as record
+    from .program.fusion import fuse as fuse
     from .tensor import Tensor as Tensor
 
 __all__ = [
@@ -75,14 +75,13 @@ __all__ = [
 
 
 MODULES = (  # those that are loaded later
-    "arrays", "functions", "program", "pullback", "tensor",
-    "battery", "check", "commandline", "conformance", "diagnosis", "display", "files", "findings",
-    "generate", "isolation", "properties", "simulation", "strategies",
+    "arrays", "buffer", "check", "check_arrays", "conformance", "display", "files", "functions",
+    "generate", "program", "pullback", "state", "strategies", "tensor", "tensor_maths",
 )  # fmt: skip
 LATER = {  # public names by the modules that they come from, which load NumPy
     "Tensor": "tensor", "concatenate": "functions", "linear": "functions", "matmul": "functions",
     "softmax_cross_entropy": "functions", "stack": "functions", "sum_of_squares": "functions",
-    "where": "functions", "fuse": "fusion", "Program": "program", "record": "program",
+    "where": "functions", "fuse": "program.fusion", "Program": "program", "record": "program",
     "GuardError": "program",
 }  # fmt: skip
 TABLE.reserved.update(globals(), MODULES, LATER)

@@ -176,23 +176,28 @@ class ArrayMathematics(Mathematics):
         """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
         top = x.max(axis=-1, keepdims=True)
         x = x - np.where(np.isfinite(top), top, x.dtype.type(0))
-        return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))  # type: ignore[no-any-return]
+        found: Array = x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+        return found
 
     def cross_entropy_rows(self, x: Array, t: Array) -> Array:
         """−log of the probability that the softmax of each row gives to its class."""
-        return -self.pick_rows(self.log_softmax_rows(x), t)  # type: ignore[no-any-return]
+        losses: Array = -self.pick_rows(self.log_softmax_rows(x), t)
+        return losses
 
     def pick_rows(self, x: Array, t: Array) -> Array:
         """From each row the entry with the given number."""
-        return np.take_along_axis(x, t[..., None], -1)[..., 0]  # type: ignore[no-any-return]
+        picked: Array = np.take_along_axis(x, t[..., None], -1)[..., 0]
+        return picked
 
     def count(self, c: Array, axes: tuple[int, ...], dtype: DTypeLike) -> Array:
         """How many are true over some axes, which are kept as 1."""
-        return c.sum(axis=axes, keepdims=True, dtype=dtype)  # type: ignore[no-any-return]
+        found: Array = c.sum(axis=axes, keepdims=True, dtype=dtype)
+        return found
 
     def one_hot(self, t: Array, classes: int, dtype: DTypeLike) -> Array:
         """For each class a row of zeros with a 1 in its place."""
-        return (t[..., None] == np.arange(classes)).astype(dtype)
+        rows: Array = (t[..., None] == np.arange(classes)).astype(dtype)
+        return rows
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Products of matrices over the last two axes."""
@@ -204,7 +209,8 @@ class ArrayMathematics(Mathematics):
 
     def linear(self, x: Array, p: Array) -> Array:
         """Weighted sums and biases of a layer with the parameters p = [W b]."""
-        return np.matmul(x, p[ALL_BUT_LAST].T) + p[:, -1]  # type: ignore[no-any-return]
+        found: Array = np.matmul(x, p[ALL_BUT_LAST].T) + p[:, -1]
+        return found
 
     def sum_of_squares(self, xs: Sequence[Array]) -> Array:
         """The sum of the squares of all entries of several arrays."""

@@ -555,13 +555,13 @@ def misfit(
 def __getattr__(name: str) -> Any:
     """`conformance` and what belongs to it; they bring Hypothesis when they are first used."""
     if name in ("NotAnEngineError", "conformance", "conformance_checks"):
-        from . import conformance as battery
+        from . import conformance
 
-        return getattr(battery, name)
+        return getattr(conformance, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 if __name__ == "__main__":
-    from engine.commandline import run
+    from engine.conformance.commandline import run
 
     run()

@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .arrays import ARRAYS, Array, Selected, is_choice, quiet, unbroadcast
+from .arrays import ARRAYS, Array, quiet
 from .backward import LOCK
 from .copies import Listing
 from .graph import topological_order
-from .maths import GenericMathematics, Number, apply, is_number, parameter, real
+from .maths import Number, apply, is_number, parameter, real
 from .modes import ANOMALY, TAPE, active, anomaly, differentiating, origin, recording
 from .pullback import (
     FALLBACK,
@@ -42,6 +42,9 @@ from .pullback import (
 )
 from .rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
 from .value import ROLES, Place, text
+
+if TYPE_CHECKING:
+    from .buffer import Buffer
 
 ONES = {kind: np.ones((), kind) for kind in ARRAYS}
 for one in ONES.values():
@@ -494,6 +497,8 @@ class Tensor(Number):
                 )
         unwatched = ANOMALY.set(False)  # a branch that is not taken may well be infinite
         try:
+            from .tensor_maths import TENSORS
+
             return pull(TENSORS, self._rule, g, self, self._args, self._params, wanted)
         finally:
             ANOMALY.reset(unwatched)
@@ -532,64 +537,6 @@ class Tensor(Number):
 
 
 # ---------------------------------------------------------------- making nodes
-
-
-class Buffer:
-    """One contiguous array of data and one of gradients that several Tensors are views of.
-
-    Attributes:
-        whole: a leaf over all of it.
-        views: leaves over its parts, in order, end to end.
-        version: raised whenever the data are changed in place, so that a graph which was computed
-            from the old ones can tell.
-    """
-
-    def __init__(self, data: Array) -> None:
-        self.version = 0
-        self.views: list[Tensor] = []
-        self.whole = Tensor(data, role="parameter", dtype=data.dtype)
-        self.whole._data = data
-        self.whole._grad = np.zeros_like(data)
-        self.whole._buffer = self
-
-    def view(self, start: int, shape: tuple[int, ...], **names: Any) -> Tensor:
-        """A leaf over a part of it."""
-        stop = start + prod(shape)
-        leaf = Tensor(0.0, role="parameter", **names)
-        leaf._data = self.whole._data[start:stop].reshape(shape)
-        leaf._grad = self.whole.grad[start:stop].reshape(shape)
-        leaf._buffer = self
-        self.views.append(leaf)
-        return leaf
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
-        copy = rebuilt(*self.__reduce__()[1])
-        for x, ours in zip((copy.whole, *copy.views), (self.whole, *self.views), strict=True):
-            memo[id(ours)] = x
-        return copy
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        views = [(x.shape, {"label": x.label, "scope": str(x.scope)}) for x in self.views]
-        return rebuilt, (self.whole._data.copy(), self.whole.grad.copy(), views)
-
-    def place(self, leaf: Tensor) -> int:
-        """Which view it is; −1 for all of it."""
-        return -1 if leaf is self.whole else [id(x) for x in self.views].index(id(leaf))
-
-    def part_of(self, place: int) -> Tensor:
-        """The leaf at a place."""
-        return self.whole if place < 0 else self.views[place]
-
-    def part(self, view: Tensor, whole: Any) -> Any:
-        """What belongs to a view, of something that belongs to all of it."""
-        if view is self.whole:
-            return whole * 0.0
-        start = 0
-        for x in self.views:
-            if x is view:
-                break
-            start += x.size
-        return whole[start : start + view.size].reshape(view.shape)
 
 
 def fill(node: Tensor, data: Array) -> Tensor:
@@ -822,70 +769,6 @@ def plain_key(key: Any) -> Any:
     return key
 
 
-class TensorMathematics(GenericMathematics):
-    """The rows on Tensors: what is computed is recorded, so that it can be differentiated again."""
-
-    numbers = "Tensors"
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ARRAY_TABLE:
-            return super().__getattr__(name)
-        rule = ARRAY_TABLE[name]
-
-        def method(*args: Any) -> Tensor:
-            like = next(x for x in args if isinstance(x, Tensor))
-            operands = tuple(operand(x, like) for x in args[: rule.arity])
-            return make(rule, operands, args[rule.arity :])
-
-        return method
-
-    def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        """The one or the other, entry by entry."""
-        if isinstance(condition, (bool, np.bool_)):
-            return yes if condition else no
-        if is_choice(yes) or is_choice(no):
-            return Selected(condition, yes, no)
-        return self.select(condition, yes, no)
-
-    def select(self, condition: Tensor, yes: Any, no: Any) -> Tensor:
-        """The one or the other, entry by entry; a plain number takes the other's precision."""
-        like = yes if isinstance(yes, Tensor) else no if isinstance(no, Tensor) else condition
-        return make(ARRAY_TABLE["select"], (condition, operand(yes, like), operand(no, like)))
-
-    def equal(self, a: Any, b: Any) -> Any:
-        """Where two arrays are equal."""
-        return compare("equal", a, b) if isinstance(a, Tensor) or isinstance(b, Tensor) else a == b
-
-    def shape(self, x: Tensor) -> tuple[int, ...]:
-        """The length of every axis."""
-        return x.shape
-
-    def dtype(self, x: Tensor) -> np.dtype[Any]:
-        """The type of the entries."""
-        return x.dtype
-
-    def swap(self, x: Tensor) -> Tensor:
-        """The last two axes exchanged."""
-        order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-        return make(ARRAY_TABLE["transpose"], (x,), (order,))
-
-    def unbroadcast(self, g: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """The gradient summed back to the shape that was broadcast."""
-        return unbroadcast(self, g, shape)  # type: ignore[no-any-return]
-
-    def log_softmax(self, xs: Sequence[Tensor]) -> list[Tensor]:
-        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i."""
-        total = self.logsumexp(xs)
-        return [x - total for x in xs]
-
-    def log_softmax_rows(self, x: Tensor) -> Tensor:
-        """log(exp(x) / Σ exp(x)) in every row."""
-        return x - x.logsumexp(-1, keepdims=True)  # type: ignore[no-any-return]
-
-
-TENSORS = TensorMathematics()
-
-
 # ---------------------------------------------------------------- copies
 
 
@@ -919,13 +802,3 @@ def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
 def restore_last(below: object, state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
     """The node whose pickle lists the nodes below it first."""
     return restore(state, args)
-
-
-def rebuilt(data: Array, grad: Array, views: Sequence[tuple[tuple[int, ...], Any]]) -> Buffer:
-    """A buffer with those numbers, and views of those shapes and names."""
-    buffer, start = Buffer(data), 0
-    buffer.whole.grad = grad
-    for shape, names in views:
-        buffer.view(start, shape, **names)
-        start += prod(shape)
-    return buffer

@@ -73,7 +73,7 @@ class Optimiser:
 
     def __init_subclass__(cls) -> None:
         if "step" in vars(cls):
-            cls.step = quiet(cls.step)  # type: ignore[method-assign]
+            cls.step = quiet(cls.step)  # type: ignore[method-assign, assignment]
 
     @property
     def lr(self) -> Any:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from engine.buffer import Buffer
 from engine.functions import layer as layer_node
 from engine.rules import TABLE
-from engine.tensor import Buffer, Tensor, precision
+from engine.tensor import Tensor, precision
 from engine.value import FUNCTIONS
 
 from .activations import title

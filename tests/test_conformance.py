@@ -16,7 +16,7 @@ from zoo import ZOO, Float32, Sound
 
 import engine
 from engine.check import NotAnEngineError, conformance, conformance_checks
-from engine.isolation import Trouble
+from engine.conformance.isolation import Trouble
 
 ROOT = Path(__file__).parents[1]
 THOROUGH = bool(os.environ.get("CI"))

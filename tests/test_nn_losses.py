@@ -159,4 +159,4 @@ def test_logits_are_a_list_for_each_sample() -> None:
         with pytest.raises(TypeError, match="output 0 must be a list of numbers, not "):
             cross_entropy([wrong], [0])
     with pytest.raises(TypeError, match="the outputs are a list .*, not 1.0"):
-        cross_entropy(1.0, [0])  # type: ignore[arg-type]
+        cross_entropy(1.0, [0])

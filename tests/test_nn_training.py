@@ -98,7 +98,9 @@ def test_as_many_inputs_as_targets() -> None:
 
 def test_the_loss_of_a_replayed_step_is_a_float() -> None:
     model = network()
-    step = nn.replayed(nn.training_step(model, nn.mean_squared_error, nn.SGD(model.parameters(), 1)))
+    step = nn.replayed(
+        nn.training_step(model, nn.mean_squared_error, nn.SGD(model.parameters(), 1))
+    )
     assert type(step(XS, TS)) is float
 
 

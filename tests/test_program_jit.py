@@ -96,7 +96,7 @@ def test_without_numba_there_is_a_clear_message(monkeypatch: Any) -> None:
 
 def test_a_training_loop_of_arrays() -> None:
     needs_numba()
-    from engine.compiled_arrays import CompiledArrays
+    from engine.program.compiled_arrays import CompiledArrays
 
     rel = 1e-4
     xs, ys = np.array(XS, np.float32), np.array(YS, np.float32)
@@ -129,7 +129,7 @@ def test_a_training_loop_of_arrays() -> None:
 
 def test_gradients_of_a_function_of_arrays() -> None:
     needs_numba()
-    from engine.compiled_arrays import CompiledArrays
+    from engine.program.compiled_arrays import CompiledArrays
 
     def f(a: Any, b: Any) -> Any:
         c = ((a @ b).max(1) * a[:, 0]).sum() + (a.T @ a).exp().sum(0)[1]

@@ -46,7 +46,7 @@ def module_level_imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("package", ALLOWED)
 def test_packages_import_only_what_the_layout_allows(package: str) -> None:
-    files = list((ROOT / package).glob("*.py"))
+    files = list((ROOT / package).rglob("*.py"))
     assert files
     for path in files:
         others = module_level_imports(path) & {"engine", "nn", "viz", "demos", "tests"}

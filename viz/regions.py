@@ -156,7 +156,7 @@ def _judge(
 
 def _dot(points: int) -> float:
     """How large a point is drawn: the smaller, the more there are, as their area is the plane's."""
-    return _DOT * min(1.0, 40 / points) ** 0.5
+    return _DOT * math.sqrt(min(1.0, 40 / points))
 
 
 def _around(values: Sequence[float]) -> list[float]:

@@ -1,6 +1,6 @@
 """What is wrong with an engine: known mistakes, told apart by the numbers they give.
 
-A mistake replaces one part of a right engine (`engine.simulation`). Each is run on the computation
+A mistake replaces one part of a right engine (`simulation`). Each is run on the computation
 at hand and on a few others like it, and the one that gives the numbers of the engine under test is
 the diagnosis. To teach gradpath another mistake, add a row to `MISTAKES`.
 """
@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any, NamedTuple
 
+from ..maths import REALS, Real
+from ..rules import TABLE
+from ..strategies import Computation, Primitive, Step, is_smooth, written
 from .isolation import Reading, Script, Trouble, all_close
-from .maths import REALS, Real
-from .rules import TABLE
 from .simulation import (
     RIGHT,
     Engine,
@@ -27,7 +28,6 @@ from .simulation import (
     simulate,
     value,
 )
-from .strategies import Computation, Primitive, Step, is_smooth, written
 
 SAME = 1e-5  # relative, with which simulated and observed numbers agree; float32 does
 LONGEST = 2_000  # nodes that a walk without a list of those seen may visit

@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arrays import Array, quiet
+from ..backward import LOCK
+from ..buffer import Buffer
+from ..gradient import flatten, unflatten
+from ..graph import topological_order
+from ..maths import is_number
+from ..modes import TAPE, active, origin
+from ..rules import Rule
+from ..state import State
+from ..tensor import Tensor, floating
 from .array_source import Readable, arguments_of
 from .array_source import leaves as flat
-from .arrays import Array, quiet
-from .backward import LOCK
 from .buffered import VIEWS, Buffered, reachable
-from .gradient import flatten, unflatten
-from .graph import topological_order
-from .maths import is_number
-from .modes import TAPE, active, origin
 from .printing import Names, function_name
-from .rules import Rule
-from .state import State
 from .tape import Op, Trace
-from .tensor import Buffer, Tensor, floating
 
 if TYPE_CHECKING:
     from .compiled_arrays import CompiledArrays

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import ARRAYS, Selected, is_choice, quiet, unbroadcast
-from .graph import topological_order
-from .maths import OPERATORS, Mathematics, Number, is_atomic
-from .pullback import pull
-from .rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
+from ..arrays import ARRAYS, Selected, is_choice, quiet, unbroadcast
+from ..graph import topological_order
+from ..maths import OPERATORS, Mathematics, Number, is_atomic
+from ..pullback import pull
+from ..rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
 
 if TYPE_CHECKING:
-    from .tensor import Buffer, Tensor
+    from ..buffer import Buffer
+    from ..tensor import Tensor
 
     Operand = "Op | float"
 
@@ -169,7 +170,7 @@ def simplified(tape: Tape, rule: Any, args: list[Any], params: Sequence[Any]) ->
     """What an operation comes down to, where that is the same number for certain; else None."""
     name = rule.name
     if not any(isinstance(x, Op) for x in args) and isinstance(rule, Rule):
-        from .maths import apply
+        from ..maths import apply
 
         return apply(rule, args, params)
     if name == "mul":

@@ -20,16 +20,16 @@ from __future__ import annotations
 
 import gc
 
+from ..backward import computed
+from ..gradient import flatten, is_array
+from ..maths import is_number, real
+from ..value import Value
 from .assembly import GuardError
-from .backward import computed
 from .formulas import Quantity
-from .gradient import flatten, is_array
-from .maths import is_number, real
 from .printing import function_name, identifier
 from .recording import Backward, Tape, recorded
 from .straight import Straight, fitting_all, nested
 from .unrolling import resolved
-from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .compiled import Compiled, Machine
-    from .lowered import Lowered
+    from .replay import Lowered
 
 LARGE = 1000  # rows in a recording for which arrays may be faster than single numbers
 WORTH = 10  # nodes that an operation on arrays must stand for, on average
@@ -221,9 +221,9 @@ class Program:
 
 def lowered(tape: Tape, arguments: Sequence[tuple[str, Any]], result: Any) -> Lowered | None:
     """The recording on arrays, if it is regular enough to be faster so."""
-    from .lowered import Lowered
     from .lowering import Lowering
     from .patterns import IrregularError
+    from .replay import Lowered
 
     try:
         lowering = Lowering(tape, [x for _, x in arguments], flatten(result))

@@ -9,12 +9,12 @@ it starts and writes when it is done. When no tape is on, none of this costs any
 
 from __future__ import annotations
 
-from .backward import LOCK, computed, name
+from ..backward import LOCK, computed, name
+from ..maths import is_number, real, unfit
+from ..modes import TAPE, active, origin
+from ..state import State
+from ..value import Value
 from .formulas import COPY, Quantity, Recipe, recipe
-from .maths import is_number, real, unfit
-from .modes import TAPE, active, origin
-from .state import State
-from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..rules import TABLE
 from .formulas import Quantity
 from .recording import Applied, Backward, Guard
-from .rules import TABLE
 from .unrolling import resolved
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from ..maths import REALS, Real, maximum, minimum
+from ..maths import power as ieee_power
+from ..rules import TABLE
 from .formulas import Quantity
-from .maths import REALS, Real, maximum, minimum
-from .maths import power as ieee_power
 from .printing import (
     CAREFUL,
     LOOPS,
@@ -19,7 +20,6 @@ from .printing import (
     identifier,
     wrapped,
 )
-from .rules import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .arrays import NAMES
+from ..arrays import NAMES
+from ..rules import ATOM, POWER, PRODUCT, SIGN, SUM, Rule
 from .buffered import is_basic, key, literal, reachable
 from .printing import WIDTH, Names, folded, wrapped
-from .rules import ATOM, POWER, PRODUCT, SIGN, SUM, Rule
 from .tape import Op, shape_of
 
 Text = tuple[str, int]  # an expression and how tightly it binds

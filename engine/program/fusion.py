@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array, quiet
+from ..gradient import gradient
+from ..modes import TAPE, active, anomaly
+from ..tensor import Tensor, constant, node
+from ..tensor_maths import TENSORS
 from .array_program import Recording, recorded, variables_of
-from .arrays import Array, quiet
 from .buffered import Buffered
-from .gradient import gradient
-from .modes import TAPE, active, anomaly
-from .tensor import TENSORS, Tensor, constant, node
 
 MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
 

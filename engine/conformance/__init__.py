@@ -5,9 +5,9 @@
 >>> bool(conformance(Value, examples=20))
 True
 
-The engine runs in a process of its own (`engine.isolation`). Hypothesis makes computation graphs
+The engine runs in a process of its own (`isolation`). Hypothesis makes computation graphs
 (`engine.strategies`) and shrinks those on which it is wrong; known mistakes are named
-(`engine.diagnosis`). As tests::
+(`diagnosis`). As tests::
 
     from engine.check import conformance_checks
 
@@ -23,11 +23,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..rules import TABLE
 from .battery import Battery
 from .findings import Finding, Outcome, report
 from .isolation import NotAnEngineError, Survey, Target, Worker, label
 from .properties import LEAF, LIMITS, PROPERTIES, SUM, Property
-from .rules import TABLE
 
 __all__ = ["Check", "Conformance", "NotAnEngineError", "conformance", "conformance_checks"]
 

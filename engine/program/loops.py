@@ -6,7 +6,7 @@ written into the loop that uses it.
 
 A matrix with a row for each sample of a batch is stored turned, so that the innermost loop is a
 long one; where a layer needs it, with a row of ones below, by which a bias is
-one more weight. Matrix products are calls of the few functions in `engine.kernels`.
+one more weight. Matrix products are calls of the few functions in `engine.program.kernels`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from ..rules import ALL_BUT_LAST, ATOM, TABLE, Rule
+from ..symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
 from .printing import LOOPS
-from .rules import ALL_BUT_LAST, ATOM, TABLE, Rule
-from .symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
 from .tape import Op
 
 FORMS = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from .rules import TABLE
+from ..rules import TABLE
 
 EXAMPLE = """\
 examples:
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     """Check an engine; the exit status."""
     options = parser().parse_args(arguments)
     with scratch():
-        from .conformance import conformance
+        from . import conformance
         from .findings import save
         from .isolation import NotAnEngineError
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 
+from ..strategies import Computation, Step, computations
 from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, smooth
 from .findings import Finding, Outcome
 from .isolation import ROUNDING, Reading, Script, Trouble, Worker, close_to
@@ -37,10 +38,9 @@ from .properties import (
     with_numbers,
 )
 from .simulation import RIGHT, Engine, simulate, value
-from .strategies import Computation, Step, computations
 
 if TYPE_CHECKING:
-    from .conformance import Conformance
+    from . import Conformance
 
 TOLERANCE = 1e-6  # of 1 + |right number|
 SHRINKING = 5.0  # seconds for making what was found smaller, twice

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..pullback import pull
+from ..rules import ALL_BUT_LAST, ARRAY_TABLE, TABLE
+from ..state import State
 from .formulas import COPY, Quantity
 from .patterns import IrregularError, as_layer, grouped_layers, split, uses
-from .pullback import pull
 from .recording import Applied, Backward, Place
-from .rules import ALL_BUT_LAST, ARRAY_TABLE, TABLE
-from .state import State
 from .tape import Op
 from .tape import Tape as ArrayTape
 from .unrolling import resolved
@@ -30,7 +30,7 @@ from .unrolling import resolved
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .arrays import Array
+    from ..arrays import Array
     from .recording import Tape
 
     Spot = tuple[Op, int] | float  # where a quantity lies in a block, or a constant

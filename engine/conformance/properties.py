@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..strategies import Computation, Step, prune
 from .isolation import AFRESH, Script, Survey
-from .strategies import Computation, Step, prune
 
 DEEP, WIDE, TOWER = 5_000, 1_024, 40
 

@@ -7,11 +7,11 @@ Arrays go through the readable rendering.
 
 from __future__ import annotations
 
+from ..gradient import flatten
+from ..maths import REALS, Real, is_number, real
+from ..rules import TABLE
 from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, GuardError, compiled
 from .formulas import Quantity
-from .gradient import flatten
-from .maths import REALS, Real, is_number, real
-from .rules import TABLE
 from .unrolling import Code, resolved
 
 TYPE_CHECKING = False
@@ -75,7 +75,7 @@ class Straight:
         """Run entry by entry on arrays."""
         import numpy as np
 
-        from .arrays import ArrayMathematics
+        from ..arrays import ArrayMathematics
 
         if any(p.written for p in self.places):
             raise TypeError("a training step takes numbers: arrays would make parameters arrays")

@@ -15,7 +15,7 @@ from .straight import nested
 from .tape import Op
 
 if TYPE_CHECKING:
-    from .arrays import Array
+    from ..arrays import Array
     from .lowering import Lowering
     from .recording import Place
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..files import write_atomically
+from ..rules import TABLE
+from ..strategies import INFIX, Computation
+from ..value import Value
 from .diagnosis import Diagnosis
-from .files import write_atomically
 from .isolation import AFRESH, Reading, Script, Survey, Trouble, play
-from .rules import TABLE
-from .strategies import INFIX, Computation
-from .value import Value
 
 if TYPE_CHECKING:
-    from .conformance import Conformance
+    from . import Conformance
 
 WIDTH = 78
 LONGEST = 12  # steps of a program that is printed whole

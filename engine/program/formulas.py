@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import operator
 
-from .maths import REALS, Real
-from .rules import NOTHING, SUM, TABLE, Rule
-from .symbol import WHERE, AtomMathematics, Form, Symbol, order, write
+from ..maths import REALS, Real
+from ..rules import NOTHING, SUM, TABLE, Rule
+from ..symbol import WHERE, AtomMathematics, Form, Symbol, order, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..maths import on_floats
+from ..rules import TABLE
+from ..strategies import Computation, Step
 from .isolation import Reading, Script
-from .maths import on_floats
-from .rules import TABLE
-from .strategies import Computation, Step
 
 Numbers = Sequence[float]
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..gradient import flatten
 from .assembly import FUNCTIONS, GuardError, function, indented
-from .gradient import flatten
 from .kernels import product, product_of_any, product_of_rows
 from .loops import LoopPrinter
-from .lowered import Group
 from .lowering import flattened
 from .printing import LOOPS, Printer
+from .replay import Group
 from .straight import fitting_all, nested
 from .tape import Op
 
 if TYPE_CHECKING:
+    from ..value import Value
     from .lowering import Lowering
     from .straight import Straight
-    from .value import Value
 
 
 class Compiled:

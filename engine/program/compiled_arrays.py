@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..gradient import flatten, unflatten
+from ..tensor import Tensor
 from .assembly import function, indented
 from .compiled import compile_loops
-from .gradient import flatten, unflatten
 from .loops import LoopPrinter, UnwrittenError
 from .tape import Op
-from .tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..arrays import Array
     from .array_program import ArrayProgram, Recording
-    from .arrays import Array
 
 
 class CompiledArrays:

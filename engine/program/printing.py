@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import keyword
 
+from ..rules import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
+from ..symbol import BOTH, WHERE, Symbol
 from .formulas import Quantity
 from .recording import Guard
-from .rules import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
-from .symbol import BOTH, WHERE, Symbol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

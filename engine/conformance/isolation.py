@@ -25,9 +25,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from .maths import OPERATORS, REFLECTED
-from .rules import TABLE, Rule
-from .strategies import Computation, perform
+from ..maths import OPERATORS, REFLECTED
+from ..rules import TABLE, Rule
+from ..strategies import Computation, perform
 
 Target = str | Callable[[float], Any]
 Script = tuple[int | str, ...]  # indices of roots to call backward() on, and AFRESH

@@ -1,0 +1,77 @@
+"""The mathematics of Tensors: rows and pullbacks that record what they compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .arrays import Selected, is_choice, unbroadcast
+from .maths import GenericMathematics
+from .rules import ARRAY_TABLE
+from .tensor import Tensor, compare, make, operand
+
+
+class TensorMathematics(GenericMathematics):
+    """The rows on Tensors: what is computed is recorded, so that it can be differentiated again."""
+
+    numbers = "Tensors"
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ARRAY_TABLE:
+            return super().__getattr__(name)
+        rule = ARRAY_TABLE[name]
+
+        def method(*args: Any) -> Tensor:
+            like = next(x for x in args if isinstance(x, Tensor))
+            operands = tuple(operand(x, like) for x in args[: rule.arity])
+            return make(rule, operands, args[rule.arity :])
+
+        return method
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """The one or the other, entry by entry."""
+        if isinstance(condition, (bool, np.bool_)):
+            return yes if condition else no
+        if is_choice(yes) or is_choice(no):
+            return Selected(condition, yes, no)
+        return self.select(condition, yes, no)
+
+    def select(self, condition: Tensor, yes: Any, no: Any) -> Tensor:
+        """The one or the other, entry by entry; a plain number takes the other's precision."""
+        like = yes if isinstance(yes, Tensor) else no if isinstance(no, Tensor) else condition
+        return make(ARRAY_TABLE["select"], (condition, operand(yes, like), operand(no, like)))
+
+    def equal(self, a: Any, b: Any) -> Any:
+        """Where two arrays are equal."""
+        return compare("equal", a, b) if isinstance(a, Tensor) or isinstance(b, Tensor) else a == b
+
+    def shape(self, x: Tensor) -> tuple[int, ...]:
+        """The length of every axis."""
+        return x.shape
+
+    def dtype(self, x: Tensor) -> np.dtype[Any]:
+        """The type of the entries."""
+        return x.dtype
+
+    def swap(self, x: Tensor) -> Tensor:
+        """The last two axes exchanged."""
+        order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
+        return make(ARRAY_TABLE["transpose"], (x,), (order,))
+
+    def unbroadcast(self, g: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """The gradient summed back to the shape that was broadcast."""
+        return unbroadcast(self, g, shape)  # type: ignore[no-any-return]
+
+    def log_softmax(self, xs: Sequence[Tensor]) -> list[Tensor]:
+        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i."""
+        total = self.logsumexp(xs)
+        return [x - total for x in xs]
+
+    def log_softmax_rows(self, x: Tensor) -> Tensor:
+        """log(exp(x) / Σ exp(x)) in every row."""
+        return x - x.logsumexp(-1, keepdims=True)  # type: ignore[no-any-return]
+
+
+TENSORS = TensorMathematics()
