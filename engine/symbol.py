@@ -86,6 +86,9 @@ class Symbol(Number):
     def __and__(self, other: Any) -> Symbol:
         return Symbol(head=BOTH, args=(self, other))
 
+    def __rand__(self, other: Any) -> Any:  # of what is decided already
+        return self if other else False
+
     def __bool__(self) -> bool:
         raise TypeError("a formula is neither true nor false: rows choose with m.where")
 

@@ -32,6 +32,17 @@ def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     )
 
 
+# ---------------- pages
+
+
+def test_a_page_steps_through_the_formula(tmp_path: Path) -> None:
+    path = tmp_path / "steps.html"
+    main([*NEURON, "-o", str(path)])
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+    with pytest.raises(SystemExit):
+        main([*NEURON, "--dark", "-o", str(path)])
+
+
 # ---------------- formulas
 
 

@@ -1,4 +1,4 @@
-"""Pictures: graphs, gradient paths and derivations, networks, decision regions, training curves.
+"""Pictures: graphs, gradient paths, derivations, backpropagation step by step, networks, regions.
 
 Import this package for free: each function brings its library (Graphviz, matplotlib) when it is
 first used.
@@ -13,38 +13,52 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .backward import draw_backward
+    from .confusion import draw_confusion
     from .curves import draw_curve
     from .derivation import derive
     from .export import save
+    from .film import Film
+    from .images import draw_images
     from .layout import GraphvizError
     from .network import draw_network
     from .paths import draw_paths
     from .picture import Picture, draw
+    from .player import Player, play
     from .regions import draw_regions
 
 __all__ = [
+    "Film",
     "GraphvizError",
     "Picture",
+    "Player",
     "derive",
     "draw",
     "draw_backward",
+    "draw_confusion",
     "draw_curve",
+    "draw_images",
     "draw_network",
     "draw_paths",
     "draw_regions",
+    "play",
     "save",
 ]
 
 _HOMES = {
+    "Film": "film",
     "GraphvizError": "layout",
     "Picture": "picture",
+    "Player": "player",
     "derive": "derivation",
     "draw": "picture",
     "draw_backward": "backward",
+    "draw_confusion": "confusion",
     "draw_curve": "curves",
+    "draw_images": "images",
     "draw_network": "network",
     "draw_paths": "paths",
     "draw_regions": "regions",
+    "play": "player",
     "save": "export",
 }
 

@@ -14,12 +14,13 @@ from engine.files import write_atomically
 
 from .expression import ExpressionError, evaluate
 
-PICTURES, TEXTS = (".svg", ".png", ".pdf", ".dot"), (".txt", ".md", ".tex")
+PICTURES, TEXTS, PAGE = (".svg", ".png", ".pdf", ".dot"), (".txt", ".md", ".tex"), ".html"
 EXAMPLES = """\
 examples:
   python -m viz "tanh(x1*w1 + x2*w2 + b)" x1=2 x2=0 w1=-3 w2=1 b=6.88 -o neuron.svg
   python -m viz "(a*b)*(a+b)" a=-2 b=3 --wrt a --paths -o paths.svg
   python -m viz "a*a" a=3 --wrt a -o derivation.tex
+  python -m viz "tanh(w*x) + w" w=2 x=-3 -o steps.html
 
 -o - writes text to standard output, -o-.svg a picture (or another ending that format).
 A formula that begins with a minus sign is given in parentheses.
@@ -90,7 +91,7 @@ def parser() -> Parser:
     add("--wrt", metavar="NAME", help="show how the derivative with respect to it comes about")
     add("--paths", action="store_true", help="every path by itself, with its product")
     add("--dark", action="store_true", help="light on dark")
-    endings = " ".join((*PICTURES, *TEXTS))
+    endings = " ".join((*PICTURES, *TEXTS, PAGE))
     add("-o", "--out", type=output, default="-", metavar="FILE", help=f"what to write: {endings}")
     return found
 
@@ -109,9 +110,9 @@ def assignment(text: str) -> tuple[str, float]:
 def output(text: str) -> tuple[str, str]:
     """A file's name and the format that its ending asks for."""
     ending = ".txt" if text == "-" else text[1:] if text[:2] == "-." else Path(text).suffix
-    if ending.lower() in (*PICTURES, *TEXTS):
+    if ending.lower() in (*PICTURES, *TEXTS, PAGE):
         return text, ending.lower()
-    accepted = " ".join((*PICTURES, *TEXTS))
+    accepted = " ".join((*PICTURES, *TEXTS, PAGE))
     raise argparse.ArgumentTypeError(f"{text[:60]!r} must end in one of {accepted}")
 
 
@@ -125,6 +126,9 @@ def write(root: Value, variables: dict[str, Value], wrt: Value | None, options: 
         for path, picture in pictures(root, wrt, options):
             content = picture.source if ending == ".dot" else picture.pipe(ending[1:])
             put(path, content)
+        return
+    if ending == PAGE:
+        put(name, page(root, options))
         return
     put(name, text_of(root, variables, wrt, options.paths, ending))
 
@@ -142,6 +146,16 @@ def pictures(root: Value, wrt: Value | None, options: Any) -> list[tuple[str, An
     stem = name[: -len(ending)]
     each = [(f"{stem}-{i}{ending}", picture) for i, picture in enumerate(found, 1)]
     return [(name, found.overview), *each]
+
+
+def page(root: Value, options: Any) -> str:
+    """The page that steps through both passes."""
+    from . import play
+
+    for name in ("wrt", "paths", "dark"):
+        if getattr(options, name):
+            fail(f"--{name} is not for a page, which itself offers all paths and both themes")
+    return play(root).html
 
 
 def text_of(

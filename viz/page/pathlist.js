@@ -1,0 +1,78 @@
+// The paths to a node in words: each with its product, and what they add up to.
+
+class PathList {
+  constructor(score, onPath) {
+    this.score = score;
+    this.onPath = onPath; // what to do when one of them is looked at, or none any more
+  }
+
+  name(index) {
+    return this.score.nodes[index].name;
+  }
+
+  // `totals` are the gradients that the right pass ends with and, if there is one, the wrong pass.
+  show(found, totals, state) {
+    const [name, root] = [found.target, this.score.root].map((node) => bracketed(this.name(node)));
+    const all = counted(found.count, 'path');
+    const products = 'the products of the local derivatives along each';
+    const parts = [
+      element('h2', {}, `∂${root}/∂${name} = `, colored(totals.right)),
+      words(`The sum over ${all} from ${root} to ${name}, of ${products}.`),
+      element('ol', { class: 'paths' }, ...this.items(found, state)),
+      ...this.sum(found, totals.right),
+      line('= ', strong(`${name}.grad`), ' after the backward pass'),
+    ];
+    if (totals.wrong !== undefined && !Object.is(totals.wrong, totals.right)) {
+      const text = `the wrong pass ends with ${name}.grad = ${short(totals.wrong)}`;
+      parts.push(element('p', { class: 'equation alert' }, text));
+    }
+    return parts;
+  }
+
+  sum({ heaviest, count }, total) {
+    const { sum, rest } = remainder({ heaviest }, total);
+    const products = heaviest.map((path) => signed(short(path.product)));
+    const others = count - BigInt(heaviest.length);
+    const parts = [];
+    if (others > 0n) {
+      const unknown = 'undefined, as not all products are finite';
+      const what = Number.isNaN(rest) ? unknown : colored(rest);
+      parts.push(line(`the other ${counted(others, 'path')}: `, what));
+      products.push(Number.isNaN(rest) ? '(undefined)' : signed(short(rest)));
+    }
+    const summands = count > 1n ? products.join(' + ') : 'sum';
+    const result = colored(others > 0n ? total : sum);
+    return [...parts, element('p', { class: 'equation sum' }, `${summands} = `, result)];
+  }
+
+  items({ heaviest }, state) {
+    const sizes = heaviest.map((path) => Math.abs(path.product)).filter(Number.isFinite);
+    const largest = Math.max(0, ...sizes);
+    return heaviest.map((path) => element('li', {}, this.item(path, largest, state)));
+  }
+
+  item(path, largest, state) {
+    const { root, edges } = this.score;
+    const nodes = [root, ...path.edges.map((edge) => edges[edge].tail)];
+    const way = ends(nodes.map((node) => this.name(node))).join(' ← ');
+    const partials = path.edges.map((edge) => signed(short(state.partials[edge])));
+    const factors = ends(partials).join(' × ') || '1';
+    const bar = element('span', { class: `bar ${sign(path.product)}` });
+    bar.style.width = `${100 * Math.min(1, Math.abs(path.product) / largest) || 0}%`;
+    const [look, leave] = [() => this.onPath(path), () => this.onPath(null)];
+    const events = { onmouseenter: look, onfocus: look, onmouseleave: leave, onblur: leave };
+    return element(
+      'button',
+      { type: 'button', class: 'path', ...events },
+      element('span', { class: 'way' }, way),
+      element('span', { class: 'equation' }, `${factors} = `, colored(path.product)),
+      bar,
+    );
+  }
+}
+
+// The items; of very many, those at both ends.
+function ends(items) {
+  if (items.length <= 16) return items;
+  return [...items.slice(0, 7), `… ${items.length - 14} more …`, ...items.slice(-7)];
+}

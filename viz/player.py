@@ -1,0 +1,237 @@
+"""`play`: a page that steps through backpropagation."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from engine import Value, topological_order
+from engine.files import write_atomically
+
+from .film import SCORES, Film
+from .rehearsal import Move, Pass, rehearse
+from .score import packed, score, state
+from .text import printable, shorten
+from .theme import DARK, LIGHT, Surface, Theme
+
+MOST_NODES = 2_000
+PAGE = Path(__file__).with_name("page")
+SCRIPTS = (
+    "text",
+    "score",
+    "passes",
+    "paths",
+    "stage",
+    "camera",
+    "panel",
+    "pathlist",
+    "film",
+    "side",
+    "player",
+)
+
+
+def play(
+    root: Value | None = None,
+    *,
+    frames: Film | None = None,
+    wrong: Pass | None = None,
+    right: Pass | None = None,
+) -> Player:
+    """A page that steps through the forward and the backward pass, one node at a time.
+
+    Every step shows the node, its local derivatives, and what is added to whose gradient; a leaf
+    that is chosen shows the paths that its gradient is the sum over. The backward pass starts from
+    gradients of 0 and from the recorded local derivatives; no ``grad`` is read or changed.
+
+    Args:
+        root: the output.
+        frames: instead of it, the recorded states of a training run: the page then also steps
+            through the epochs.
+        wrong: a backward pass as a function of the output, to be shown beside the right one. It is
+            given a copy of the graph and uses ``args`` and ``partials``, ``_prev`` and
+            ``_backward()``, ``grad`` and ``data`` of its nodes.
+        right: the pass it is compared with, likewise; by default ``lambda root: root.backward()``.
+
+    Returns:
+        The page: it shows itself in a notebook, and ``save`` writes it as one HTML file.
+
+    Raises:
+        TypeError: if ``root`` is no Value, ``frames`` no Film, or a pass no function.
+        ValueError: if the graph has more than 2,000 nodes, the film is empty, or there is not just
+            one of ``root`` and ``frames``.
+        RuntimeError: for a node made by hand that was given no ``_backward``.
+        GraphvizError: if there is no Graphviz to lay the graph out, or it takes too long.
+    """
+    film = checked(root, frames)
+    for name, backward in (("wrong", wrong), ("right", right)):
+        if backward is not None and not callable(backward):
+            raise TypeError(
+                f"{name} is a backward pass as a function of the output, "
+                f"not {type(backward).__name__}"
+            )
+    if right and not wrong:
+        raise ValueError("right is what a wrong pass is compared with: give both, or none")
+    if wrong and frames:
+        raise ValueError("a wrong pass is shown on one graph, not on a film: give root and wrong")
+    content = score(film.order, film.states)
+    content["film"] = reel(film) if frames else None
+    content["passes"] = None
+    if wrong:
+        sides = (("wrong", wrong), ("right", right or (lambda root: root.backward())))
+        content["passes"] = [
+            {"name": name, **moves(rehearse(film.order, side))} for name, side in sides
+        ]
+    return Player(content)
+
+
+def checked(root: Value | None, frames: Film | None) -> Film:
+    """What is to be played: a film, of one state if only an output is given."""
+    if (root is None) == (frames is None):
+        raise ValueError("play() takes either an output or frames=, a Film")
+    if frames is not None and not isinstance(frames, Film):
+        raise TypeError(
+            f"frames is a Film, not {type(frames).__name__}: record the states of a training run "
+            "with film = viz.Film() and film.add(loss)"
+        )
+    if root is not None and not isinstance(root, Value):
+        raise TypeError(f"play() takes a Value, not {type(root).__name__}: {root!r:.60}")
+    if frames is not None and not len(frames):
+        raise ValueError("the film is empty: add(loss) records a state")
+    order = frames.order if frames else topological_order(root)
+    if len(order) > MOST_NODES:
+        raise ValueError(
+            f"the graph has {len(order):,} nodes; the player can show at most {MOST_NODES:,}. Play "
+            "the loss of a single sample, or a node in the middle of the graph; draw() collapses "
+            "large graphs, and draw_paths() shows the heaviest paths to one leaf"
+        )
+    if frames:
+        return frames
+    film = Film()
+    film.order, film.epochs, film.states = order, [0], [state(order)]
+    return film
+
+
+def reel(film: Film) -> dict[str, Any]:
+    """What a film has beside its states."""
+    plane = None
+    if film.fields:
+        plane = {
+            "side": SCORES,
+            "extent": film.extent,
+            "points": film.points,
+            "classes": film.classes,
+            "scores": base64.b64encode(b"".join(film.fields)).decode(),
+        }
+    return {"epochs": film.epochs, "plane": plane}
+
+
+def moves(made: Sequence[Move]) -> dict[str, Any]:
+    """A pass's moves, and the gradients after each as the bytes of floats."""
+    return {
+        "moves": [[m.sender, m.position, m.target, m.added] for m in made],
+        "grads": packed(np.array([m.grad for m in made], "<f8")),
+    }
+
+
+class Player:
+    """A page that steps through backpropagation; in a notebook it shows itself.
+
+    Attributes:
+        html: the page, one self-contained HTML document. It fetches nothing from anywhere, and its
+            content-security policy allows no script but its own.
+    """
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.html = page(content)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to a file, whole or not at all.
+
+        Raises:
+            ValueError: if the name does not end in ``.html``.
+            FileNotFoundError: if the folder does not exist.
+        """
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"save() takes the path as a str or a Path, not {type(path).__name__}")
+        path = Path(path)
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"{path.name!r} must end in .html")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(
+                f"there is no folder {str(path.parent)!r} to save {path.name!r} in"
+            )
+        return write_atomically(path, self.html)
+
+    def __repr__(self) -> str:
+        return f"<Player of {len(self.html) / 1000:,.0f} kB: save('player.html') writes it>"
+
+    def _repr_html_(self) -> str:
+        """The page in a frame that may run scripts and nothing else."""
+        return (
+            '<iframe sandbox="allow-scripts" title="Backpropagation, step by step" width="100%" '
+            f'height="640" style="border:0" srcdoc="{html.escape(self.html)}"></iframe>'
+        )
+
+
+# ---------------- the page
+
+
+def page(content: dict[str, Any]) -> str:
+    """The HTML document."""
+    title = f"Backpropagation through {shorten(printable(content['nodes'][-1]['name']))}"
+    style = palette() + read("player.css")
+    script = "'use strict';\n(() => {\n" + "".join(read(f"{s}.js") for s in SCRIPTS) + "})();\n"
+    policy = (
+        f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    data = json.dumps({"title": title, **content}, separators=(",", ":"))
+    return Template(read("player.html")).substitute(
+        policy=policy,
+        title=html.escape(title),
+        style=style,
+        script=script,
+        score=data.replace("<", "\\u003c"),  # so that no text can end the element it stands in
+    )
+
+
+def read(name: str) -> str:
+    """A part of the page."""
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def digest(text: str) -> str:
+    """What a content-security policy knows an inline script or style by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def palette() -> str:
+    """Both themes as CSS variables: the system's by default, the other by ``data-theme``."""
+    light, dark = variables(LIGHT), variables(DARK)
+    return (
+        f":root{{color-scheme:light;{light}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root{{color-scheme:dark;{dark}}}}}\n"
+        f":root[data-theme=light]{{color-scheme:light;{light}}}\n"
+        f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
+    )
+
+
+def variables(theme: Theme) -> str:
+    """A palette as CSS variables."""
+    found = []
+    for name, value in vars(theme).items():
+        if isinstance(value, Surface):
+            found += [f"--{name}-fill:{value.fill}", f"--{name}-stroke:{value.stroke}"]
+        elif isinstance(value, str):
+            found.append(f"--{name}:{value}")
+    return ";".join(found)
