@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The demo, with the command line's arguments or others."""
     parser = Parser(
         description="Four wrong backward passes beside the right one, with pictures.",
-        epilog="The pictures are mistake-1-order.svg to mistake-4-twice.svg.",
+        epilog="The pictures are mistake-1-order.svg to mistake-4-twice.svg; the pages of the same "
+        "names, ending in .html, step through both passes side by side.",
     )
     parser.add_argument(
         "--out", type=folder, default="out", help="folder for the pictures (%(default)s)"
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print()
         out.mkdir(parents=True, exist_ok=True)
         viz.save(picture(wrong, right), out / f"mistake-{number}-{mistake.name}.svg")
+        viz.save(page(mistake), out / f"mistake-{number}-{mistake.name}.html")
+    print("Beside each picture lies a page (.html) that steps through both passes.")
     print(f"Pictures in {out}: mistake-1-{MISTAKES[0].name}.svg and {len(MISTAKES) - 1} more")
 
 
@@ -90,6 +93,17 @@ def picture(wrong: Value, right: Value) -> viz.Picture:
         if bad.grad != good.grad
     }
     return viz.draw([wrong, right], marks=marks)
+
+
+def page(mistake: Mistake) -> viz.Player:
+    """Both passes side by side, step by step."""
+    if mistake.wrong is trained_without_zero:  # it makes a second graph: that one is shown
+        return viz.play(after_a_step(), wrong=with_what_was_left)
+    return viz.play(
+        mistake.graph(),
+        wrong=lambda root: mistake.wrong(lambda: root),
+        right=lambda root: mistake.right(lambda: root),
+    )
 
 
 def short(x: float) -> str:
@@ -201,6 +215,28 @@ def trained(graph: Callable[[], Value], clear: bool) -> Value:
 def trained_without_zero(graph: Callable[[], Value]) -> Value:
     """Wrong: the leaf still has the gradient of the step before."""
     return trained(graph, clear=False)
+
+
+def after_a_step() -> Value:
+    """The square after a step of gradient descent on its leaf, before another backward pass."""
+    root = trained(square, clear=True)
+    for node in topological_order(root):
+        node.grad = 0.0
+    return root
+
+
+def with_what_was_left(root: Value) -> None:
+    """Wrong: a backward pass that adds to the gradient of the step before."""
+    topological_order(root)[0].grad = square_slope()
+    root.backward()
+
+
+def square_slope() -> float:
+    """The gradient of the square before the step."""
+    root = square()
+    root.backward()
+    slope: float = topological_order(root)[0].grad
+    return slope
 
 
 def trained_with_zero(graph: Callable[[], Value]) -> Value:

@@ -23,6 +23,8 @@ with tidy_end():
 
 POINTS = ((0, 0), (0, 1), (1, 0), (1, 1))
 TARGETS = (0, 1, 1, 0)
+MOMENTUM = 0.9  # of gradient descent
+FRAMES = 100  # of a film, besides the first
 SHARES = 4  # hidden neurons whose share in the output is drawn
 
 Line = tuple[float, float, float]  # (w0, w1, b): it answers 1 where w0·x0 + w1·x1 + b > 0
@@ -51,6 +53,7 @@ def parse(arguments: Sequence[str] | None) -> Any:
     add("--lr", type=positive, default=0.05, help="learning rate (%(default)s)")
     add("--out", type=folder, default="out", help="folder for the pictures (%(default)s)")
     add("--engine", choices=ENGINES, default="scalar", help="what trains (%(default)s)")
+    add("--film", action="store_true", help="also write the training as a page to step through")
     add("--seeds", type=whole(1), metavar="N", help="only count which of N seeds learn XOR")
     return parser.parse_args(arguments)
 
@@ -147,7 +150,7 @@ def descend(mlp: MLP, options: Any) -> Iterator[float]:
     """
 
     def optimiser(parameters: Any) -> SGD:
-        return SGD(parameters, options.lr, momentum=0.9)
+        return SGD(parameters, options.lr, momentum=MOMENTUM)
 
     model, step = trainer(options.engine, mlp, mean_squared_error, optimiser)
     yield from train(step, *samples(model, POINTS, TARGETS), epochs=options.steps)
@@ -235,7 +238,26 @@ def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> 
         ("hidden.svg", lambda: draw_hidden(mlp), f"what the {which} add to the output"),
         ("loss.svg", lambda: draw_losses(losses), "the losses of both models in training"),
     ]
+    if options.film:
+        caption = "the training, epoch by epoch and node by node"
+        pictures.append(("film.html", lambda: film(options), caption))
     draw_all(pictures, options.out)
+
+
+def film(options: Any) -> viz.Player:
+    """The network's training once more, on scalars, as a film of at most 101 states."""
+    mlp = network(options.hidden, options.seed)
+    optimiser = SGD(mlp.parameters(), options.lr, momentum=MOMENTUM)
+    states = viz.Film(lambda x0, x1: mlp((x0, x1)).data - 0.5, POINTS, TARGETS)
+    for step in range(options.steps + 1):
+        loss = loss_of(mlp)
+        loss.label = "loss"
+        optimiser.zero_grad()
+        loss.backward()
+        if step % max(1, -(-options.steps // FRAMES)) == 0:
+            states.add(loss, step)
+        optimiser.step()
+    return viz.play(frames=states)
 
 
 def draw_graph(mlp: MLP) -> Any:

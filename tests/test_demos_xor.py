@@ -420,6 +420,7 @@ def test_a_picture_that_cannot_be_drawn_stops_no_other(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.filterwarnings("ignore")  # libraries that another test has loaded dislike a fork
 @pytest.mark.parametrize("tqdm", [True, False])
 def test_a_terminal_shows_a_bar_where_a_pipe_gets_lines(
     tqdm: bool,
@@ -446,3 +447,14 @@ def test_a_terminal_shows_a_bar_where_a_pipe_gets_lines(
     assert "seed 3 of 3: 0 failed" in text
     assert ("seed 1 of 3: 0 failed" in text) != tqdm
     assert ("pip install -e '.[demos]'" in text) != tqdm
+
+
+def test_the_film_of_a_training_is_a_page_of_at_most_two_megabytes(
+    tmp_path: Path, xor: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    xor.main(["--film", "--steps", "250", "--out", str(tmp_path)])
+    assert "film.html" in capsys.readouterr().out
+    page = (tmp_path / "film.html").read_text(encoding="utf-8")
+    assert len(page) < 2_000_000
+    assert "Content-Security-Policy" in page
+    assert page.count("<svg") >= 1

@@ -37,7 +37,7 @@ def test_the_snippets_print_what_the_readme_says(
     results = doctest.DocTestRunner().run(tour, out=report.append)
     assert results.failed == 0, "".join(report)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"neuron-dark.png", "neuron.svg", "paths.svg"}
+    assert names == {"neuron-dark.png", "neuron.svg", "paths.svg", "steps.html"}
     drawn, shown = Path("neuron.svg"), ROOT / "demos/pictures/neuron.svg"
     assert texts(drawn) == texts(shown), "draw the README's picture again"
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from engine import Value, topological_order
-from engine.files import write_atomically
 
+from .export import save
 from .film import SCORES, Film
 from .rehearsal import Move, Pass, rehearse
 from .score import packed, score, state
@@ -161,16 +161,7 @@ class Player:
             ValueError: if the name does not end in ``.html``.
             FileNotFoundError: if the folder does not exist.
         """
-        if not isinstance(path, (str, os.PathLike)):
-            raise TypeError(f"save() takes the path as a str or a Path, not {type(path).__name__}")
-        path = Path(path)
-        if path.suffix.lower() not in (".html", ".htm"):
-            raise ValueError(f"{path.name!r} must end in .html")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(
-                f"there is no folder {str(path.parent)!r} to save {path.name!r} in"
-            )
-        return write_atomically(path, self.html)
+        return save(self, path)
 
     def __repr__(self) -> str:
         return f"<Player of {len(self.html) / 1000:,.0f} kB: save('player.html') writes it>"
