@@ -27,7 +27,7 @@ UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "
           "pow": "power", "power": "power", "both": "logical_and"} | NAMES  # fmt: skip
 VIEWS = {"reshape", "transpose", "broadcast_to", "index", "with_ones"}
 BLOCK = 8192  # entries of a long array that are computed with at a time
-MANY = 3000  # entries from which on a mask of integers is worth its preparation
+MANY = 500  # entries from which on a mask of integers is worth its preparation
 ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 

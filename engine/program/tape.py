@@ -179,6 +179,10 @@ def simplified(tape: Tape, rule: Any, args: list[Any], params: Sequence[Any]) ->
                 return x
             if not isinstance(one, Op) and one == -1:
                 return -x
+    if name == "neg" and isinstance(args[0], Op) and args[0].name == "select":
+        condition, yes, no = args[0].args
+        if not isinstance(yes, Op) and not isinstance(no, Op):
+            return tape.emit(ARRAY_TABLE["select"], (condition, -yes, -no))
     if name == "power" and params[0] == 2 and isinstance(args[0], Op):
         return args[0] * args[0]
     if name in ("div", "power") and not isinstance((*args, *params)[1], Op):

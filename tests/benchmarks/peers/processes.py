@@ -25,6 +25,7 @@ def script(library: str, *arguments: str) -> Run:
         raise ModuleNotFoundError(f"No module named {library!r}", name=library)
     command = [sys.executable, str(SCRIPTS / f"xor_{library}.py"), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have their bytecode, too
 
     def run(n: int) -> float:
         for _ in range(n):
