@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .maths import Mathematics, is_atomic
-from .rules import ALL_BUT_LAST, NOTHING, TABLE
+from .rules import ALL_BUT_LAST, NOTHING, TABLE, Rule
 
 Array = NDArray[Any]
 
@@ -258,3 +258,21 @@ def error_function() -> Callable[[Any], Any]:
         return erf  # type: ignore[no-any-return]
     except ImportError:
         return np.vectorize(math.erf, otypes=[float])
+
+
+@quiet
+def on_arrays(row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Array:
+    """A row of the table on plain arrays and numbers, entry by entry.
+
+    Raises:
+        TypeError: if an array does not hold real numbers.
+    """
+    kinds = {x.dtype for x in args if getattr(x, "ndim", 0)}
+    for kind in kinds:
+        if kind.kind not in "biuf":
+            raise TypeError(f"{row.name} takes arrays of real numbers, not of {kind}")
+    dtype = np.result_type(*kinds)
+    dtype = dtype if dtype in ARRAYS else np.dtype("float64")
+    numbers = [np.asarray(x, dtype) for x in args]
+    result: Array = np.asarray(row.evaluate(ARRAYS[dtype], numbers, params))
+    return result

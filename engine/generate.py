@@ -207,9 +207,21 @@ def variadic(row: Rule) -> str:
             f"def make(args_{extra}):",
             f"    return makers_[len(args_)](args_{extra})",
             f"def any_number({signature(row, first)}):",
+            *whole(row, first),
             f"    return make(pack_({', '.join(first)}){extra})",
         ]
     )
+
+
+def whole(row: Rule, first: Sequence[str]) -> list[str]:
+    """The lines that let a Tensor in a sequence's place stand for all its entries."""
+    if not row.is_built_in():
+        return []
+    rest = "".join(f", {x}" for x in (*first[1:], *row.params))
+    return [
+        f"    if hasattr({first[0]}, '_over'):",
+        f"        return {first[0]}._over({row.name!r}{rest})",
+    ]
 
 
 class Lengths(dict[int, "Function"]):

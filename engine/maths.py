@@ -438,7 +438,8 @@ def rank(x: Any) -> int:
 def apply(row: Rule, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
     """The row's result in the mathematics of its arguments.
 
-    Real and complex numbers give a float or a complex number; any other kind gives its own.
+    Real and complex numbers give a float or a complex number, NumPy arrays an array; any other kind
+    gives its own.
 
     Raises:
         TypeError: for an argument that is not a number.
@@ -448,6 +449,10 @@ def apply(row: Rule, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
         return top._apply(row, args, params)
     if any(isinstance(x, complex) for x in args):
         return Complex(row.evaluate(COMPLEXES, [Complex(x) for x in args], params))
+    if any(getattr(x, "ndim", 0) for x in args):
+        from .arrays import on_arrays  # which loads NumPy; whoever has an array has done so
+
+        return on_arrays(row, args, params)
     return float(row.evaluate(REALS, [Real(real(x, row.name)) for x in args], params))
 
 

@@ -446,9 +446,17 @@ class Tensor(Number):
     def _constant(self, x: Any) -> Tensor:
         return operand(x, self)
 
-    def _over(self, name: str, *params: Any) -> Any:
-        """What a row over a sequence is on one Tensor in the sequence's place."""
-        return getattr(self, name)(*params)
+    def _over(self, name: str, *rest: Any) -> Tensor:
+        """What a row over a sequence is if it is given one Tensor in the sequence's place."""
+        if name == "cross_entropy":
+            from .functions import softmax_cross_entropy
+
+            return softmax_cross_entropy(self, *rest)
+        if name == "affine":
+            xs, b = rest
+            return self.dot(xs) + b  # type: ignore[no-any-return]
+        result: Tensor = getattr(self, name)(*rest)
+        return result
 
     def _first(self, create_graph: bool) -> Any:
         """The gradient that a backward pass from here starts with."""

@@ -501,7 +501,12 @@ def power(x: Value, n: Any) -> Any:
 TABLE.listen(install)
 
 
-def softmax(xs: Sequence[Any]) -> list[Any]:
-    """exp(xᵢ) / Σⱼ exp(xⱼ) for every entry: one node each, over one logsumexp."""
+def softmax(xs: Sequence[Any]) -> Any:
+    """exp(xᵢ) / Σⱼ exp(xⱼ) for every entry: one node each, over one logsumexp.
+
+    Of a list of numbers a list; of a Tensor a Tensor, along its last axis.
+    """
+    if hasattr(xs, "_over"):
+        return xs.softmax()
     total = FUNCTIONS["logsumexp"](xs)
     return [FUNCTIONS["softmax_entry"](x, total) for x in xs]

@@ -413,3 +413,29 @@ def test_numpys_functions_make_nodes_or_read() -> None:
         assert gradient(y.sum(), x).any()
     assert np.shape(x) == (2, 2)
     assert np.allclose(x, x.data)
+
+
+def test_a_row_over_a_sequence_takes_one_tensor_in_its_place() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 5.0]])
+    assert engine.sum(x).item() == x.sum().item() == 11
+    assert engine.mean(x).item() == 2.75
+    assert engine.logsumexp(x).item() == x.logsumexp().item()
+    assert engine.dot(x[0], [3.0, 4.0]).item() == 11
+    assert engine.affine(x[0], [3.0, 4.0], 0.5).item() == 11.5
+    np.testing.assert_allclose(engine.softmax(x).data.sum(-1), [1, 1])
+    losses = engine.cross_entropy(x, [0, 1])
+    np.testing.assert_array_equal(losses.data, engine.softmax_cross_entropy(x, [0, 1]).data)
+
+
+def test_the_rows_compute_with_plain_arrays() -> None:
+    x = np.array([-1.0, 0.0, 2.0])
+    np.testing.assert_array_equal(engine.relu(x), [0, 0, 2])
+    np.testing.assert_array_equal(engine.max(x, 1), [1, 1, 2])
+    np.testing.assert_array_equal(engine.leaky_relu(x, 0.5), [-0.5, 0, 2])
+    np.testing.assert_array_equal(engine.log(x), [np.nan, -np.inf, np.log(2)])
+    assert engine.sigmoid(x.astype("float32")).dtype == np.float32
+    assert engine.exp(np.array([0, 1])).dtype == np.float64
+    with pytest.raises(TypeError, match="exp takes arrays of real numbers, not of object"):
+        engine.exp(np.array([None]))
+    with pytest.raises(TypeError, match="exp takes arrays of real numbers, not of complex128"):
+        engine.exp(np.array([1j]))

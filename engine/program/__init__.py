@@ -14,6 +14,16 @@ def program(x, w):
 <BLANKLINE>
 >>> program(0.0, 3.0)
 (0.0, (3.0, 0.0))
+
+The parts, in the order in which a recording goes through them:
+
+- of Values: `recording` notes what happens; `formulas` and `unrolling` make straight-line formulas
+  of the rows; `printing` and `assembly` write them as functions; `straight` runs these. Large
+  recordings become array programs: `patterns`, `lowering`, and `replay`, which runs them.
+- of Tensors: `array_program` notes what happens; `tape` holds the operations on arrays;
+  `array_source` writes them to be read, `buffered` to be run; `fusion` makes one node of them.
+- compiled by numba: `loops` and `kernels` write either kind as loops; `compiled` and
+  `compiled_arrays` run them.
 """
 
 from __future__ import annotations
