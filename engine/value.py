@@ -501,7 +501,7 @@ def power(x: Value, n: Any) -> Any:
 TABLE.listen(install)
 
 
-def softmax(xs: Sequence[Any]) -> Any:
+def softmax(xs: Any) -> Any:
     """exp(xᵢ) / Σⱼ exp(xⱼ) for every entry: one node each, over one logsumexp.
 
     Of a list of numbers a list; of a Tensor a Tensor, along its last axis.
