@@ -64,7 +64,8 @@ class ArrayMathematics(Mathematics):
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         """The one or the other, entry by entry."""
         if isinstance(condition, (bool, np.bool_)):
-            return yes if condition else no
+            taken = yes if condition else no
+            return self.dtype_of_choices.type(taken) if type(taken) in (int, float) else taken
         if is_choice(yes) or is_choice(no):
             return Selected(condition, yes, no)
         return self.select(condition, yes, no)

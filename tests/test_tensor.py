@@ -450,3 +450,13 @@ def test_threads_share_leaves() -> None:
     for thread in threads:
         thread.join()
     np.testing.assert_array_equal(x.grad, np.full(10, 800.0))
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_a_choice_without_axes_keeps_its_precision(kind: str) -> None:
+    x = Tensor(np.array(-1.0, kind))
+    for y in (x.relu(), x.leaky_relu(2.0), x.clip(0, 1), x.abs()):
+        assert y.dtype == kind
+        y.backward()
+        assert x.grad.dtype == kind
+    assert hessian(lambda t: t.relu() ** 2)(Tensor(np.array(-1.0))).item() == 0
