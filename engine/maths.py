@@ -365,6 +365,10 @@ def real(x: Any, what: str = "a Value") -> float:
         return INF if x > 0 else -INF
 
 
+class KindError(TypeError):
+    """Two kinds of number meet that do not compute with each other: Values and Tensors."""
+
+
 def unfit(x: object, what: str) -> TypeError:
     """The error for something that is not a real number."""
     given = repr(x)

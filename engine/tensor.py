@@ -26,7 +26,7 @@ from .arrays import ARRAYS, Array, quiet
 from .backward import LOCK
 from .copies import Listing
 from .graph import topological_order
-from .maths import Number, apply, is_number, parameter, real
+from .maths import KindError, Number, apply, is_number, parameter, real
 from .modes import ANOMALY, TAPE, active, anomaly, differentiating, origin, recording
 from .pullback import (
     FALLBACK,
@@ -619,7 +619,7 @@ def operand(x: Any, like: Tensor) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if isinstance(x, Number):
-        raise TypeError(
+        raise KindError(
             f"a Tensor does not compute with a {type(x).__name__}: each has a graph of its own"
         )
     dtype = like._data.dtype if like._data.dtype in FLOATS else FALLBACK.dtype_of_choices

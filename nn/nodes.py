@@ -5,7 +5,8 @@ from __future__ import annotations
 from operator import add, mul
 
 from engine import Value
-from engine.maths import Number, is_number
+from engine.gradient import is_tensor
+from engine.maths import KindError, Number, is_number
 from engine.modes import active
 from engine.value import MAKERS
 
@@ -21,6 +22,11 @@ class Row(list["Any"]):
 
 def row(x: Any) -> Row:
     """The inputs as nodes, each plain number as a new leaf; a lone number is a row of one."""
+    if is_tensor(x):
+        raise KindError(
+            "a network of Values takes numbers, not a Tensor: give lists or plain arrays, or use "
+            "its twin, mlp.vectorized()"
+        )
     if isinstance(x, Number) or is_number(x):
         x = (x,)
     try:

@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import engine
+import nn
 from engine import TABLE, Rule, Value, gradient, no_grad, relu, tanh
 from engine.maths import apply
 from engine.program import GuardError, Program, record
@@ -403,6 +404,19 @@ def test_tensors_in_a_function_of_numbers_are_refused() -> None:
     t = engine.Tensor([1.0, 2.0])
     with pytest.raises(TypeError, match="do not mix"):
         record(lambda x: (t * 2).sum(), 1.0)
+
+
+def test_arrays_are_lists_to_a_function_that_computes_with_values() -> None:
+    model = nn.MLP(2, [3, 1], rng=0)
+    step = nn.training_step(model, nn.mean_squared_error, nn.SGD(model.parameters(), lr=0.1))
+    xs, ts = np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([1.0, 0.0])
+    program = record(step, xs, ts)
+    other = nn.MLP(2, [3, 1], rng=0)
+    eager = nn.training_step(other, nn.mean_squared_error, nn.SGD(other.parameters(), lr=0.1))
+    for _ in range(3):
+        assert program(xs, ts) == pytest.approx(eager(xs.tolist(), ts.tolist()).data, rel=1e-12)
+    with pytest.raises(TypeError, match="takes numbers, not a Tensor"):
+        record(step, engine.Tensor(xs), ts)
 
 
 @pytest.mark.parametrize("result", [None, [Value(1.0)], "text", 1j])

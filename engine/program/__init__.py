@@ -31,8 +31,8 @@ from __future__ import annotations
 import gc
 
 from ..backward import computed
-from ..gradient import flatten, is_array
-from ..maths import is_number, real
+from ..gradient import flatten, is_array, is_tensor
+from ..maths import KindError, is_number, real
 from ..value import Value
 from .assembly import GuardError
 from .formulas import Quantity
@@ -65,10 +65,11 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
             does the same and returns what f returns.
         examples: an argument of the right shape for each of f's parameters. If there is an array
             or a `Tensor` among them, f is run on Tensors and the program computes with arrays of
-            these shapes; otherwise f gets Values. What f does must not
-            depend on the numbers, except as far as guards check it: a comparison of numbers must
-            come out the same in each run. Random numbers that f draws are drawn once, and the
-            program repeats what Python does besides (prints, appends) no more.
+            these shapes; otherwise, or if f computes with Values, f gets Values, in lists for
+            arrays. What f does must not depend on the numbers, except as far as guards check it:
+            a comparison of numbers must come out the same in each run. Random numbers that f draws
+            are drawn once, and the program repeats what Python does besides (prints, appends) no
+            more.
 
     Leaves that f finds outside of itself, such as a model's parameters, are read at each run,
     constants are not. Recording leaves all leaves and states as they were.
@@ -82,7 +83,11 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
     if any(map(is_array, flatten(list(examples)))):
         from .array_program import record_arrays  # which loads NumPy
 
-        return record_arrays(f, names, examples)  # type: ignore[no-any-return]
+        try:
+            return record_arrays(f, names, examples)  # type: ignore[no-any-return]
+        except KindError:  # f computes with Values: plain arrays are lists of numbers to it
+            if any(map(is_tensor, flatten(list(examples)))):
+                raise
     with CollectorPaused():
         return record_scalars(f, names, examples)
 
@@ -275,6 +280,8 @@ def parameter_names(f: Callable[..., Any], count: int) -> list[str]:
 
 def argument(name: str, x: Any, leaves: list[Value]) -> Any:
     """The example as a leaf, or lists of leaves, which are added to those known."""
+    if getattr(x, "ndim", 0):
+        x = x.tolist()
     if isinstance(x, (list, tuple)):
         return [argument(f"{name}_{i}", part, leaves) for i, part in enumerate(x)]
     leaves.append(Value(real(x, f"the argument {name} of a recorded function"), label=name))

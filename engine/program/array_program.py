@@ -19,7 +19,7 @@ from ..backward import LOCK
 from ..buffer import Buffer
 from ..gradient import flatten, unflatten
 from ..graph import topological_order
-from ..maths import is_number
+from ..maths import KindError, is_number
 from ..modes import TAPE, active, origin
 from ..rules import Rule
 from ..state import State
@@ -59,7 +59,7 @@ class Recording:
     def note(self, node: Any) -> None:
         """A node was made: what it is computed from is what leaves hold at this moment."""
         if not isinstance(node, Tensor):
-            raise TypeError(
+            raise KindError(
                 "Values and Tensors do not mix in one recording: give lists of numbers as inputs "
                 "for a function of Values, arrays for one of Tensors"
             )
