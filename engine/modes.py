@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from _contextvars import ContextVar
+from _thread import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ ANOMALY: ContextVar[bool] = ContextVar("anomaly", default=False)
 recording = RECORDING.get
 anomaly = ANOMALY.get
 TAPE: ContextVar[Any] = ContextVar("tape", default=None)  # the program that is being recorded
+ONE_RECORDING = RLock()  # recordings replace methods of classes, so threads take turns
 
 
 class Mode:

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -18,7 +19,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import Tensor, gradient, record
+import nn
+from engine import Tensor, Value, gradient, record
 from nn import MLP, SGD, Adam, AdamW, binary_cross_entropy, cross_entropy, mean_squared_error
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -379,3 +381,28 @@ def test_function_names_never_reach_the_code_as_code(name: str) -> None:
         assert "import" not in program.source
         compile(program.source, "<program>", "exec")
     assert run(record(f, np.ones(2)).source, np, [np.ones(2)])[0] == 2.0
+
+
+def test_threads_record_scalars_and_arrays_at_a_time() -> None:
+    """Both replace what `State.data` does while they last; neither may see the other's."""
+    wrong: list[object] = []
+
+    def work(vectorised: bool) -> None:
+        for seed in range(8):
+            model: Any = nn.MLP(2, [3, 1], activation="tanh", rng=seed)
+            model = model.vectorized() if vectorised else model
+            optimiser = nn.SGD(model.parameters(), lr=0.1, momentum=0.9)
+            xs: Any = np.array([[0.0, 1.0], [1.0, 1.0]])
+            step = nn.training_step(model, nn.mean_squared_error, optimiser)
+            program = record(step, xs, np.array([1.0, 0.0]))
+            losses = program.loop(30, xs, np.array([1.0, 0.0]))
+            if not losses[-1] < losses[0]:
+                wrong.append((vectorised, seed, losses[0], losses[-1]))
+
+    threads = [threading.Thread(target=work, args=(i % 2 == 0,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert nn.SGD([Value(1.0)], lr=0.5).lr == 0.5

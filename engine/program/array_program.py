@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import Array, quiet
-from ..backward import LOCK
 from ..buffer import Buffer
 from ..gradient import flatten, unflatten
 from ..graph import topological_order
 from ..maths import KindError, is_number
-from ..modes import TAPE, active, origin
+from ..modes import ONE_RECORDING, TAPE, active, origin
 from ..rules import Rule
 from ..state import State
 from ..tensor import Tensor, floating
@@ -234,8 +233,6 @@ def taped_backward(self: Tensor, seed: Any = None) -> None:
 
 
 BACKWARD = Tensor.backward
-OPEN: list[Recording] = []
-KEPT: list[tuple[type, str, Any]] = []
 
 
 def methods() -> list[tuple[type, str, Any]]:
@@ -259,23 +256,19 @@ def recorded(recording: Recording) -> Iterator[None]:
     """Note what happens in this context instead of doing it."""
     if TAPE.get() is not None:
         raise RuntimeError("a recording is under way: call the function itself, not record() of it")
-    token = TAPE.set(recording)
-    with LOCK:
-        OPEN.append(recording)
+    with ONE_RECORDING:
+        kept = [(kind, name, vars(kind)[name]) for kind, name, _ in methods()]
+        token = TAPE.set(recording)
         active.append(recording)
-        if len(OPEN) == 1:
+        try:
             for kind, name, method in methods():
-                KEPT.append((kind, name, vars(kind)[name]))
                 setattr(kind, name, method)
-    try:
-        yield
-    finally:
-        with LOCK:
-            OPEN.remove(recording)
+            yield
+        finally:
+            for kind, name, method in kept:
+                setattr(kind, name, method)
             active.remove(recording)
-            while not OPEN and KEPT:
-                setattr(*KEPT.pop())
-        TAPE.reset(token)
+            TAPE.reset(token)
 
 
 # ---------------------------------------------------------------- programs

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..backward import LOCK, computed, name
 from ..maths import is_number, real, unfit
-from ..modes import TAPE, active, origin
+from ..modes import ONE_RECORDING, TAPE, active, origin
 from ..state import State
 from ..value import Value
 from .formulas import COPY, Quantity, Recipe, recipe
@@ -445,6 +445,7 @@ class recorded:  # noqa: N801 — a name in the manner of functions
             raise RuntimeError(
                 "a recording is under way: call the function itself, not record() of it"
             )
+        ONE_RECORDING.acquire()
         self.token = TAPE.set(self.tape)
         begin(self.tape)
 
@@ -452,3 +453,4 @@ class recorded:  # noqa: N801 — a name in the manner of functions
         end(self.tape)
         TAPE.reset(self.token)
         self.tape.restore()
+        ONE_RECORDING.release()
