@@ -27,6 +27,7 @@ from .array_source import Readable, arguments_of
 from .array_source import leaves as flat
 from .buffered import VIEWS, Buffered, reachable
 from .printing import Names, function_name
+from .recording import put_back, put_in_place
 from .tape import Op, Trace
 
 if TYPE_CHECKING:
@@ -128,19 +129,12 @@ class Recording:
         for leaf, g in zip(leaves, self.trace.gradients(root, leaves), strict=True):
             before = self.held(leaf, "_grad")
             zero = not isinstance(before, Op) and before == 0
-            self.write_grad(leaf, g if zero else before + g)
+            self.write(leaf, "_grad", g if zero else before + g)
         self.section("update")
 
     def section(self, heading: str) -> None:
         """Begin a part of the program."""
         self.sections[len(self.tape.ops)] = heading
-
-    def write_grad(self, leaf: Tensor, g: Any) -> None:
-        """Note what a backward pass leaves in a gradient."""
-        key = (id(leaf), "_grad")
-        self.owners[key] = leaf
-        self.now[key] = g
-        self.written[key] = None
 
     def updates(self) -> list[tuple[Any, str, Any]]:
         """What is to be stored in the end: owners, attributes, Ops or numbers.
@@ -257,16 +251,13 @@ def recorded(recording: Recording) -> Iterator[None]:
     if TAPE.get() is not None:
         raise RuntimeError("a recording is under way: call the function itself, not record() of it")
     with ONE_RECORDING:
-        kept = [(kind, name, vars(kind)[name]) for kind, name, _ in methods()]
         token = TAPE.set(recording)
         active.append(recording)
+        before = put_in_place(methods())
         try:
-            for kind, name, method in methods():
-                setattr(kind, name, method)
             yield
         finally:
-            for kind, name, method in kept:
-                setattr(kind, name, method)
+            put_back(before)
             active.remove(recording)
             TAPE.reset(token)
 
@@ -472,7 +463,6 @@ class Buffers:
         self.writer = Buffered(recording.tape.ops, finals, homes)
         self.outputs, self.gradients = outputs, gradients
         self.updates = updates
-        self.recording = recording
         self.names = self.writer.names
         places = {
             id(op.leaf): self.writer.array(op) for op in self.writer.ops if op.leaf is not None

@@ -9,7 +9,7 @@ it starts and writes when it is done. When no tape is on, none of this costs any
 
 from __future__ import annotations
 
-from ..backward import LOCK, computed, name
+from ..backward import computed, name
 from ..maths import is_number, real, unfit
 from ..modes import ONE_RECORDING, TAPE, active, origin
 from ..state import State
@@ -406,32 +406,22 @@ def methods() -> list[tuple[type, str, Any]]:
     ]
 
 
-OPEN: list[Tape] = []  # the tapes that are on in any thread
-REPLACED: list[tuple[type, str, Any]] = []
+def put_in_place(new: Sequence[tuple[type, str, Any]]) -> list[tuple[type, str, Any]]:
+    """Give classes other methods; what was there before."""
+    before = []
+    for kind, attribute, method in new:
+        before.append((kind, attribute, vars(kind).get(attribute)))
+        setattr(kind, attribute, method)
+    return before
 
 
-def begin(tape: Tape) -> None:
-    """Put the methods in place, if this is the only tape."""
-    with LOCK:
-        OPEN.append(tape)
-        active.append(tape)
-        if len(OPEN) == 1:
-            for kind, attribute, method in methods():
-                REPLACED.append((kind, attribute, vars(kind).get(attribute)))
-                setattr(kind, attribute, method)
-
-
-def end(tape: Tape) -> None:
-    """Put back what was there."""
-    with LOCK:
-        OPEN.remove(tape)
-        active.remove(tape)
-        while not OPEN and REPLACED:
-            kind, attribute, method = REPLACED.pop()
-            if method is None:
-                delattr(kind, attribute)
-            else:
-                setattr(kind, attribute, method)
+def put_back(before: Sequence[tuple[type, str, Any]]) -> None:
+    """Give the classes the methods that they had."""
+    for kind, attribute, method in reversed(before):
+        if method is None:
+            delattr(kind, attribute)
+        else:
+            setattr(kind, attribute, method)
 
 
 class recorded:  # noqa: N801 — a name in the manner of functions
@@ -447,10 +437,14 @@ class recorded:  # noqa: N801 — a name in the manner of functions
             )
         ONE_RECORDING.acquire()
         self.token = TAPE.set(self.tape)
-        begin(self.tape)
+        active.append(self.tape)
+        self.before = put_in_place(methods())
 
     def __exit__(self, *error: object) -> None:
-        end(self.tape)
+        put_back(self.before)
+        active.remove(self.tape)
         TAPE.reset(self.token)
-        self.tape.restore()
-        ONE_RECORDING.release()
+        try:
+            self.tape.restore()
+        finally:
+            ONE_RECORDING.release()
