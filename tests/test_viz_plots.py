@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from engine import Value
 from nn import MLP
 from viz import draw_curve, draw_network, draw_regions, save
+from viz.confusion import draw_confusion
 from viz.text import short_number
 from viz.theme import DARK, LIGHT
 
@@ -136,6 +138,43 @@ def test_names_are_no_formulas(tmp_path: Path) -> None:
     for number, figure in enumerate((curves, network, regions)):
         assert save(figure, tmp_path / f"{number}.svg").stat().st_size
         assert {"$x$", "_hidden", "a�b�", "x" * 59 + "…"} <= texts(figure)
+
+
+LONG = {
+    "network": lambda name: draw_network(
+        [([[1.25] * 2] * 3, [0.0] * 3), ([[-2.5] * 3] * 2, [0.0] * 2), ([[1.5] * 2], [0.0])],
+        [name, "x"],
+        [name],
+        hidden=[[name, "h", name], [name, name]],
+        title=name,
+    ),
+    "curve": lambda name: draw_curve({name: [1, 2], "b": [2, 1]}, title=name, y_label=name),
+    "regions": lambda name: draw_regions(
+        {name: linear, "b": solved}, CORNERS, XOR, x_label=name, y_label=name
+    ),
+    "confusion": lambda name: draw_confusion([[5, 1], [2, 7]], [name, "b"], title=name),
+}
+
+
+@pytest.mark.parametrize("font", ["DejaVu Sans", "DejaVu Sans Mono"])  # a narrow and a wide one
+@pytest.mark.parametrize("name", ["W" * 1000, "i" * 36, "y", "a b" * 12])
+@pytest.mark.parametrize("plot", LONG.values(), ids=LONG)
+def test_names_take_the_room_that_they_need(
+    plot: Callable[..., Any], name: str, font: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("viz.style.SANS", (font,))
+    figure, drawn, draw = plot(name), dict[Text, None](), Text.draw
+    monkeypatch.setattr(Text, "draw", lambda self, to: draw(self, to) or drawn.update({self: None}))
+    figure.draw_without_rendering()
+    written = [text for text in drawn if text.get_visible() and text.get_text().strip()]
+    boxes = [text.get_window_extent() for text in written]
+    left, bottom, right, top = figure.bbox.extents
+    for text, box in zip(written, boxes, strict=True):
+        inside = left <= box.x0 and bottom <= box.y0 and box.x1 <= right and box.y1 <= top
+        assert inside, f"{text.get_text()!r} is cut off"
+    for i, box in enumerate(boxes):
+        for text, other in zip(written, boxes[:i], strict=False):
+            assert not box.overlaps(other), (written[i].get_text(), text.get_text())
 
 
 # ---------------- networks

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from .style import SMALL, Plot, shown, styled, titled
+from .style import LARGE, SMALL, Plot, shown, styled, titled
+from .text import shorten
 from .theme import Theme, theme
 
 _CELL = 0.42  # inches
@@ -41,17 +42,23 @@ def draw_confusion(
     """
     table = _checked(counts)
     n = len(table)
-    names = names or [str(i) for i in range(n)]
+    names = [shorten(shown(name)) for name in names or range(n)]
     if len(names) != n:
         raise ValueError(f"{len(names)} names for {n} classes: {list(names)!r:.60}")
     colors = theme(dark)
     with styled(colors):
         result = Plot(_CELL * n + 2.0, _CELL * n + 1.2, colors)
         axes = result.add_subplot(xlabel="answer", ylabel="class")
-        titled(axes, title, f"{table.trace()} of {table.sum()} right")
         axes.imshow(_shades(table, colors), interpolation="nearest")
-        axes.set_xticks(range(n), map(shown, names))
-        axes.set_yticks(range(n), map(shown, names))
+        widest = max(result.extent(name, weight="normal") for name in names)
+        upright = widest > _CELL - 0.05  # too wide to stand side by side
+        remark = f"{table.trace()} of {table.sum()} right"
+        above = result.extent(title, LARGE), result.extent(remark)
+        titled(axes, title, remark, lines=1 + (sum(above) > _CELL * n))
+        result.grow(max(_CELL * n, *above) + widest + 1.6, _CELL * n + 1.4 + upright * widest)
+        axes.set_anchor("W")  # below the beginning of its title
+        axes.set_xticks(range(n), names, rotation=90 * upright)
+        axes.set_yticks(range(n), names)
         axes.tick_params(which="both", length=0)
         axes.set_xticks(np.arange(1, n) - 0.5, minor=True)
         axes.set_yticks(np.arange(1, n) - 0.5, minor=True)

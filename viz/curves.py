@@ -9,12 +9,13 @@ from typing import Any, SupportsFloat
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from .style import Plot, shown, styled, titled
+from .style import LARGE, MARGIN, Plot, shown, styled, titled
 from .theme import Theme, theme
 
 Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_AXES = 4.2  # inches that names leave to the axes
 _LINE_HEIGHT = 0.06  # of the height of the axes
 
 
@@ -71,6 +72,11 @@ def draw_curve(
             axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes)
             last = next((y for y in reversed(ys) if not math.isnan(y)), math.nan)
             ends.append((last, shown(name) + fate, hue))
+        names = max(result.extent(name) for _, name, _ in ends)
+        result.grow(
+            MARGIN + max(_AXES + names, result.extent(title, LARGE)),
+            MARGIN + result.extent(y_label, weight="normal"),
+        )
         _name_ends(axes, ends)
     return result
 

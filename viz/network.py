@@ -9,7 +9,7 @@ from typing import SupportsFloat
 
 from matplotlib.axes import Axes
 
-from .style import SMALL, Plot, keyed, shown, styled, titled
+from .style import LARGE, SMALL, Plot, keyed, shown, styled, titled
 from .text import short_number
 from .theme import Theme, theme
 
@@ -18,7 +18,9 @@ Place = tuple[float, float]
 
 MOST_NEURONS = 16  # of a layer that are shown, half of them from its end
 MOST_WEIGHTS = 24  # of a network that are written on its edges
-_CIRCLE = 32  # points
+_CIRCLE, _GAP = 32, 6  # points: a neuron, and from it to its name
+_LEAST, _APART, _PAD = 5.2, 2.6, 0.2  # inches: the figure, two layers, around names
+_ABOVE = 0.38  # from a neuron to its name above it, in distances between neurons
 _LABEL = (0.19, 0.26)  # room for a weight, in distances between layers and between neurons
 _STOPS = [0.2 + 0.025 * i for i in range(25)]  # where on its edge a weight may stand
 _ROUNDS = 4  # so often every weight looks for its best place
@@ -66,11 +68,23 @@ def draw_network(
     places = [_places(column, size) for column, size in enumerate(sizes)]
     tallest = max(map(len, places))
     with styled(colors):
-        result = Plot(2.6 * len(sizes), 0.72 * tallest + 0.9, colors)
-        axes = result.add_subplot(xlim=(-0.35, len(sizes) - 0.65), ylim=(-tallest / 2, tallest / 2))
+        result = Plot(_LEAST, 0.72 * tallest + 0.9, colors)
+        extents = _extents(result, all_names, places)
+        left, apart, right = _room(extents)
+        width = left + apart * (len(sizes) - 1) + right
+        result.grow(max(width, result.extent(title, LARGE)) + _PAD)
+        axes = result.add_subplot(
+            xlim=(-left / apart, len(sizes) - 1 + right / apart), ylim=(-tallest / 2, tallest / 2)
+        )
         axes.set_axis_off()
         titled(axes, title)
-        _draw_weights(axes, weights, places, colors)
+        above = [
+            (x, y + _ABOVE, each[index] / 2 / apart)
+            for each, layer in zip(extents[1:-1], places[1:-1], strict=True)
+            for index, (x, y) in layer.items()
+            if index in each
+        ]
+        _draw_weights(axes, weights, places, above, colors)
         _draw_neurons(axes, biases, places, colors)
         sides = [-1, *[0] * (len(sizes) - 2), 1]
         for layer, names, side in zip(places, all_names, sides, strict=True):
@@ -122,8 +136,34 @@ def _places(column: int, size: int) -> dict[int, Place]:
     return {index: (column, (len(indices) - 1) / 2 - row) for row, index in enumerate(indices)}
 
 
+def _extents(
+    plot: Plot, names: Sequence[Sequence[str]], places: list[dict[int, Place]]
+) -> list[dict[int, float]]:
+    """For each layer how wide the names are that are shown, in inches, by the neurons' numbers."""
+    sizes = [SMALL, *[SMALL - 1] * (len(names) - 2), SMALL]
+    return [
+        {i: plot.extent(name, size) for i, name in enumerate(each) if i in layer}
+        for each, layer, size in zip(names, places, sizes, strict=True)
+    ]
+
+
+def _room(extents: list[dict[int, float]]) -> tuple[float, float, float]:
+    """Inches at the left of the inputs, from layer to layer, and at the right of the outputs.
+
+    Names fit in whole, in the fonts that there are.
+    """
+    widest = [max(layer.values(), default=0.0) for layer in extents]
+    beside = (_CIRCLE / 2 + _GAP) / 72 + _PAD / 2
+    apart = max([_APART, *(width + _PAD for width in widest[1:-1])])
+    return max(0.5, beside + widest[0]), apart, max(0.5, beside + widest[-1])
+
+
 def _draw_weights(
-    axes: Axes, weights: list[list[list[float]]], places: list[dict[int, Place]], colors: Theme
+    axes: Axes,
+    weights: list[list[list[float]]],
+    places: list[dict[int, Place]],
+    names: list[tuple[float, float, float]],
+    colors: Theme,
 ) -> None:
     every = [w for rows in weights for row in rows for w in row]
     largest = max((abs(w) for w in every if math.isfinite(w)), default=0.0) or 1.0
@@ -143,20 +183,29 @@ def _draw_weights(
         if len(every) <= MOST_WEIGHTS:
             edges = [(t, h) for h in heads for t in tails]
             ends = [(tails[t], heads[h]) for t, h in edges]
-            for (tail, head), (x, y) in zip(edges, _label_places(ends), strict=True):
+            for (tail, head), (x, y) in zip(edges, _label_places(ends, names), strict=True):
                 w = rows[head][tail]
                 label = axes.text(x, y, short_number(w), color=colors.sign(w), zorder=3)
                 label.set(ha="center", va="center", fontsize=SMALL - 1)
                 label.set_bbox({"facecolor": colors.page, "edgecolor": "none", "pad": 1})
 
 
-def _label_places(edges: list[tuple[Place, Place]]) -> list[Place]:
-    """Where on each edge its label stands best: clear of other labels and of other edges."""
+def _label_places(
+    edges: list[tuple[Place, Place]], names: list[tuple[float, float, float]]
+) -> list[Place]:
+    """Where on each edge its label stands best: clear of other labels, other edges and names.
+
+    A name is the place of its middle and half its width.
+    """
     stops = [
         [(x0 + t * (x1 - x0), y0 + t * (y1 - y0)) for t in _STOPS] for (x0, y0), (x1, y1) in edges
     ]
     passed = [
-        [sum(_crowding(stop, edge) for edge in edges if edge is not own) for stop in row]
+        [
+            sum(_crowding(stop, edge) for edge in edges if edge is not own)
+            + 10 * any(_covers(name, stop) for name in names)
+            for stop in row
+        ]
         for own, row in zip(edges, stops, strict=True)
     ]
     chosen = [row[0] for row in stops]
@@ -173,6 +222,12 @@ def _label_places(edges: list[tuple[Place, Place]]) -> list[Place]:
 def _overlap(a: Place, b: Place) -> float:
     """How much two labels get in each other's way: 0 if they are apart, 1 at the same place."""
     return max(0.0, 1 - abs(a[0] - b[0]) / _LABEL[0]) * max(0.0, 1 - abs(a[1] - b[1]) / _LABEL[1])
+
+
+def _covers(name: tuple[float, float, float], label: Place) -> bool:
+    """Whether a name and a label get in each other's way."""
+    x, y, half = name
+    return abs(x - label[0]) < half + _LABEL[0] / 2 and abs(y - label[1]) < _LABEL[1]
 
 
 def _crowding(label: Place, edge: tuple[Place, Place]) -> float:
@@ -206,7 +261,7 @@ def _name(axes: Axes, place: Place, side: int, name: str, colors: Theme) -> None
     text = axes.annotate(
         name,
         place,
-        xytext=(side * (_CIRCLE / 2 + 6), 0 if side else _CIRCLE / 2 + 2),
+        xytext=(side * (_CIRCLE / 2 + _GAP), 0 if side else _CIRCLE / 2 + 2),
         textcoords="offset points",
         ha={-1: "right", 0: "center", 1: "left"}[side],
         va="center" if side else "bottom",

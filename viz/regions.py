@@ -14,14 +14,14 @@ from matplotlib.ticker import MaxNLocator
 
 from engine import no_grad
 
-from .style import Plot, keyed, shown, styled, titled
+from .style import LARGE, MARGIN, Plot, keyed, shown, styled, titled
 from .theme import Theme, theme
 
 Classifier = Callable[[float, float], SupportsFloat]
 
 RESOLUTION = 81  # scores along each side of a region
 _MARGIN = 0.25  # of the points' range, around them
-_PANELS = 4  # side by side
+_PANEL, _PANELS = 3.6, 4  # inches, side by side
 _DOT = 70.0  # points²
 
 
@@ -70,20 +70,28 @@ def draw_regions(
             f"each point, not {len(panels)}, {len(data)} and {len(positive)}"
         )
     colors = theme(dark)
-    columns = min(len(panels), _PANELS)
-    rows = math.ceil(len(panels) / columns)
     with styled(colors), no_grad():
-        result = Plot(3.6 * columns, 3.7 * rows + 0.4, colors)
+        result = Plot(_PANEL, _PANEL + 0.5, colors)
+        titles = max(result.extent(title, LARGE) for title in panels)
+        remark = result.extent(f"{len(data)} of {len(data)} right") if verdict else 0.0
+        lines = 1 + (titles + remark > _PANEL - MARGIN)
+        label_x, label_y = (result.extent(x, weight="normal") for x in (x_label, y_label))
+        width = max(_PANEL, MARGIN + titles, MARGIN + label_x)
+        height = max(_PANEL + 0.1, MARGIN + label_y)
+        columns = max(1, min(len(panels), int(_PANELS * _PANEL / width)))
+        rows = math.ceil(len(panels) / columns)
+        result.grow(width * columns, height * rows + 0.4)
         for number, (title, classifier) in enumerate(panels.items(), 1):
             axes = result.add_subplot(rows, columns, number)
             axes.set(xlabel=shown(x_label), ylabel=shown(y_label))
-            titled(axes, title)
+            titled(axes, title, lines=lines)
             _draw_plane(axes, classifier, data, colors)
             _draw_points(axes, data, positive, colors)
             if verdict:
-                _judge(axes, title, classifier, data, positive, colors)
-        remark = "ring: not on its side" if verdict else ""
-        keyed(result, colors, remark, linestyle="", marker="o")
+                verdicts = _judge(axes, classifier, data, positive, colors)
+                titled(axes, title, verdicts, lines=lines)
+        ring = "ring: not on its side" if verdict else ""
+        keyed(result, colors, ring, linestyle="", marker="o")
     return result
 
 
@@ -115,6 +123,7 @@ def _draw_plane(
     if (scores < 0).any() and (scores > 0).any():
         axes.contour(xs, ys, scores, levels=[0], colors=[colors.ink], linewidths=1.6)
     axes.set_box_aspect(1)
+    axes.set_anchor("W")  # below the beginning of its title
     axes.tick_params(length=3)
     for axis in (axes.xaxis, axes.yaxis):  # equal ranges get equal ticks
         axis.set_major_locator(MaxNLocator(6))
@@ -132,13 +141,12 @@ def _draw_points(
 
 def _judge(
     axes: Axes,
-    title: str,
     classifier: Classifier,
     data: Sequence[tuple[float, float]],
     positive: Sequence[bool],
     colors: Theme,
-) -> None:
-    """Count the points that are on their side, and ring the others."""
+) -> str:
+    """Ring the points that are not on their side, and count the others."""
     scores = [float(classifier(x, y)) for x, y in data]
     right = [s > 0 if plus else s < 0 for s, plus in zip(scores, positive, strict=True)]
     (px, py), wrong = np.array(data).T, ~np.array(right)
@@ -151,7 +159,7 @@ def _judge(
         "edgecolor": colors.alert,
     }
     axes.scatter(px[wrong], py[wrong], **ring)
-    titled(axes, title, f"{sum(right)} of {len(right)} right")
+    return f"{sum(right)} of {len(right)} right"
 
 
 def _dot(points: int) -> float:

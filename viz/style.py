@@ -16,11 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
 from .text import printable, shorten
 from .theme import SANS, Theme
 
 LARGE, SMALL = 12, 9  # points: titles, and all other text
+MARGIN = 0.9  # inches at the left of axes: their ticks and their label
+_HINTING = 1.03  # a text may be that much wider at the resolution of a file than on the screen
+_BOXES = "Glyph .* missing from"  # a box takes the place of such a character
 _REPEATABLE: Any = {"svg.hashsalt": "gradpath", "pdf.fonttype": 42}
 _UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
@@ -57,14 +61,33 @@ class Plot(Figure):
         """An empty figure of a size in inches."""
         super().__init__(figsize=(width, height), facecolor=theme.page, layout="constrained")
 
+    def extent(self, text: str, size: float = SMALL, weight: str = "bold") -> float:
+        """How wide a text is, in inches, in the font that this machine has for it."""
+        probe = self.text(0, 0, shown(text), fontsize=size, fontweight=weight)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", _BOXES)
+            width = probe.get_window_extent().width / self.dpi
+        probe.remove()
+        return _HINTING * float(width)
+
+    def grow(self, width: float, height: float = 0.0) -> None:
+        """Make it at least so wide and high, in inches."""
+        self.set_size_inches(max(width, self.get_figwidth()), max(height, self.get_figheight()))
+
     def _repr_png_(self) -> bytes:
         return rendered(self, "png")
 
 
-def titled(axes: Axes, title: str, remark: str = "") -> None:
-    """Write the user's title at the left above the axes, and a remark at the right."""
-    axes.set_title(shown(title), loc="left", fontsize=LARGE, fontweight="bold", pad=8)
+def titled(axes: Axes, title: str, remark: str = "", *, lines: int = 1) -> None:
+    """Write the user's title at the left above the axes, and a remark at the right.
+
+    In two lines, where both have no room in one.
+    """
     axes.set_title(remark, loc="right", fontsize=SMALL, pad=8)
+    text = axes.set_title(shown(title), loc="left", fontsize=LARGE, fontweight="bold", pad=8)
+    inches: Any = axes.get_figure(root=True).dpi_scale_trans  # type: ignore[union-attr]
+    lift = (lines - 1) * 1.3 * LARGE / 72
+    text.set_transform(text.get_transform() + ScaledTranslation(0, lift, inches))
 
 
 def keyed(plot: Plot, theme: Theme, remark: str, **marker: Any) -> None:
@@ -76,7 +99,7 @@ def keyed(plot: Plot, theme: Theme, remark: str, **marker: Any) -> None:
     plot.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
-def shown(name: str) -> str:
+def shown(name: object) -> str:
     """User text as plots show it."""
     return shorten(printable(str(name)), 60)
 
@@ -87,6 +110,6 @@ def rendered(figure: Figure, file_format: str) -> bytes:
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_REPEATABLE)
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box takes its place
+        warnings.filterwarnings("ignore", _BOXES)
         figure.savefig(buffer, format=file_format, dpi=200, metadata=_UNDATED.get(file_format))
     return buffer.getvalue()
