@@ -13,8 +13,8 @@ slot      leaf            one argument    two arguments                otherwise
 ========  ==============  ==============  ===========================  ====================
 
 A node made by hand keeps `HANDMADE` in ``_b`` and its ``_backward`` function in ``_da``. Until they
-are needed, ``_scope`` and a computed node's ``_grad`` are not set at all: outside of a backward
-pass, read the properties ``scope`` and ``grad``, which know that. ``_mark`` is
+are needed, ``_name`` (a `Name`) and a computed node's ``_grad`` are not set at all: outside of a
+backward pass, read the properties ``label``, ``scope`` and ``grad``, which know that. ``_mark`` is
 None for a leaf; on a computed node it is whatever the last walk over the graph has left there.
 """
 
@@ -197,6 +197,37 @@ def check_gradients(node: Value) -> None:
                 f"the gradient of {name(x)} became {x._grad} in the backward pass of {name(node)}, "
                 f"whose gradient is {node._grad}\n{made(node)}"
             )
+
+
+class Name:
+    """What a node is called: its label, its scope, and the line of user code that made it.
+
+    Nodes of one name share one object (see `named`), and a node without any has none, so that
+    names cost next to no memory.
+    """
+
+    __slots__ = ("label", "scope", "origin")
+
+    def __init__(self, label: str, scope: str, origin: str) -> None:
+        self.label, self.scope, self.origin = label, scope, origin
+
+    def __reduce__(self) -> tuple[Callable[..., Name], tuple[str, str, str]]:
+        return named, (self.label, self.scope, self.origin)
+
+
+NAMES: dict[tuple[str, str, str], Name] = {}
+NAMELESS = Name("", "", "")
+
+
+def named(label: str, scope: str = "", origin: str = "") -> Name:
+    """The name of those parts, shared with other nodes."""
+    key = label, scope, origin
+    name = NAMES.get(key)
+    if name is None:
+        if len(NAMES) >= 4096:  # a program that names each node anew must not fill the memory
+            NAMES.clear()
+        name = NAMES[key] = Name(label, scope, origin)
+    return name
 
 
 def name(node: Value) -> str:

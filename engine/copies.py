@@ -6,7 +6,7 @@ much for them; here both go node by node, arguments first.
 
 from __future__ import annotations
 
-from .backward import HANDMADE, MANY, name
+from .backward import HANDMADE, MANY, name, named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]
         )
     args = node.args if copies is None else tuple(copies[id(x)] for x in node.args)
     many = node._b is MANY
-    names = node.label, str(node.scope)
+    names = node.label, node.scope
     return node._data, node.grad, node._rule, names, args, many, node._da, node._db
 
 
@@ -47,7 +47,8 @@ def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
     """The node that consists of those fields."""
     node = kind.__new__(kind)
     node._data, node._grad, node._rule, names, args, many, node._da, node._db = state
-    node._label, node._scope = names
+    if names != ("", ""):
+        node._name = named(*names)
     node._mark = 0 if args else None
     if many:
         node._a, node._b = args, MANY

@@ -256,9 +256,9 @@ class Terms(AtomMathematics):
 
     dot = Mathematics.dot
 
-    def sum(self, xs: Sequence[Any]) -> Any:
-        """A sum is rounded once, which no formula does."""
-        raise TypeError("a sum is computed by math.fsum")
+    def logsumexp(self, xs: Sequence[Any]) -> Any:
+        """It shifts its terms by the largest, which no formula knows."""
+        raise TypeError("log Σ exp looks at its terms")
 
 
 def straight(row: Rule, n: int) -> str:
@@ -324,7 +324,6 @@ def store(a: str, b: str, da: str, db: str) -> list[str]:
         f"    out_._da = {da}",
         f"    out_._db = {db}",
         "    out_._mark = 0",
-        '    out_._label = ""',
         "    if active_:",
         "        observe_(out_)",
         "    return out_",

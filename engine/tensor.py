@@ -41,7 +41,7 @@ from .pullback import (
     worst,
 )
 from .rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
-from .value import ROLES, Place, text
+from .value import ROLES, text
 
 if TYPE_CHECKING:
     from .buffer import Buffer
@@ -53,6 +53,18 @@ FLOATS = {np.dtype("float64"), np.dtype("float32")}
 UFUNCS = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
           "negative": "neg", "absolute": "abs", "arcsin": "asin", "arccos": "acos",
           "arctan": "atan", "maximum": "max", "minimum": "min"}  # fmt: skip
+
+
+class Place(str):
+    """A scope that also knows the line of user code, of a node made under `detect_anomaly`."""
+
+    origin: str
+
+    def __new__(cls, scope: str, origin: str) -> Place:
+        """The scope, with the line."""
+        place = super().__new__(cls, scope)
+        place.origin = origin
+        return place
 
 
 class Tensor(Number):

@@ -15,10 +15,13 @@ from .backward import (
     HANDMADE,
     LOCK,
     MANY,
+    NAMELESS,
+    Name,
     check_gradients,
     computed,
     made,
     name,
+    named,
     probe,
     push,
     sweep,
@@ -32,19 +35,7 @@ from .rules import TABLE, Rule
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, Self, SupportsFloat
-
-
-class Place(str):
-    """A scope that also knows the line of user code, of a node made under `detect_anomaly`."""
-
-    origin: str
-
-    def __new__(cls, scope: str, origin: str) -> Self:
-        """The scope, with the line."""
-        place = super().__new__(cls, scope)
-        place.origin = origin
-        return place
+    from typing import Any, SupportsFloat
 
 
 class Value(Number):
@@ -67,7 +58,7 @@ class Value(Number):
     """
 
     __slots__ = (
-        "_data", "_grad", "_rule", "_a", "_b", "_da", "_db", "_mark", "_label", "_scope",
+        "_data", "_grad", "_rule", "_a", "_b", "_da", "_db", "_mark", "_name",
         "__weakref__",
     )  # fmt: skip
     __match_args__ = ("data",)
@@ -80,8 +71,7 @@ class Value(Number):
     _da: Any
     _db: Any
     _mark: object
-    _label: str
-    _scope: str
+    _name: Name
 
     def __init__(
         self,
@@ -105,9 +95,8 @@ class Value(Number):
         self._mark = 0 if children else None
         if role != "" and not children:
             self.role = role
-        self._label = text(label, "label")
-        if scope != "":
-            self._scope = text(scope, "scope")
+        if label != "" or scope != "":
+            self._name = named(text(label, "label"), text(scope, "scope"))
         for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"_children must be Values, not {type(child).__name__}")
@@ -217,19 +206,21 @@ class Value(Number):
 
     # ------------------------------------------------------------ who it is
 
+    def _get_label(self) -> str:
+        return getattr(self, "_name", NAMELESS).label
+
     def _set_label(self, label: str) -> None:
-        self._label = text(label, "label")
+        name = getattr(self, "_name", NAMELESS)
+        self._name = named(text(label, "label"), name.scope, name.origin)
 
     def _get_scope(self) -> str:
-        return getattr(self, "_scope", "")
+        return getattr(self, "_name", NAMELESS).scope
 
     def _set_scope(self, scope: str) -> None:
-        scope = text(scope, "scope")
-        self._scope = Place(scope, self.origin) if self.origin else scope
+        name = getattr(self, "_name", NAMELESS)
+        self._name = named(name.label, text(scope, "scope"), name.origin)
 
-    label = property(
-        attrgetter("_label"), _set_label, doc="Its name in pictures, derivations and messages."
-    )
+    label = property(_get_label, _set_label, doc="Its name in pictures, derivations and messages.")
     scope = property(_get_scope, _set_scope, doc="Its place in a network: ``layers.0.neurons.3``.")
 
     @property
@@ -247,8 +238,7 @@ class Value(Number):
     @property
     def origin(self) -> str:
         """The line of user code that made it, if it was made under `detect_anomaly`."""
-        scope = self.scope
-        return scope.origin if isinstance(scope, Place) else ""
+        return getattr(self, "_name", NAMELESS).origin
 
     # ------------------------------------------------------------ the backward pass
 
@@ -359,7 +349,6 @@ def constant(x: float) -> Value:
     value._rule = ""
     value._a = value._b = value._da = value._mark = None
     value._db = "constant"
-    value._label = ""
     return value
 
 
@@ -397,7 +386,7 @@ def observe(node: Value) -> None:
         node._rule, node._grad = "", 0.0
         node._a = node._b = node._da = node._db = node._mark = None
     elif anomaly():
-        node._scope = Place(node.scope, origin())
+        node._name = named(node.label, node.scope, origin())
         if not isfinite(node._data):
             raise FloatingPointError(f"{name(node)} is not finite\n{made(node)}")
 

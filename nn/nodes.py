@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import add, mul
 
 from engine import Value
+from engine.backward import Name, named
 from engine.gradient import is_tensor
 from engine.maths import KindError, Number, is_number
 from engine.modes import active
@@ -39,26 +40,27 @@ def row(x: Any) -> Row:
     )
 
 
-def annotate(node: Any, label: str, scope: str) -> None:
-    """Name a node that a neuron has computed, unless it has a name already."""
-    if type(node) is Value and not node._label:
-        node._label = label
-        if active:  # the scope may know the node's line of code
-            node.scope = scope
-        else:  # the same, without the checks
-            node._scope = scope
+def annotate(node: Any, name: Name) -> None:
+    """Name a node that a neuron has computed, unless it has a label already."""
+    if type(node) is Value:
+        known = getattr(node, "_name", None)
+        if known is None:
+            node._name = name
+        elif not known.label:  # it may know its line of code
+            node._name = named(name.label, name.scope, known.origin)
 
 
 def weighted_sum(ws: Sequence[Value], xs: Sequence[Any], b: Value, scope: str) -> Any:
     """b + w₀x₀ + w₁x₁ + … as + and × nodes, in micrograd's order."""
     quick = not active and {Value}.issuperset(map(type, (*ws, *xs, b)))
     times, plus = (MAKERS["mul"], MAKERS["add"]) if quick else (mul, add)  # what * and + call
+    name = named("", scope)
     total: Any = b
     for w, x in zip(ws, xs, strict=True):
         product = times(w, x)
         total = plus(total, product)
         if quick:
-            product._scope = total._scope = scope
+            product._name = total._name = name
         elif type(total) is Value:
             product.scope = total.scope = scope
     return total

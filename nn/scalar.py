@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import Value
-from engine.modes import active
+from engine.backward import named
 from engine.value import MAKERS
 
 from .activations import activation_function, title
@@ -66,7 +66,8 @@ class Neuron(Module):
         self.activation = activation_function(activation)
         self.fused = fused
         index = scope.rpartition(".")[2]
-        self.scope, self.z_label, self.h_label = scope, f"z{index}", f"h{index}"
+        self.scope = scope
+        self.z_name, self.h_name = named(f"z{index}", scope), named(f"h{index}", scope)
 
     def __call__(self, x: Any) -> Any:
         """The output for ``nin`` inputs: a list, a NumPy row, … of numbers or nodes.
@@ -82,17 +83,11 @@ class Neuron(Module):
             z = weigh((*self.w, *xs, self.b))
         else:
             z = weighted_sum(self.w, xs, self.b, self.scope)
-        if type(z) is Value and not active:  # what `annotate` does, without a call
-            z._label, z._scope = self.z_label, self.scope
-        else:
-            annotate(z, self.z_label, self.scope)
+        annotate(z, self.z_name)
         if not self.nonlin:
             return z
         h = self.activation(z)
-        if type(h) is Value and not active and not h._label:
-            h._label, h._scope = self.h_label, self.scope
-        else:
-            annotate(h, self.h_label, self.scope)
+        annotate(h, self.h_name)
         return h
 
     def __repr__(self) -> str:

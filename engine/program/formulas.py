@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import operator
 
-from ..maths import REALS, Real
+from ..maths import REALS, Mathematics, Real
 from ..rules import NOTHING, SUM, TABLE, Rule
 from ..symbol import WHERE, AtomMathematics, Form, Symbol, order, write
 
@@ -83,6 +83,8 @@ class ProgramMathematics(AtomMathematics):
         for i in range(0, len(terms), TERMS):
             total = Symbol(head=TOTAL, args=(total, *terms[i : i + TERMS]))
         return total
+
+    dot = Mathematics.dot
 
     def logsumexp(self, xs: Sequence[Any]) -> Any:
         """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
@@ -255,7 +257,7 @@ def evaluated(x: Any) -> float:
     if x.head is WHERE:
         return args[0] if args[1] else args[2]
     if x.head is TOTAL:
-        return Real(sum(args))
+        return Real(REALS.sum(args))
     if isinstance(x.head, Rule):
         return Real(x.head.evaluate(REALS, args))
     assert x.head is not None
