@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from operator import add, mul, neg, sub, truediv
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,43 @@ quiet = np.errstate(all="ignore")  # decorates what computes; inf and nan are re
 
 
 class Selected:
-    """A partial that is one of two, entry by entry, where one of them passes nothing back."""
+    """A partial that is one of two, entry by entry, where one of them passes nothing back.
+
+    A row may go on computing with it, as with any other part of a partial.
+    """
 
     __slots__ = ("condition", "yes", "no")
+    __array_ufunc__ = None  # an array leaves an operation with it to it
 
     def __init__(self, condition: Any, yes: Any, no: Any) -> None:
         self.condition, self.yes, self.no = condition, yes, no
+
+    def each(self, operation: Callable[..., Any], *others: Any) -> Selected:
+        """The operation on either branch."""
+        yes, no = operation(self.yes, *others), operation(self.no, *others)
+        return Selected(self.condition, yes, no)
+
+    def __neg__(self) -> Selected:
+        return self.each(neg)
+
+    def __add__(self, other: Any) -> Selected:
+        return self.each(add, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Selected:
+        return self.each(sub, other)
+
+    def __rsub__(self, other: Any) -> Selected:
+        return (-self).each(add, other)
+
+    def __mul__(self, other: Any) -> Selected:
+        return self.each(mul, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Selected:
+        return self.each(truediv, other)
 
 
 def is_choice(x: object) -> bool:
@@ -69,6 +101,10 @@ class ArrayMathematics(Mathematics):
         if is_choice(yes) or is_choice(no):
             return Selected(condition, yes, no)
         return self.select(condition, yes, no)
+
+    def within(self, condition: Any, taken: bool, g: Any) -> Any:
+        """A gradient as it is in the branch taken where the condition holds, or where it fails."""
+        return g
 
     def equal(self, a: Any, b: Any) -> Any:
         """Where two arrays are equal."""
@@ -223,8 +259,9 @@ def product(m: Any, partial: Any, g: Any) -> Any:
     if partial is NOTHING:
         return 0.0
     if isinstance(partial, Selected):
-        yes, no = product(m, partial.yes, g), product(m, partial.no, g)
-        return m.select(partial.condition, yes, no)
+        condition = partial.condition
+        yes = product(m, partial.yes, m.within(condition, True, g))
+        return m.select(condition, yes, product(m, partial.no, m.within(condition, False, g)))
     if not hasattr(partial, "shape") and partial == 1:
         return g
     return partial * g

@@ -74,7 +74,13 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
 
 
 def where(holds: Any, yes: Any, no: Any) -> Tensor:
-    """The one or the other, entry by entry; the branch not taken passes nothing back.
+    """The one or the other, entry by entry; the branch not taken gets the gradient 0.
+
+    Both branches are computed for all entries, and the backward pass goes on from that 0 as from
+    any other gradient: where the branch that was not taken has an infinite or undefined
+    derivative, 0 times it is nan, as in PyTorch. So ``where(x > 0, sqrt(x), x)`` has gradient nan
+    at −1. Keep such arguments out of the branch: ``where(x > 0, sqrt(where(x > 0, x, 1.0)), x)``;
+    or write the choice as a `rule`, whose branches pass nothing back where they are not taken.
 
     Args:
         holds: truth values, such as ``x > 0``.

@@ -146,7 +146,7 @@ def keep_kind(kind: Any, base: Any, names: str) -> None:
 
     def kept(operator: Function) -> Function:
         def method(*args: Any) -> Any:
-            y = operator(*args)
+            y = NotImplemented if args[-1] is NOTHING else operator(*args)
             return y if y is NotImplemented else kind(y)
 
         return method
@@ -526,6 +526,9 @@ def give(row: Rule, present: bool) -> None:
         delattr(Number, row.name)
         return
 
+    def operator(*args: Any) -> Any:
+        return NotImplemented if args[-1] is NOTHING else apply(row, args)
+
     def method(*args: Any, **named: Any) -> Any:
         given = dict(zip(row.params, args[row.arity :], strict=False)) | named
         params = row.params | given
@@ -542,7 +545,7 @@ def give(row: Rule, present: bool) -> None:
 
     setattr(Number, row.name, method)
     if row.name in OPERATORS:
-        setattr(Number, OPERATORS[row.name], power if row.name == "pow" else method)
+        setattr(Number, OPERATORS[row.name], power if row.name == "pow" else operator)
     if row.name in REFLECTED:
         setattr(Number, REFLECTED[row.name], reflected)
 

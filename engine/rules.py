@@ -46,20 +46,28 @@ CHOICE, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
 class Nothing(float):
     """The partial derivative along a branch that was not taken: a zero that wins over inf and nan.
 
-    In every product it gives itself, in every sum the other term. As a number it is 0.0.
+    In every product it gives itself, in every sum the other term. As a number it is 0.0. Any other
+    kind of number leaves an operation with it to it.
     """
 
     __slots__ = ()
+    __array_ufunc__ = None
 
     def __mul__(self, other: object) -> Nothing:
         return self
 
-    __rmul__ = __mul__
+    __rmul__ = __truediv__ = __mul__
 
     def __add__(self, other: Any) -> Any:
         return other
 
     __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return other
 
     def __neg__(self) -> Nothing:
         return self

@@ -517,9 +517,11 @@ class Tensor(Number):
                 )
         unwatched = ANOMALY.set(False)  # a branch that is not taken may well be infinite
         try:
-            from .tensor_maths import TENSORS
+            from .tensor_maths import TENSORS, TensorMathematics
 
-            return pull(TENSORS, self._rule, g, self, self._args, self._params, wanted)
+            scalar = isinstance(self._rule, Rule)  # a row that may choose between branches
+            m = TensorMathematics(self._args) if scalar else TENSORS
+            return pull(m, self._rule, g, self, self._args, self._params, wanted)
         finally:
             ANOMALY.reset(unwatched)
 

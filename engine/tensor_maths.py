@@ -8,15 +8,25 @@ from typing import Any
 import numpy as np
 
 from .arrays import Selected, is_choice, unbroadcast
+from .graph import topological_order
 from .maths import GenericMathematics
 from .rules import ARRAY_TABLE
 from .tensor import Tensor, compare, make, operand
 
 
 class TensorMathematics(GenericMathematics):
-    """The rows on Tensors: what is computed is recorded, so that it can be differentiated again."""
+    """The rows on Tensors: what is computed is recorded, so that it can be differentiated again.
+
+    Args:
+        given: the arguments of the row whose partials are computed. In a branch that the row
+            chooses they are reached only where it is taken: where it is not, it passes nothing
+            back, whatever it comes to there.
+    """
 
     numbers = "Tensors"
+
+    def __init__(self, given: Sequence[Tensor] = ()) -> None:
+        self.given = given
 
     def __getattr__(self, name: str) -> Any:
         if name not in ARRAY_TABLE:
@@ -34,9 +44,35 @@ class TensorMathematics(GenericMathematics):
         """The one or the other, entry by entry."""
         if isinstance(condition, (bool, np.bool_)):
             return yes if condition else no
+        yes, no = self.branch(condition, True, yes), self.branch(condition, False, no)
         if is_choice(yes) or is_choice(no):
             return Selected(condition, yes, no)
         return self.select(condition, yes, no)
+
+    def branch(self, condition: Tensor, taken: bool, y: Any) -> Any:
+        """A branch of a row, computed from what is given as `within` lets it through."""
+        if isinstance(y, Selected):
+            return Selected(
+                y.condition,
+                self.branch(condition, taken, y.yes),
+                self.branch(condition, taken, y.no),
+            )
+        if not isinstance(y, Tensor):
+            return y
+        new = {id(x): self.within(condition, taken, x) for x in self.given if x._needs}
+        for node in topological_order(y, lambda node: () if id(node) in new else node.args):
+            args = [new.get(id(x), x) for x in node._args]
+            if id(node) not in new and any(
+                x is not y for x, y in zip(args, node._args, strict=True)
+            ):
+                new[id(node)] = make(node._rule, tuple(args), node._params)
+        return new.get(id(y), y)
+
+    def within(self, condition: Any, taken: bool, g: Any) -> Any:
+        """A number as it is in the branch taken where the condition holds, or where it fails."""
+        if not isinstance(g, Tensor) or not isinstance(condition, Tensor):
+            return g
+        return self.select(condition, g, 0.0) if taken else self.select(condition, 0.0, g)
 
     def select(self, condition: Tensor, yes: Any, no: Any) -> Tensor:
         """The one or the other, entry by entry; a plain number takes the other's precision."""

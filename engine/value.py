@@ -30,7 +30,7 @@ from .copies import Listing, fields, restore, restore_last
 from .graph import topological_order
 from .maths import OPERATORS, REFLECTED, Number, is_number, on_floats, real, unfit
 from .modes import TAPE, active, anomaly, differentiating, origin, recording
-from .rules import TABLE, Rule
+from .rules import NOTHING, TABLE, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -362,6 +362,8 @@ def operand(x: Any) -> Any:
         return constant(x)
     if isinstance(x, Value):
         return x
+    if x is NOTHING:
+        return NotImplemented
     if is_number(x):
         return constant(real(x))
     if isinstance(x, UNFIT):

@@ -239,7 +239,7 @@ min             -1e300 -inf                -> -inf     : 0 1
 min             nan 1                      -> nan      : 1 1
 min             1 nan                      -> nan      : 1 1
 
-sum             1e16 1 -1e16               -> 1        : 1 1 1
+sum             1e16 1 -1e16               -> 0        : 1 1 1
 sum             1e308 1e308 -1e308         -> inf      : 1 1 1
 sum             inf -inf 1                 -> nan      : 1 1 1
 sum             inf 1 2                    -> inf      : 1 1 1

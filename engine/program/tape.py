@@ -261,6 +261,10 @@ class TapeMathematics(Mathematics):
             return Selected(condition, yes, no)
         return self.tape.emit(ARRAY_TABLE["select"], (condition, yes, no))
 
+    def within(self, condition: Any, taken: bool, g: Any) -> Any:
+        """A gradient as it is in the branch taken where the condition holds, or where it fails."""
+        return g
+
     def equal(self, a: Any, b: Any) -> Any:
         """Where two arrays are equal."""
         if isinstance(a, Op) or isinstance(b, Op):
