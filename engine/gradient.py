@@ -20,7 +20,7 @@ from .backward import name
 from .dual import Dual
 from .graph import topological_order
 from .maths import GENERIC, Number, product, real
-from .modes import ANOMALY, Differentiation, anomaly
+from .modes import Differentiation, Unwatched, anomaly
 from .rules import NOTHING
 from .value import Value, constant, recompute
 
@@ -150,11 +150,8 @@ def recorded_partials(node: Value) -> list[Any]:
             "add the operation with engine.rule(…) to differentiate it twice"
         )
     recompute(node)
-    quiet = ANOMALY.set(False)  # a branch that is not taken may well be infinite
-    try:
+    with Unwatched():
         return node.rule.differentiate(GENERIC, node, node.args, node.params)
-    finally:
-        ANOMALY.reset(quiet)
 
 
 def value_and_grad(f: Function, argnum: int = 0) -> Function:

@@ -27,7 +27,7 @@ from .backward import LOCK
 from .copies import Listing
 from .graph import topological_order
 from .maths import KindError, Number, apply, is_number, parameter, real
-from .modes import ANOMALY, TAPE, active, anomaly, differentiating, origin, recording
+from .modes import Unwatched, active, anomaly, asked, differentiating, origin, tidy
 from .pullback import (
     FALLBACK,
     accumulate,
@@ -515,15 +515,12 @@ class Tensor(Number):
                     f"{describe(self)} no longer follows from its arguments: data was changed "
                     "after it was recorded; run the forward pass again"
                 )
-        unwatched = ANOMALY.set(False)  # a branch that is not taken may well be infinite
-        try:
-            from .tensor_maths import TENSORS, TensorMathematics
+        from .tensor_maths import TENSORS, TensorMathematics
 
-            scalar = isinstance(self._rule, Rule)  # a row that may choose between branches
-            m = TensorMathematics(self._args) if scalar else TENSORS
+        scalar = isinstance(self._rule, Rule)  # a row that may choose between branches
+        m = TensorMathematics(self._args) if scalar else TENSORS
+        with Unwatched():
             return pull(m, self._rule, g, self, self._args, self._params, wanted)
-        finally:
-            ANOMALY.reset(unwatched)
 
     def __copy__(self) -> Tensor:
         return restore(fields(self), self._args)
@@ -615,17 +612,20 @@ def compute(rule: Rule | ArrayRule, data: Sequence[Array], params: tuple[Any, ..
 
 def observe(out: Tensor) -> None:
     """What a new node undergoes while a mode is on."""
-    if TAPE.get() is not None:
-        TAPE.get().note(out)
-    if not recording():
+    tape, recorded, watched = asked()
+    if tape is not None:
+        tape.note(out)
+    if not recorded:
         fill(out, out._data)
         out.role = "constant"
-    elif anomaly():
+    elif watched:
         out._scope = Place(out._scope, origin())
         if out._data.dtype in FLOATS and not np.isfinite(out._data).all():
             raise FloatingPointError(
                 f"{describe(out)} has an entry that is not finite: {worst(out._data)}\n{made(out)}"
             )
+    elif tape is None:
+        tidy()
 
 
 def operand(x: Any, like: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from .backward import (
 from .copies import Listing, fields, restore, restore_last
 from .graph import topological_order
 from .maths import OPERATORS, REFLECTED, Number, is_number, on_floats, real, unfit
-from .modes import TAPE, active, anomaly, differentiating, origin, recording
+from .modes import active, anomaly, asked, differentiating, origin, tidy
 from .rules import NOTHING, TABLE, Rule
 
 TYPE_CHECKING = False
@@ -382,15 +382,18 @@ def comparable(x: Any) -> Any:
 
 def observe(node: Value) -> None:
     """What a new node undergoes while a mode is on."""
-    if TAPE.get() is not None:
-        TAPE.get().note(node)
-    if not recording():
+    tape, recorded, watched = asked()
+    if tape is not None:
+        tape.note(node)
+    if not recorded:
         node._rule, node._grad = "", 0.0
         node._a = node._b = node._da = node._db = node._mark = None
-    elif anomaly():
+    elif watched:
         node._name = named(node.label, node.scope, origin())
         if not isfinite(node._data):
             raise FloatingPointError(f"{name(node)} is not finite\n{made(node)}")
+    elif tape is None:
+        tidy()
 
 
 PARTIALS: Callable[[Value], tuple[float, ...]] = vars(Value)["partials"].fget

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import inspect
 import math
+import random
+import signal
 import threading
-from collections.abc import Callable
+import time
+import types
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import engine
-from engine import Value, detect_anomaly, grad, gradient, hvp, no_grad
+from engine import Tensor, Value, detect_anomaly, grad, gradient, hvp, no_grad
 from engine.modes import active
 
 INF, NAN = math.inf, math.nan
@@ -314,3 +322,240 @@ def test_a_nan_that_goes_no_further_than_a_branch_not_taken_is_no_anomaly_outsid
     y = x.relu().log()
     y.backward()
     assert (y.data, x.grad) == (-INF, 0.0)
+
+
+# ---------------------------------------------------------------- generators and coroutines
+
+
+def drained(steps: Any) -> list[Any]:
+    """What a generator or a coroutine gives, with what is on between its steps."""
+    seen = []
+    while True:
+        try:
+            seen.append(steps.send(None))
+        except StopIteration as end:
+            return [*seen, end.value]
+        assert recording()
+        assert not checking()
+
+
+@types.coroutine
+def pause() -> Generator[str, Any, Any]:
+    """Lets a coroutine wait."""
+    return (yield "waiting")
+
+
+@pytest.mark.parametrize("mode", [no_grad, detect_anomaly])
+def test_generators_and_coroutines_run_with_the_mode_on_and_wait_with_it_off(mode: Any) -> None:
+    is_on = switch(mode)
+
+    @mode()  # type: ignore[untyped-decorator]
+    def generator() -> Generator[bool, Any, bool]:
+        yield is_on()
+        yield is_on()
+        return is_on()
+
+    @mode()  # type: ignore[untyped-decorator]
+    async def coroutine() -> bool:
+        await pause()
+        return is_on()
+
+    @mode()  # type: ignore[untyped-decorator]
+    async def stream() -> AsyncIterator[bool]:
+        yield is_on()
+        await pause()
+        yield is_on()
+
+    async def collect() -> list[bool]:
+        found = []
+        async for x in stream():
+            assert not is_on()
+            found.append(x)
+        return found
+
+    assert drained(generator()) == [True, True, True]
+    assert drained(coroutine()) == ["waiting", True]
+    assert drained(collect()) == ["waiting", [True, True]]
+    assert inspect.isgeneratorfunction(generator)
+    assert inspect.iscoroutinefunction(coroutine)
+    assert inspect.isasyncgenfunction(stream)
+
+
+def test_interleaved_generators_have_each_their_own_mode() -> None:
+    def steps() -> Iterator[tuple[bool, bool]]:
+        for _ in range(3):
+            yield recording(), checking()
+
+    quiet, watchful = no_grad()(steps)(), detect_anomaly()(steps)()
+    for _ in range(3):
+        assert next(quiet) == (False, False)
+        assert next(watchful) == (True, True)
+
+
+def test_what_is_sent_and_thrown_reaches_a_decorated_generator() -> None:
+    events: list[Any] = []
+
+    @no_grad()
+    def generator() -> Generator[Any, Any, str]:
+        try:
+            events.append((yield 1))
+        except KeyError as error:
+            events.append((error.args, recording()))
+        try:
+            yield 2
+        finally:
+            events.append(recording())
+        return "end"
+
+    first = generator()
+    assert (next(first), first.send("sent")) == (1, 2)
+    first.close()
+    second = generator()
+    assert (next(second), second.throw(KeyError("thrown"))) == (1, 2)
+    with pytest.raises(StopIteration) as end:
+        next(second)
+    assert end.value.value == "end"
+    assert events == ["sent", False, (("thrown",), False), False]
+
+
+def test_closing_an_asynchronous_generator_runs_its_end_with_the_mode_on() -> None:
+    events: list[Any] = []
+
+    @no_grad()
+    async def stream() -> AsyncGenerator[Any, Any]:
+        try:
+            events.append((yield 1))
+            yield 2
+        finally:
+            events.append(recording())
+
+    async def main() -> None:
+        steps = stream()
+        assert await steps.asend(None) == 1
+        assert await steps.asend("sent") == 2
+        await steps.aclose()
+
+    asyncio.run(main())
+    assert events == ["sent", False]
+
+
+# ---------------------------------------------------------------- entered in other ways
+
+
+@pytest.mark.parametrize("mode", [no_grad, detect_anomaly])
+def test_modes_are_entered_and_left_by_hand_and_by_exit_stacks(mode: Any) -> None:
+    is_on = switch(mode)
+    guard = mode()
+    guard.__enter__()
+    assert is_on()
+    guard.__exit__(None, None, None)
+    assert not is_on()
+    with pytest.raises(RuntimeError, match="not entered here"):
+        guard.__exit__(None, None, None)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(guard)
+        stack.enter_context(guard)
+        assert is_on()
+    assert not is_on()
+
+
+def test_threads_may_share_a_mode_object() -> None:
+    guard, inside, left = no_grad(), threading.Barrier(2), threading.Event()
+    seen: list[bool] = []
+
+    def first() -> None:
+        with guard:
+            inside.wait(10)
+        seen.append(recording())
+        left.set()
+
+    def second() -> None:
+        with guard:
+            inside.wait(10)
+            left.wait(10)
+            seen.append(recording())
+
+    threads = [threading.Thread(target=f) for f in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [True, False]
+
+
+# ---------------------------------------------------------------- interrupts
+
+
+class Interrupt(KeyboardInterrupt):
+    """Ctrl-C, at some moment."""
+
+
+def blocks() -> None:
+    for mode in (no_grad, detect_anomaly):
+        with mode():
+            X * 2
+
+
+def step(x: Any) -> Any:
+    X.grad = 0.0
+    loss = (x * X - 1) ** 2
+    loss.backward()
+    X.data = X.data - 0.1 * X.grad
+    return loss
+
+
+@no_grad()
+def generated() -> Iterator[Value]:
+    for _ in range(3):
+        yield X * 2
+
+
+X = Value(2.0)
+METHODS = [
+    (kind, name, x)
+    for kind in (Value, Tensor)
+    for name, x in vars(kind).items()
+    if type(x).__name__ != "Method"  # those take their place when they are first used
+]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer on this system")
+@pytest.mark.parametrize(
+    "work",
+    [
+        blocks,
+        lambda: list(generated()),
+        lambda: engine.grad(engine.grad(lambda x: x**3))(2.0),
+        lambda: engine.record(step, 1.0),
+        lambda: engine.record(lambda x: x.tanh().sum(), np.ones(2)),
+        lambda: engine.fuse(lambda x: x.tanh().sum())(Tensor([1.0, 2.0])),
+    ],
+    ids=["blocks", "generator", "grad", "record", "record arrays", "fuse"],
+)
+def test_interrupts_leave_everything_as_it_was(work: Callable[[], Any]) -> None:
+    def interrupt(*_: object) -> None:
+        raise Interrupt
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    rng = random.Random(0)
+    typical = min(seconds() for _ in range(10))
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(150):
+            with pytest.raises(Interrupt):
+                signal.setitimer(signal.ITIMER_REAL, max(rng.uniform(0, 1.5 * typical), 1e-6))
+                while True:
+                    work()
+            assert recording()
+            assert not checking()
+            assert gc.isenabled()
+            assert (X.data, (X * 2).data) == (2.0, 4.0)
+            assert [(k, n, vars(k)[n]) for k, n, _ in METHODS] == METHODS
+            assert engine.record(lambda x: x * X, 1.0)(3.0)[0] == 6.0
+            X.grad = 0.0
+    finally:
+        signal.signal(signal.SIGALRM, before)

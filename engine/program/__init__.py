@@ -37,7 +37,7 @@ from ..value import Value
 from .assembly import GuardError
 from .formulas import Quantity
 from .printing import function_name, identifier
-from .recording import Backward, Tape, recorded
+from .recording import Backward, Tape, methods, recorded
 from .straight import Straight, fitting_all, nested
 from .unrolling import resolved
 
@@ -88,8 +88,13 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
         except KindError:  # f computes with Values: plain arrays are lists of numbers to it
             if any(map(is_tensor, flatten(list(examples)))):
                 raise
-    with CollectorPaused():
+    collecting = gc.isenabled()
+    try:
+        gc.disable()  # a recording makes many objects, and all of them stay
         return record_scalars(f, names, examples)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def record_scalars(f: Callable[..., Any], names: Sequence[str], examples: Sequence[Any]) -> Program:
@@ -97,9 +102,12 @@ def record_scalars(f: Callable[..., Any], names: Sequence[str], examples: Sequen
     leaves: list[Value] = []
     arguments = [argument(name, x, leaves) for name, x in zip(names, examples, strict=True)]
     tape = Tape(leaves)
-    with recorded(tape):
+
+    def run() -> tuple[Any, Any]:
         result = f(*arguments)
-        structure = outcome(tape, result)
+        return result, outcome(tape, result)
+
+    result, structure = recorded(tape, methods, run)
     tape.name()
     shapes = [(name, quantities(x, tape.known)) for name, x in zip(names, arguments, strict=True)]
     is_step = any(place.written for place in tape.places.values())
@@ -252,18 +260,6 @@ def lowered(tape: Tape, arguments: Sequence[tuple[str, Any]], result: Any) -> Lo
 def refilled(result: Any, numbers: Iterator[Any]) -> Any:
     """The result with the next numbers in the place of its own."""
     return nested(result, lambda _: next(numbers))
-
-
-class CollectorPaused:
-    """No garbage collection: a recording makes many objects, and all of them stay."""
-
-    def __enter__(self) -> None:
-        self.on = gc.isenabled()
-        gc.disable()
-
-    def __exit__(self, *error: object) -> None:
-        if self.on:
-            gc.enable()
 
 
 # ---------------------------------------------------------------- what goes in and comes out

@@ -8,8 +8,7 @@ recording is over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..buffer import Buffer
 from ..gradient import flatten, unflatten
 from ..graph import topological_order
 from ..maths import KindError, is_number
-from ..modes import ONE_RECORDING, TAPE, active, origin
+from ..modes import TAPE, origin
 from ..rules import Rule
 from ..state import State
 from ..tensor import Tensor, floating
@@ -27,7 +26,7 @@ from .array_source import Readable, arguments_of
 from .array_source import leaves as flat
 from .buffered import VIEWS, Buffered, reachable
 from .printing import Names, function_name
-from .recording import put_back, put_in_place
+from .recording import recorded
 from .tape import Op, Trace
 
 if TYPE_CHECKING:
@@ -53,6 +52,9 @@ class Recording:
         self.start: dict[tuple[int, str], Op] = {}
         self.written: dict[tuple[int, str], None] = {}
         self.sections = {0: "forward"}
+
+    def restore(self) -> None:
+        """Nothing: what is assigned while recording is noted, not done."""
 
     # ------------------------------------------------------------ what leaves hold by now
 
@@ -245,23 +247,6 @@ def methods() -> list[tuple[type, str, Any]]:
     ]
 
 
-@contextmanager
-def recorded(recording: Recording) -> Iterator[None]:
-    """Note what happens in this context instead of doing it."""
-    if TAPE.get() is not None:
-        raise RuntimeError("a recording is under way: call the function itself, not record() of it")
-    with ONE_RECORDING:
-        token = TAPE.set(recording)
-        active.append(recording)
-        before = put_in_place(methods())
-        try:
-            yield
-        finally:
-            put_back(before)
-            active.remove(recording)
-            TAPE.reset(token)
-
-
 # ---------------------------------------------------------------- programs
 
 
@@ -282,8 +267,7 @@ def record_arrays(f: Callable[..., Any], names: Sequence[str], examples: Sequenc
 
     arguments = [leaf(name, x) for name, x in zip(names, examples, strict=True)]
     recording = Recording(leaves)
-    with recorded(recording):
-        result = f(*arguments)
+    result = recorded(recording, methods, lambda: f(*arguments))
     recording.trace.name()
     return ArrayProgram(recording, getattr(f, "__name__", ""), names, leaves, arguments, result)
 

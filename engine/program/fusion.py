@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -19,8 +21,9 @@ from ..gradient import gradient
 from ..modes import TAPE, active, anomaly
 from ..tensor import Tensor, constant, node
 from ..tensor_maths import TENSORS
-from .array_program import Recording, recorded, variables_of
+from .array_program import Recording, methods, variables_of
 from .buffered import Buffered
+from .recording import recorded
 
 MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
 
@@ -87,8 +90,7 @@ class Plan:
         self.name = self.op = self.sign = fused.__name__
         inputs = [stand_in(x) for x in given]
         recording = Recording(inputs)
-        with recorded(recording):
-            y = fused.f(*inputs)
+        y = recorded(recording, methods, lambda: fused.f(*inputs))
         if not isinstance(y, Tensor):
             raise TypeError(f"a fused function returns one Tensor, not {type(y).__name__}")
         if recording.written:
@@ -116,8 +118,8 @@ class Plan:
             for view in x._buffer.views:
                 recording.now[id(view), "_grad"] = received.get(view, 0.0)
             self.gradients.append(recording.assembled(x._buffer))
-        self.free: list[Arena] = []
-        self.made = 0
+        self.arenas: list[Arena] = []
+        self.lock = Lock()
 
     def fits(self, given: Sequence[Tensor]) -> bool:
         """Whether the arguments are like those that the plan was made for."""
@@ -135,12 +137,14 @@ class Plan:
 
     def lease(self) -> Lease | None:
         """A set of arrays to compute in; None if too many are in use."""
-        if self.free:
-            return Lease(self.free.pop())
-        if self.made == MOST:
-            return None
-        self.made += 1
-        return Lease(Arena(self))
+        with self.lock:
+            for arena in self.arenas:
+                if arena.lease() is None:
+                    return Lease(arena)
+            if len(self.arenas) == MOST:
+                return None
+            self.arenas.append(Arena(self))
+            return Lease(self.arenas[-1])
 
     def pull(
         self, m: Any, g: Any, y: Any, args: Any, params: Any, wanted: Sequence[bool]
@@ -171,6 +175,7 @@ class Arena:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.lease: Callable[[], Any] = lambda: None  # whose it is now
         trace = plan.recording.trace
         ops = trace.tape.ops
         homes = {
@@ -202,13 +207,14 @@ def function(name: str, arguments: str, lines: Sequence[str], result: str) -> st
 
 
 class Lease(list[Array]):
-    """A set of arrays in the hands of one node, given back when the node is gone.
+    """A set of arrays in the hands of one node, which is free again when the node is gone.
 
     As a list, what the node was computed from.
     """
 
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
+        arena.lease = ref(self)
         self.spent = False  # a backward pass writes over what the forward pass left
 
     def forward(self) -> Array:
@@ -236,6 +242,3 @@ class Lease(list[Array]):
             None if type(x) is float else x if i >= count else np.array(x)
             for i, x in enumerate(slopes)
         ]
-
-    def __del__(self) -> None:
-        self.arena.plan.free.append(self.arena)

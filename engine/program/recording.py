@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..backward import computed, name
 from ..maths import is_number, real, unfit
-from ..modes import ONE_RECORDING, TAPE, active, origin
+from ..modes import ONE_RECORDING, TAPE, Recorded, origin, tidy
 from ..state import State
 from ..value import Value
 from .formulas import COPY, Quantity, Recipe, recipe
@@ -19,7 +19,9 @@ from .formulas import COPY, Quantity, Recipe, recipe
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
+
+    R = TypeVar("R")
 
 COMPARISONS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
 
@@ -406,45 +408,52 @@ def methods() -> list[tuple[type, str, Any]]:
     ]
 
 
-def put_in_place(new: Sequence[tuple[type, str, Any]]) -> list[tuple[type, str, Any]]:
-    """Give classes other methods; what was there before."""
-    before = []
+REPLACED: list[tuple[type, str, Any]] = []  # what classes had before a recording
+
+
+def put_in_place(new: Sequence[tuple[type, str, Any]]) -> None:
+    """Give classes other methods for the time of a recording."""
     for kind, attribute, method in new:
-        before.append((kind, attribute, vars(kind).get(attribute)))
+        REPLACED.append((kind, attribute, vars(kind).get(attribute)))
         setattr(kind, attribute, method)
-    return before
 
 
-def put_back(before: Sequence[tuple[type, str, Any]]) -> None:
+def put_back() -> None:
     """Give the classes the methods that they had."""
-    for kind, attribute, method in reversed(before):
-        if method is None:
-            delattr(kind, attribute)
-        else:
+    for kind, attribute, method in reversed(REPLACED):
+        if method is not None:
             setattr(kind, attribute, method)
+        elif attribute in vars(kind):
+            delattr(kind, attribute)
+    REPLACED.clear()
 
 
-class recorded:  # noqa: N801 — a name in the manner of functions
-    """Note on the tape what happens in this context; at the end, everything is as it was."""
+def recorded(tape: Any, methods: Callable[[], Any], run: Callable[[], R]) -> R:
+    """Note on the tape what a function does; at the end, everything is as it was.
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
-
-    def __enter__(self) -> None:
-        if TAPE.get() is not None:
-            raise RuntimeError(
-                "a recording is under way: call the function itself, not record() of it"
-            )
-        ONE_RECORDING.acquire()
-        self.token = TAPE.set(self.tape)
-        active.append(self.tape)
-        self.before = put_in_place(methods())
-
-    def __exit__(self, *error: object) -> None:
-        put_back(self.before)
-        active.remove(self.tape)
-        TAPE.reset(self.token)
-        try:
-            self.tape.restore()
-        finally:
-            ONE_RECORDING.release()
+    Args:
+        tape: what notes it; its ``restore()`` gives leaves and states their numbers back.
+        methods: the methods that take the place of those of classes.
+        run: the function.
+    """
+    if TAPE.get() is not None:
+        raise RuntimeError("a recording is under way: call the function itself, not record() of it")
+    try:
+        with ONE_RECORDING, Recorded(tape):
+            try:
+                put_back()  # what an interrupt may have left
+                put_in_place(methods())
+                return run()
+            finally:
+                interrupt = None
+                for _ in (1, 2, 3):  # what interrupts this is raised when it is done
+                    try:
+                        put_back()
+                        tape.restore()
+                        break
+                    except BaseException as error:
+                        interrupt = error
+                if interrupt is not None:
+                    raise interrupt
+    finally:
+        tidy()
