@@ -420,3 +420,35 @@ def test_curves_say_what_they_accept() -> None:
         draw_curve({"a": []})
     with pytest.raises(ValueError, match="no number of any series is positive and finite"):
         draw_curve({"a": [-1.0, math.nan]}, log=True)
+
+
+ENORMOUS = [
+    ([1.0, 1e200, 1.7e308], ["1.5·10³⁰⁸"]),
+    ([-1.7e308, 1.7e308], ["−1.5·10³⁰⁸", "1.5·10³⁰⁸", "0"]),
+    ([1.797e308] * 2, []),
+    ([(-1.7e308, 1.0), (1.7e308, 1.2)], []),
+]
+
+
+@pytest.mark.parametrize(("numbers", "ticks"), ENORMOUS)
+@pytest.mark.parametrize("log", [False, True])
+def test_numbers_near_the_largest_float_are_drawn(
+    numbers: Any, ticks: list[str], log: bool, tmp_path: Path
+) -> None:
+    figure = draw_curve({"loss": numbers}, log=log and numbers[0] != -1.7e308)
+    assert save(figure, tmp_path / "a.png").stat().st_size
+    if not log:
+        assert {*ticks} <= {text.get_text() for text in figure.axes[0].get_yticklabels()}
+
+
+@pytest.mark.parametrize("far", [1.7e308, 1e300, 5e-324])
+def test_points_and_weights_near_the_ends_of_the_floats_are_drawn(
+    far: float, tmp_path: Path
+) -> None:
+    for points in ([(-far, -far), (far, far)], [(far, far)] * 2):
+        figure = draw_regions(lambda x, y: x - y, points, [1, 0])
+        assert save(figure, tmp_path / "a.png").stat().st_size
+    network = draw_network([([[far, -far]], [far])])
+    assert save(network, tmp_path / "b.png").stat().st_size
+    with pytest.raises(ValueError, match=r"points in the plane, not \(inf, 1.0\)"):
+        draw_regions(linear, [(math.inf, 1.0)], [1])

@@ -92,7 +92,7 @@ def _checked(counts: Sequence[Sequence[SupportsIndex]]) -> Any:
         raise ValueError(
             f"a confusion matrix has as many columns as rows, and at least one: {rows!r:.60}"
         )
-    table = np.array(rows)
+    table = np.array(rows, dtype=object)  # whole numbers of any size
     if (table < 0).any():
         raise ValueError(f"a count is at least 0, not {table.min()}")
     return table
@@ -103,7 +103,7 @@ def _shades(table: Any, colors: Theme) -> Any:
     page, right, wrong = map(
         np.array, map(to_rgb, (colors.page, colors.input.stroke, colors.alert))
     )
-    share = table / table.sum(1, keepdims=True).clip(1)
-    strength = np.where(table > 0, 0.12 + 0.33 * share**0.5, 0.0)[..., None]
+    share = (table / np.maximum(table.sum(1, keepdims=True), 1)).astype(float)
+    strength = np.where(share > 0, 0.12 + 0.33 * share**0.5, 0.0)[..., None]
     hue = np.where(np.eye(len(table), dtype=bool)[..., None], right, wrong)
     return page + strength * (hue - page)

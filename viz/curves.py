@@ -9,12 +9,11 @@ from typing import Any, SupportsFloat
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from .style import LARGE, MARGIN, Plot, shown, styled, titled
+from .style import LARGE, MARGIN, Plot, measured_in, raised, shown, styled, titled, unit
 from .theme import Theme, theme
 
 Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _AXES = 4.2  # inches that names leave to the axes
 _LINE_HEIGHT = 0.06  # of the height of the axes
 
@@ -66,9 +65,14 @@ def draw_curve(
         _dress(axes, colors)
         if log:
             _scale_by_powers(axes, min(drawn), max(drawn))
+        xs_unit = unit(x for xs, _, _ in curves.values() for x in xs)
+        ys_unit = 1.0 if log else unit(drawn)
+        measured_in(axes.xaxis, xs_unit)
+        measured_in(axes.yaxis, ys_unit)
         ends = []
         for number, (name, (xs, ys, fate)) in enumerate(curves.items()):
             hue, dashes = hues[number % len(hues)], ("-", "--")[number // len(hues) % 2]
+            xs, ys = [x / xs_unit for x in xs], [y / ys_unit for y in ys]
             axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes)
             last = next((y for y in reversed(ys) if not math.isnan(y)), math.nan)
             ends.append((last, shown(name) + fate, hue))
@@ -128,7 +132,7 @@ def _power(y: float) -> str:
     digit, exponent = f"{y:.0e}".split("e")
     if -3 <= int(exponent) <= 4:
         return f"{y:g}"
-    return ("" if digit == "1" else f"{digit}·") + "10" + str(int(exponent)).translate(_RAISED)
+    return ("" if digit == "1" else f"{digit}·") + "10" + raised(int(exponent))
 
 
 def _name_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
@@ -14,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from engine import no_grad
 
-from .style import LARGE, MARGIN, Plot, keyed, shown, styled, titled
+from .style import LARGE, MARGIN, Plot, keyed, measured_in, shown, styled, titled, unit
 from .theme import Theme, theme
 
 Classifier = Callable[[float, float], SupportsFloat]
@@ -53,7 +54,8 @@ def draw_regions(
 
     Raises:
         TypeError: if a classifier is no function of two numbers.
-        ValueError: if there are no classifiers or points, or not one class for each point.
+        ValueError: if there are no classifiers or points, not one class for each point, or a point
+            is not finite.
     """
     panels = classifiers if isinstance(classifiers, Mapping) else {"": classifiers}
     for title, classifier in panels.items():
@@ -69,6 +71,9 @@ def draw_regions(
             "draw_regions() takes at least one classifier, at least one point and one class for "
             f"each point, not {len(panels)}, {len(data)} and {len(positive)}"
         )
+    odd = [point for point in data if not all(map(math.isfinite, point))]
+    if odd:
+        raise ValueError(f"draw_regions() takes points in the plane, not {odd[0]}")
     colors = theme(dark)
     with styled(colors), no_grad():
         result = Plot(_PANEL, _PANEL + 0.5, colors)
@@ -111,8 +116,11 @@ def _takes_two(classifier: object) -> bool:
 def _draw_plane(
     axes: Axes, classifier: Classifier, data: Sequence[tuple[float, float]], colors: Theme
 ) -> None:
-    xs, ys = (_around([point[i] for point in data]) for i in (0, 1))
-    scores = np.array([[float(classifier(x, y)) for x in xs] for y in ys]).clip(-1e99, 1e99)
+    units = _units(data)
+    xs, ys = (_around([point[i] / units[i] for point in data]) for i in (0, 1))
+    columns, rows = [_finite(x * units[0]) for x in xs], [_finite(y * units[1]) for y in ys]
+    scores = np.array([[float(classifier(x, y)) for x in columns] for y in rows])
+    scores = scores.clip(-1e99, 1e99)
     axes.imshow(
         _shades(scores, colors),
         extent=(xs[0], xs[-1], ys[0], ys[-1]),
@@ -125,14 +133,25 @@ def _draw_plane(
     axes.set_box_aspect(1)
     axes.set_anchor("W")  # below the beginning of its title
     axes.tick_params(length=3)
-    for axis in (axes.xaxis, axes.yaxis):  # equal ranges get equal ticks
-        axis.set_major_locator(MaxNLocator(6))
+    for axis, size in zip((axes.xaxis, axes.yaxis), units, strict=True):
+        axis.set_major_locator(MaxNLocator(6))  # equal ranges get equal ticks
+        measured_in(axis, size)
+
+
+def _units(data: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """What the points' coordinates are divided by before they are drawn."""
+    return unit(x for x, _ in data), unit(y for _, y in data)
+
+
+def _finite(x: float) -> float:
+    """The number, or the largest one of its sign."""
+    return max(-sys.float_info.max, min(x, sys.float_info.max))
 
 
 def _draw_points(
     axes: Axes, data: Sequence[tuple[float, float]], positive: Sequence[bool], colors: Theme
 ) -> None:
-    (px, py), plus = np.array(data).T, np.array(positive)
+    (px, py), plus = (np.array(data) / _units(data)).T, np.array(positive)
     size = _dot(len(data))
     dots: Any = {"s": size, "linewidth": 2 * (size / _DOT) ** 0.5, "zorder": 3}
     axes.scatter(px[plus], py[plus], color=colors.plus, **dots)
@@ -149,7 +168,7 @@ def _judge(
     """Ring the points that are not on their side, and count the others."""
     scores = [float(classifier(x, y)) for x, y in data]
     right = [s > 0 if plus else s < 0 for s, plus in zip(scores, positive, strict=True)]
-    (px, py), wrong = np.array(data).T, ~np.array(right)
+    (px, py), wrong = (np.array(data) / _units(data)).T, ~np.array(right)
     size = _dot(len(data))
     ring: Any = {
         "s": 4.7 * size,
@@ -170,7 +189,7 @@ def _dot(points: int) -> float:
 def _around(values: Sequence[float]) -> list[float]:
     """Evenly spaced numbers from below the least of the values to above the greatest."""
     low, high = min(values), max(values)
-    margin = _MARGIN * (high - low) or 1.0
+    margin = _MARGIN * (high - low) or max(1.0, 1e-6 * abs(high))
     step = (high - low + 2 * margin) / (RESOLUTION - 1)
     return [low - margin + step * i for i in range(RESOLUTION)]
 

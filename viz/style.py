@@ -5,24 +5,28 @@ This module and the plots above it need matplotlib; nothing else imports them un
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
-from .text import printable, shorten
+from .text import printable, short_number, shorten
 from .theme import SANS, Theme
 
 LARGE, SMALL = 12, 9  # points: titles, and all other text
 MARGIN = 0.9  # inches at the left of axes: their ticks and their label
+_ENORMOUS = 1e290
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _HINTING = 1.03  # a text may be that much wider at the resolution of a file than on the screen
 _BOXES = "Glyph .* missing from"  # a box takes the place of such a character
 _REPEATABLE: Any = {"svg.hashsalt": "gradpath", "pdf.fonttype": 42}
@@ -97,6 +101,27 @@ def keyed(plot: Plot, theme: Theme, remark: str, **marker: Any) -> None:
     minus = Line2D([], [], color=theme.minus, linewidth=3, label="−", **hollow, **marker)
     handles = [plus, minus, Line2D([], [], linestyle="", label=remark)]
     plot.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+
+
+def unit(numbers: Iterable[float]) -> float:
+    """What to divide numbers by before they are drawn: 1, or a power of ten for enormous ones.
+
+    Matplotlib computes with sums and differences of what it draws, which are to stay finite.
+    """
+    largest = max((abs(x) for x in numbers if math.isfinite(x)), default=0.0)
+    return 10.0 ** math.floor(math.log10(largest)) if largest > _ENORMOUS else 1.0
+
+
+def measured_in(axis: Axis, size: float) -> None:
+    """Let the ticks of an axis tell what they were before they were divided by `unit`."""
+    if size != 1.0:
+        power = "10" + raised(round(math.log10(size)))
+        axis.set_major_formatter(lambda x, _: f"{short_number(x)}·{power}" if x else "0")
+
+
+def raised(exponent: int) -> str:
+    """A whole number as an exponent: ``⁻¹²``."""
+    return str(exponent).translate(_RAISED)
 
 
 def shown(name: object) -> str:
