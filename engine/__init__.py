@@ -75,8 +75,8 @@ __all__ = [
 
 
 MODULES = (  # those that are loaded later
-    "arrays", "buffer", "check", "check_arrays", "conformance", "display", "files", "functions",
-    "generate", "program", "pullback", "state", "strategies", "tensor", "tensor_maths",
+    "arrays", "buffer", "check", "check_arrays", "conformance", "differences", "display", "files",
+    "functions", "generate", "program", "pullback", "state", "strategies", "tensor", "tensor_maths",
 )  # fmt: skip
 LATER = {  # public names by the modules that they come from, which load NumPy
     "Tensor": "tensor", "concatenate": "functions", "linear": "functions", "matmul": "functions",

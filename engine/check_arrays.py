@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import quiet
-from .check import EPSILON, Subject, refill
+from .check import EPSILON, Subject, number, refill
 from .graph import topological_order
-from .maths import real
 from .pullback import describe
 from .tensor import Tensor
 
@@ -28,12 +27,8 @@ class TensorSubject(Subject):
 
         y = self.f(*refill(self.inputs, iter(point), variable))
         if not isinstance(y, Tensor):
-            y = Tensor(real(y, "the result of a checked function"), role="constant")
-        if y.size != 1:
-            raise TypeError(
-                f"the result of a checked function is one number, not a Tensor of shape {y.shape}"
-            )
-        return variables, y
+            y = Tensor(number(y), role="constant")
+        return variables, y if y.size == 1 else self.projected(y)
 
     def value(self, point: Sequence[float]) -> float:
         """The function at a point."""
@@ -44,7 +39,7 @@ class TensorSubject(Subject):
         found = [x[i] for x in slopes for i in np.ndindex(x.shape)]
         return [x if isinstance(x, Tensor) else float(x) for x in found]
 
-    def exact(self, direction: Sequence[float]) -> float | None:
+    def exact(self, point: Sequence[float], direction: Sequence[float]) -> float | None:
         """Complex step does not run on Tensors."""
         return None
 
@@ -90,7 +85,7 @@ class TensorSubject(Subject):
         coarse, fine = (a - b for a, b in zip(own, expected, strict=True))
         size = sum(float(abs(x.data).sum()) for x in (node, *node.args))
         rounding = 100 * EPSILON * size / step
-        if not abs(fine) > abs(fine - coarse / 2) + 1e-7 * (1 + abs(own[1])) + rounding:
+        if not abs(fine) > abs(fine - coarse / 2) + 1e-7 * abs(own[1]) + rounding:
             return ""
         return (
             f"{describe(node)} moves by {own[1]:.6g} per unit of {self.names[i]} in a random "

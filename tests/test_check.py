@@ -135,8 +135,7 @@ def test_functions_of_tensors_are_checked_entry_by_entry() -> None:
     assert gradcheck(lambda a: (a**3).sum(), [Tensor(2.0)], order=2)
     assert len(gradcheck(lambda a: a.tanh().sum(), [grid], directions=3).findings) == 3
     assert gradcheck(lambda a: a.sum(), [np.ones((0, 2))])
-    with pytest.raises(TypeError, match=r"one number, not a Tensor of shape \(2, 2\)"):
-        gradcheck(lambda a: a * 2, [grid])
+    assert gradcheck(lambda a: a * 2, [grid])
 
 
 def test_kinks_and_poles_of_tensors_are_reported_as_such() -> None:
