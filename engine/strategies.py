@@ -138,6 +138,16 @@ def in_domain(x: float, domain: tuple[float, float]) -> bool:
 # ---------------------------------------------------------------- computation graphs
 
 
+class Whole(float):
+    """A whole number that an engine is given as an int; elsewhere it is a float."""
+
+    def __repr__(self) -> str:
+        return f"Whole({self})"
+
+    def __str__(self) -> str:
+        return str(int(self))
+
+
 class Step(NamedTuple):
     """One operation: a row's name, its arguments, its parameters.
 
@@ -270,7 +280,7 @@ def computations(
     max_nodes: int = 30,
     max_inputs: int = 4,
     max_depth: int | None = None,
-    ops: Iterable[str] | None = None,
+    ops: Iterable[str | Rule] | None = None,
     terms: int = 4,
 ) -> SearchStrategy[Computation]:
     """Random computation graphs on which every derivative is smooth and well scaled.
@@ -285,7 +295,8 @@ def computations(
         ops: the rows to use by name; by default all there are when the test runs.
         terms: how many arguments an operation over a sequence gets at most.
     """
-    rows = [TABLE[name] for name in ops] if ops is not None else list(TABLE)
+    chosen = list(TABLE) if ops is None else ops
+    rows = [op if isinstance(op, Rule) else TABLE[op] for op in chosen]
     if not rows or max_inputs < 1 or max_nodes < 2:
         raise ValueError("a computation needs an operation, an input and at least two nodes")
     argument = st.integers(-16, REACH - 1)

@@ -55,9 +55,10 @@ def test_there_are_two_commands_for_a_fresh_machine() -> None:
 def test_the_student_sees_what_the_readme_shows() -> None:
     (shown,) = re.findall(r"^```console\n\$ (.*?)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     command, output = shown
-    _, *arguments = command.partition(" --out")[0].split()
+    script, *arguments = command.partition(" --out")[0].split()
+    assert script.endswith("/gradpath")
     run = subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "-m", "gradpath", *arguments],
         capture_output=True,
         text=True,
         cwd=ROOT,

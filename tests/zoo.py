@@ -130,7 +130,7 @@ class Sound:
         return self.node(t, (self, 1 - t * t))
 
     def sigmoid(self) -> Any:
-        s = 1 / (1 + math.exp(-self.data))
+        s = (1 + math.tanh(self.data / 2)) / 2
         return self.node(s, (self, s * (1 - s)))
 
     def relu(self) -> Any:

@@ -26,8 +26,10 @@ from typing import Any
 from ..rules import TABLE
 from .battery import Battery
 from .findings import Finding, Outcome, report
-from .isolation import NotAnEngineError, Survey, Target, Worker, label
-from .properties import LEAF, LIMITS, PROPERTIES, SUM, Property
+from .isolation import Target, Worker, label
+from .loading import NotAnEngineError, Origin
+from .properties import FORMS, LEAF, LIMITS, PROPERTIES, SUM, Property
+from .subject import Names, Survey
 
 __all__ = ["Check", "Conformance", "NotAnEngineError", "conformance", "conformance_checks"]
 
@@ -42,8 +44,11 @@ class Conformance:
         missing: the operations that gradpath knows and the engine does not have.
         outcomes: one for each property.
         findings: what is wrong.
+        conventions: in what it differs from most engines without being wrong.
+        strict: whether conventions count as findings; they are among these then.
         examples: how many computations were run.
         left_out: operations that were no longer used after something was found about them.
+        origin: where the engine was found, if it was imported.
     """
 
     name: str
@@ -53,6 +58,9 @@ class Conformance:
     findings: list[Finding] = field(default_factory=list)
     examples: int = 0
     left_out: list[str] = field(default_factory=list)
+    conventions: list[Finding] = field(default_factory=list)
+    strict: bool = False
+    origin: Origin | None = None
 
     def __bool__(self) -> bool:
         return not self.findings
@@ -70,19 +78,27 @@ def conformance(
     seed: int = 0,
     time_limit: float = 5.0,
     most: int = 8,
+    data: str = "data",
+    grad: str = "grad",
+    backward: str = "backward",
+    strict: bool = False,
     follow: Callable[[int], None] = lambda count: None,
 ) -> Conformance:
     """Check an engine against the table of derivatives.
 
     Args:
         target: its class, or any function that makes one of its nodes of a float, or where it is:
-            ``path/to/mine.py:Value`` or ``package.module:Value``.
+            ``path/to/mine.py:Value``, ``mine.ipynb:Value`` or ``package.module:Value``.
         ops: the rows of the table to use; by default all that the engine has.
         nodes: how many quantities a computation has at most.
         examples: how many computations each property is tried on.
         seed: which computations; the same seed gives the same ones.
         time_limit: seconds that one computation may take.
         most: with so many findings, stop.
+        data, grad, backward: what the engine calls these; ``backward`` may be the name of a
+            function beside the class, which is given the root.
+        strict: whether conventions in which it differs from most engines count as wrong: what a
+            second pass adds, gradients for leaves only, refusals with a message.
         follow: is told how many computations have been run.
 
     Raises:
@@ -90,24 +106,29 @@ def conformance(
         LookupError: if ``ops`` names an operation that there is not.
     """
     wanted = None if ops is None else [TABLE[op].name for op in ops]
-    with Worker(target, time_limit) as worker:
+    with Worker(target, time_limit, Names(data, grad, backward)) as worker:
         survey = worker.survey()
         there = [op for op in survey.ops if wanted is None or op in wanted]
         missing = wanted or [r.name for r in TABLE if not r.variadic and r.is_built_in()]
         missing = [op for op in missing if op not in survey.ops]
-        result = Conformance(label(target), replace_ops(survey, there), tuple(missing))
+        result = Conformance(label(target), only(survey, there), tuple(missing))
+        result.strict, result.origin = strict, worker.origin
         battery = Battery(worker, result, nodes, examples, seed, most, follow)
         if there:
             battery.run()
+    if strict:
+        result.findings += result.conventions
+        result.conventions = []
     return result
 
 
-def replace_ops(survey: Survey, ops: Sequence[str]) -> Survey:
+def only(survey: Survey, ops: Sequence[str]) -> Survey:
     """A survey of fewer operations."""
     return survey._replace(
-        ops=tuple(ops),
-        left=tuple(op for op in survey.left if op in ops),
-        right=tuple(op for op in survey.right if op in ops),
+        forms={op: survey.forms[op] for op in ops},
+        numbers={k: tuple(op for op in found if op in ops) for k, found in survey.numbers.items()},
+        augmented=tuple(op for op in survey.augmented if op in ops),
+        made_of={op: tuple(o for o in survey.made_of[op] if o in ops) for op in ops},
     )
 
 
@@ -125,7 +146,7 @@ class Check:
         if texts:
             raise AssertionError(f"{self.property.sentence}: not here\n\n" + "\n\n".join(texts))
         outcome = next(o for o in report.outcomes if o.name == self.property.name)
-        if outcome.verdict in ("not tried", "limit"):
+        if outcome.verdict in ("not tried", "limit", "convention"):
             raise unittest.SkipTest(outcome.detail)
 
 
@@ -141,4 +162,4 @@ def conformance_checks(target: Target, **options: Any) -> list[Check]:
             reports.append(conformance(target, **options))
         return reports[0]
 
-    return [Check(prop, run) for prop in (*PROPERTIES, LEAF, SUM, *LIMITS)]
+    return [Check(prop, run) for prop in (*PROPERTIES, *FORMS, LEAF, SUM, *LIMITS)]

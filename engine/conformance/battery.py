@@ -3,62 +3,71 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 
+from ..rules import TABLE, Rule
 from ..strategies import Computation, Step, computations
 from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, smooth
-from .findings import Finding, Outcome
-from .isolation import ROUNDING, Reading, Script, Trouble, Worker, close_to
+from .findings import Finding, Outcome, spelled
+from .isolation import Worker, close_to, packed
 from .properties import (
     FIRST,
+    FORMS,
+    GRADIENTS,
+    INNER,
+    INTS,
+    LARGE,
+    LARGE_VALUES,
     LEAF,
     LIMITS,
     NUMBERS,
+    PASSES,
+    PLAIN,
     PROPERTIES,
-    SHARED,
     SUM,
     VALUES,
     Property,
+    at_large,
+    augmented,
     chain,
     fan,
     once,
+    one_operation,
     operations,
     parts,
     places,
     root,
     tower,
+    two_operations,
+    with_ints,
     with_leaves,
     with_numbers,
 )
 from .simulation import RIGHT, Engine, simulate, value
+from .subject import ROUNDING, Reading, Script, Trouble
 
 if TYPE_CHECKING:
     from . import Conformance
 
 TOLERANCE = 1e-6  # of 1 + |right number|
+HUGE = 1e30  # beyond what single precision holds
 SHRINKING = 5.0  # seconds for making what was found smaller, twice
 FEW = 100  # examples to look for a plainer failure in
 ENOUGH = "enough was found before"
 NEEDS = "needs right gradients first"
+SHARES = "graphs have to be independent of each other first"
 MOST_STEPS = 12  # of a computation on which mistakes are simulated
-EXPONENTIAL = (
-    "exponential time",
-    "a node that is used twice is walked through twice, so the time doubles with each such node in "
-    "a row; keep the nodes already seen in a set.",
-)
-PLAIN = (  # inputs on which a wrong number is easily seen
-    (2.0, 3.0, 5.0, 7.0),
-    (-2.0, -3.0, -5.0, -7.0),
-    (2.0, -3.0, 5.0, -7.0),
-    (0.5, 0.75, 0.25, 0.625),
-)
+PADDINGS = 8  # places in memory to try, on which the order of a set depends
+UNEXPLAINED = 3  # findings without a diagnosis, after which a property is given up
 
 
 class DisagreementError(Exception):
@@ -85,61 +94,176 @@ class Battery:
         self.worker, self.result, self.survey = worker, result, result.survey
         self.nodes, self.examples, self.seed, self.most = nodes, examples, seed, most
         self.follow = follow
-        self.ops = list(self.survey.ops)
+        depth = {op: len(self.below(op)) for op in self.survey.ops}
+        self.ops = sorted(self.survey.ops, key=depth.__getitem__)  # what others are made of first
+        self.of_right_value = list(self.ops)
         self.failed: set[str] = set()  # properties that fail for no single operation
-        self.known: dict[tuple[Computation, Script], Reading | Trouble] = {}
+        self.unexplained: Counter[str] = Counter()
+        self.shared = False  # whether what a graph gives depends on other graphs
+        self.known: dict[str, Reading | Trouble] = {}
+
+    def below(self, op: str) -> set[str]:
+        """The operations that an operation is made of, directly or not."""
+        found: set[str] = set()
+        waiting = [op]
+        while waiting:
+            new = set(self.survey.made_of.get(waiting.pop(), ())) - found - {op}
+            found |= new
+            waiting += new
+        return found
 
     def run(self) -> None:
         """Try everything and note what comes of it."""
-        active = list(PROPERTIES)
-        unexplained: Counter[str] = Counter()
-        while self.ops and active and len(self.result.findings) < self.most:
+        self.try_small()
+        self.try_random()
+        if not self.failed & {*NUMBERS.needs}:
+            self.try_each(NUMBERS, with_numbers(self.survey, self.ops))
+        for prop in PROPERTIES:
+            self.conclude(prop)
+        for prop, make in zip(FORMS, (with_ints, augmented, at_large), strict=True):
+            if not self.failed & {*prop.needs}:
+                self.try_each(prop, make(self.survey, self.ops))
+        values_only = [op for op in self.of_right_value if op not in self.ops]
+        if "values" not in self.failed:
+            self.try_each(LARGE_VALUES, at_large(self.survey, values_only))
+        for prop in FORMS:
+            self.conclude(prop)
+        self.try_limits()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether enough is known."""
+        return self.shared or len(self.result.findings) >= self.most
+
+    def try_small(self) -> None:
+        """All graphs of one operation: values first, then gradients."""
+        for prop in (VALUES, GRADIENTS, INNER):
+            for op in list(self.of_right_value if prop is VALUES else self.ops):
+                if self.is_over or prop.name in self.failed or {*prop.needs} & self.failed:
+                    break
+                if op not in (self.of_right_value if prop is VALUES else self.ops):
+                    continue
+                found, tried = self.first(prop, one_operation(self.survey, op))
+                if found is not None and self.survey.made_of[op]:
+                    found = self.first(prop, self.basic(), SHRINKING)[0] or found
+                if found is not None:
+                    self.handle(prop, found, tried)
+
+    def try_random(self) -> None:
+        """Random graphs of any size, and of what is found the smallest."""
+        active = [p for p in PROPERTIES if not {p.name, *p.needs} & self.failed]
+        while self.ops and active and not self.is_over:
             found = self.search(active)
             if found is None:
                 break
             plainer = [prop for prop in FIRST if prop in active]
             if found[0] not in FIRST:
                 found = (plainer and self.search(plainer, FEW)) or found
-            if any(self.survey.made_of[step.op] for step in found[1].steps):
-                basis = [op for op in self.ops if not self.survey.made_of[op]]
-                wanted = plainer if found[0] in FIRST else [found[0]]
-                found = (basis and self.search(wanted, FEW, basis)) or found
-            finding = self.explain(*found)
-            self.note(finding)
-            unexplained[finding.properties[0]] += not finding.diagnosis
-            if finding.op in self.ops and unexplained[finding.properties[0]] < 3:
-                self.leave_out(finding.op)  # and see whether there is more
-            else:
-                self.failed.add(found[0].name)
+            prop, c, tried = found
+            small, _ = self.first(prop, self.small(c), SHRINKING)
+            self.handle(prop, small or c, tried)
             active = [p for p in PROPERTIES if not {p.name, *p.needs} & self.failed]
-        if not self.failed & {*NUMBERS.needs}:
-            self.try_numbers()
-        for prop in PROPERTIES:
-            self.conclude(prop)
-        self.try_limits()
 
-    def try_numbers(self) -> None:
-        """Every operator with a plain number on either side, if nothing is known against it."""
-        for c in with_numbers(self.survey, self.ops):
-            if len(self.result.findings) < self.most and self.disagrees(NUMBERS, c):
-                self.note(self.explain(NUMBERS, c, 1))
+    def basic(self) -> Iterator[Computation]:
+        """Graphs of two operations that are not made of others."""
+        basis = [op for op in self.ops if not self.survey.made_of[op]]
+        joins = [op for op in basis if TABLE[op].arity == 2][:2]
+        for first in basis:
+            for second in basis:
+                if {first, second} & {*joins}:
+                    yield from two_operations(self.survey, first, second)
 
-    def leave_out(self, op: str) -> None:
-        """Go on without an operation, and without those that are made of it."""
-        for other in [o for o in self.ops if op in (o, *self.survey.made_of[o])]:
+    def small(self, c: Computation) -> Iterator[Computation]:
+        """All graphs of one and of two operations that could show what a larger one shows."""
+        for op in self.ops:
+            yield from one_operation(self.survey, op)
+        if len(c.steps) < 2:
+            return
+        joins = [op for op in self.ops if TABLE[op].arity == 2][:2]
+        involved = {step.op for step in c.steps}
+        pairs = [
+            (first, second)
+            for first in self.ops
+            for second in self.ops
+            if {first, second} & {*joins} or {first, second} <= involved
+        ]
+        for first, second in sorted(pairs, key=self.made_of_others):
+            yield from two_operations(self.survey, first, second)
+
+    def made_of_others(self, ops: Iterable[str]) -> int:
+        """How many operations are made of others."""
+        return sum(bool(self.survey.made_of[op]) for op in ops)
+
+    def first(
+        self, prop: Property, graphs: Iterable[Computation], limit: float = math.inf
+    ) -> tuple[Computation | None, int]:
+        """The first of some graphs on which a property fails, and how many were tried."""
+        deadline = time.monotonic() + limit
+        tried = 0
+        for tried, c in enumerate(graphs, start=1):
+            if time.monotonic() > deadline:
+                break
+            self.count()
+            if (prop in FORMS or smooth(c)) and self.disagrees(prop, c):
+                return self.form(prop, c), tried
+        return None, tried
+
+    def count(self) -> None:
+        """One more computation was run."""
+        self.result.examples += 1
+        self.follow(self.result.examples)
+
+    def handle(self, prop: Property, c: Computation, tried: int) -> None:
+        """Note a finding and decide how to go on."""
+        finding = self.explain(prop, c, tried)
+        self.note(finding)
+        name = finding.properties[0]
+        self.unexplained[name] += not finding.diagnosis
+        if finding.convention and prop.name in (INNER.name, *PASSES):
+            self.failed.add(prop.name)
+        elif finding.op in self.ops and self.unexplained[name] < UNEXPLAINED:
+            self.leave_out(finding.op, name)  # and see whether there is more
+        elif finding.op in self.of_right_value and name == VALUES.name:
+            self.leave_out(finding.op, name)
+        else:
+            self.failed.add(prop.name)
+
+    def try_each(self, prop: Property, graphs: Iterable[Computation]) -> None:
+        """Try a property on some graphs; what fails on one operation is not tried on it again."""
+        done: set[str] = set()
+        for c in graphs:
+            op = c.steps[-1].op
+            if op in done or {*self.survey.made_of[op]} & done or self.is_over:
+                continue
+            self.count()
+            if self.disagrees(prop, c):
+                done.add(op)
+                self.note(self.explain(prop, c, 1))
+
+    def leave_out(self, op: str, name: str) -> None:
+        """Go on without an operation, and without those that are made of it.
+
+        What has a wrong gradient may still have right values.
+        """
+        for other in [o for o in self.ops if op == o or op in self.below(o)]:
             self.ops.remove(other)
             self.result.left_out.append(other)
+        if name == VALUES.name:
+            self.of_right_value = [
+                o for o in self.of_right_value if op != o and op not in self.below(o)
+            ]
 
     def search(
         self,
         active: Sequence[Property],
         most: int | None = None,
-        ops: Sequence[str] | None = None,
+        ops: Sequence[str] = (),
     ) -> tuple[Property, Computation, int] | None:
         """The smallest computation on which a property fails, and how many were tried before."""
         failing: list[tuple[Property, Computation]] = []
         count = tried = 0
         since = 0.0
+        rows = [resampled(TABLE[op], self.survey.samples[op]) for op in ops or self.ops]
 
         @seeded(self.seed)
         @settings(
@@ -151,12 +275,11 @@ class Battery:
             report_multiple_bugs=False,
             verbosity=Verbosity.quiet,
         )
-        @given(computations(max_nodes=self.nodes, ops=ops or self.ops))
+        @given(computations(max_nodes=self.nodes, ops=rows))
         def look(c: Computation) -> None:
             nonlocal count, tried, since
             count += 1
-            self.result.examples += 1
-            self.follow(self.result.examples)
+            self.count()
             for prop in [failing[0][0]] if failing else active:
                 if self.disagrees(prop, c):
                     tried = tried or count
@@ -194,25 +317,36 @@ class Battery:
 
     def form(self, prop: Property, c: Computation) -> Computation:
         """The computation as the engine can run it: plain numbers made leaves where need be."""
-        keep = prop.name == "numbers"
+        if prop in (*FORMS, LARGE_VALUES):
+            return c
+        keep = prop is NUMBERS
         return with_leaves(c, self.survey.left if keep else (), self.survey.right if keep else ())
 
     def seen(self, prop: Property, c: Computation, limit: float | None = None) -> Reading | Trouble:
         """What the engine gives; each computation is run once."""
-        key = c, prop.plan(c)
+        key = packed(c, prop.plan(c))
         if key not in self.known:
             if len(self.known) > 20_000:
                 self.known.clear()
-            self.known[key] = self.worker.run(*key, limit)
+            self.known[key] = self.worker.read(key, limit)
         return self.known[key]
 
     def disagrees(self, prop: Property, c: Computation, limit: float | None = None) -> bool:
         """Whether a property fails on a computation."""
         c = self.form(prop, c)
-        if not prop.applies(c):
+        if not prop.applies(c) or (prop.name == LARGE.name and not self.is_finite(c)):
             return False
         seen = self.seen(prop, c, limit)
         return isinstance(seen, Trouble) or bool(self.wrong(prop, c, seen))
+
+    def is_finite(self, c: Computation) -> bool:
+        """Whether the right numbers are such as the engine's precision holds."""
+        try:
+            right = simulate(c, once(c))
+        except (ArithmeticError, ValueError):
+            return False
+        most = HUGE if self.survey.rounding > 1e-12 else math.inf
+        return all(isinstance(x, float) and abs(x) < most for x in (*right.data, *right.grads))
 
     def wrong(self, prop: Property, c: Computation, seen: Reading) -> list[tuple[int, str]]:
         """Index and attribute of the numbers that are wrong."""
@@ -261,55 +395,139 @@ class Battery:
         """The finding with its diagnosis."""
         script, seen = prop.plan(c), self.seen(prop, c)
         wrong = self.wrong(prop, c, seen) if isinstance(seen, Reading) else []
-        alone = c.steps[0].op if len(c.steps) == 1 else ""
-        if isinstance(seen, Trouble):
-            diagnosis = of_trouble(seen, alone)
-        else:
-            before = self.worker.run(c, ())
-            later = isinstance(before, Reading) and not self.wrong(VALUES, c, before)
-            later = later and bool(script)
-            diagnosis = at_once(c, seen, wrong, alone, later)
-            if not diagnosis and len(c.steps) <= MOST_STEPS:
-                diagnosis = diagnose(c, prop.plan, self.worker.run)
-        if prop is SHARED:
-            diagnosis = Diagnosis(*EXPONENTIAL)
-        op = diagnosis.op if diagnosis else alone
-        return Finding(
-            [prop.name], c, script, simulate(c, script), seen, wrong, diagnosis, op, examples,
-            self.result.name,
+        alone = c.steps[-1].op if len(c.steps) == 1 or prop in (*FORMS, LARGE_VALUES) else ""
+        finding = Finding(
+            [prop.name], c, script, simulate(c, script), seen, wrong, None, alone, examples,
+            self.result.name, survey=self.survey, origin=self.result.origin,
+            names=self.worker.names, loop=prop in LIMITS,
         )  # fmt: skip
+        finding.convention = convention(prop, finding)
+        self.compare_with_fresh(prop, finding)
+        if not self.shared:
+            finding.diagnosis = self.diagnosis(prop, finding, alone) or self.basics(prop, c)
+        if finding.diagnosis and (finding.diagnosis.op or prop not in (*FORMS, LARGE_VALUES)):
+            finding.op = finding.diagnosis.op
+        return finding
+
+    def compare_with_fresh(self, prop: Property, finding: Finding) -> None:
+        """Run what was found where nothing was run before: that is what its program gives."""
+        c = finding.computation
+        for padding in range(PADDINGS):
+            with self.worker.fresh() as fresh:
+                fresh.ask("pad", padding)
+                seen = fresh.run(c, finding.script, self.worker.time_limit)
+            wrong = [] if isinstance(seen, Trouble) else self.wrong(prop, c, seen)
+            if isinstance(seen, Trouble) or wrong:
+                finding.varies = padding > 0
+                break
+        else:
+            again = [self.worker.run(c, finding.script) for _ in range(PADDINGS)]
+            if any(isinstance(x, Reading) and not self.wrong(prop, c, x) for x in again):
+                finding.varies = True  # by chance, and not for what ran before
+                return
+            self.shared = True
+            finding.convention = ""
+            finding.diagnosis = Diagnosis(
+                "state shared between graphs",
+                "run alone, this program is right: it is wrong only after other graphs were made. "
+                "Something is shared between them: a mutable default argument, an attribute of "
+                "the class, a global.",
+            )
+        if isinstance(seen, Reading) and wrong and seen != finding.seen:
+            finding.seen, finding.wrong = seen, wrong
+
+    def basics(self, prop: Property, c: Computation) -> Diagnosis | None:
+        """The mistake that shows on operations that are not made of others, if any does."""
+        basis = [op for op in self.ops if not self.survey.made_of[op]]
+        if not basis or not self.made_of_others({step.op for step in c.steps}) or prop in FORMS:
+            return None
+        found = self.search([prop], FEW, basis)
+        if found is None:
+            return None
+        c = found[1]
+        if len(c.steps) > MOST_STEPS:
+            return None
+        return diagnose(c, prop.plan, self.run_one, self.survey, basis)
+
+    def run_one(self, c: Computation, script: Script) -> Reading | Trouble:
+        """What the engine gives, in little time."""
+        return self.worker.run(c, script, min(1.0, self.worker.time_limit))
+
+    def diagnosis(self, prop: Property, finding: Finding, alone: str) -> Diagnosis | None:
+        """The known mistake that explains a finding."""
+        c, seen, script = finding.computation, finding.seen, finding.script
+        if isinstance(seen, Trouble):
+            return of_trouble(seen, alone, finding, self.is_finite(c) and prop.name == LARGE.name)
+        before = self.worker.run(c, ())
+        later = bool(script) and isinstance(before, Reading) and not self.wrong(VALUES, c, before)
+        if alone:
+            lost = self.worker.facts(alone, c.steps[-1].params)
+            if self.worker.names.backward in lost:
+                return Diagnosis(
+                    "method replaced",
+                    f"{alone} sets an attribute {self.worker.names.backward} of a node, which has "
+                    "a method of that name: from then on it is lost. Give the attribute another "
+                    "name (_backward, say).",
+                    alone,
+                )
+        return at_once(finding, alone, later, prop.name == LARGE.name) or (
+            diagnose(
+                c,
+                prop.plan,
+                self.run_one,
+                self.survey,
+                [op for op in self.ops if not self.survey.made_of[op]],
+                prop is INTS,
+            )
+            if len(c.steps) <= MOST_STEPS and prop.name != LARGE.name
+            else None
+        )
 
     def note(self, finding: Finding) -> None:
         """Keep a finding, or count it to one with the same cause."""
-        for other in self.result.findings:
+        kept = self.result.conventions if finding.convention else self.result.findings
+        for other in (*self.result.findings, *self.result.conventions):
             if other.has_cause_of(finding):
                 other.properties += [p for p in finding.properties if p not in other.properties]
                 if finding.op not in ("", "sum", other.op, *other.also):
                     other.also.append(finding.op)
                 return
-        self.result.findings.append(finding)
+        kept.append(finding)
 
     def conclude(self, prop: Property) -> None:
         """The outcome of a property."""
         blocked = [need for need in prop.needs if need in self.failed]
-        numbers = bool(self.survey.left or self.survey.right)
-        if any(prop.name in f.properties for f in self.result.findings):
+        numbers = any(self.survey.numbers.values())
+        found = [f for f in self.result.findings if prop.name in f.properties]
+        differs = [f for f in self.result.conventions if prop.name in f.properties]
+        rest = self.of_right_value if prop in (VALUES, LARGE) else self.ops
+        if found:
             outcome = Outcome(prop.name, "fails", prop.sentence)
-        elif blocked or not self.ops:
+        elif differs:
+            outcome = Outcome(prop.name, "convention", differs[0].convention)
+        elif self.shared:
+            outcome = Outcome(prop.name, "not tried", SHARES)
+        elif blocked or not rest:
             first = blocked[0] if blocked else "operations"
             outcome = Outcome(prop.name, "not tried", f"needs right {first} first")
-        elif prop.name == "numbers" and not numbers:
+        elif prop is NUMBERS and not numbers:
             outcome = Outcome(prop.name, "not tried", "its operators take no plain numbers")
         elif len(self.result.findings) >= self.most:
             outcome = Outcome(prop.name, "not tried", ENOUGH)
         else:
-            outcome = Outcome(prop.name, "holds", prop.sentence)
+            without = [spelled(op) for op in self.survey.ops if op not in rest]
+            but = f" (without {', '.join(without)})" if without else ""
+            outcome = Outcome(prop.name, "holds", prop.sentence + but)
         self.result.outcomes.append(outcome)
 
     # ------------------------------------------------------------ large and small graphs
 
     def try_limits(self) -> None:
         """The properties with one computation each."""
+        if self.shared:
+            for prop in (LEAF, SUM, *LIMITS):
+                self.skip(prop, SHARES)
+            return
         self.try_one(LEAF, Computation((2.0,), ()))
         wrong, enough = (
             self.failed & {"values", "gradients"},
@@ -339,8 +557,10 @@ class Battery:
             verdict = "limit"
             detail = f"RecursionError beyond {self.depth(c):,} operations in a row"
         elif isinstance(seen, Trouble) or self.wrong(prop, c, seen):
-            verdict = "fails"
-            self.note(self.explain(prop, c, 1))
+            finding = self.explain(prop, c, 1)
+            self.note(finding)
+            verdict = "convention" if finding.convention else "fails"
+            detail = finding.convention or detail
         self.result.outcomes.append(Outcome(prop.name, verdict, detail))
 
     def depth(self, c: Computation) -> int:
@@ -354,6 +574,33 @@ class Battery:
             else:
                 low = middle
         return low
+
+
+def convention(prop: Property, finding: Finding) -> str:
+    """In what an engine differs from most without being wrong; "" if it is wrong."""
+    seen = finding.seen
+    if prop.name in PASSES:
+        if isinstance(seen, Trouble):
+            return "a second pass through a graph is refused"
+        return "a second pass does not add the same again"
+    if isinstance(seen, Trouble):
+        if seen.kind == "refuses" and prop not in (VALUES, GRADIENTS, INNER):
+            return f"refused: {seen.text}"
+        if seen.kind == "refuses" and prop is VALUES:
+            return f"refused: {seen.text}"
+        return ""
+    if prop is INNER:
+        computed = seen.grads[len(finding.computation.inputs) :]
+        if all(x in ("None", 0.0) for x in computed[:-1]) and computed[-1] in ("None", 0.0, 1.0):
+            return "gradients are kept for leaves only"
+    return ""
+
+
+def resampled(row: Rule, samples: Sequence[tuple[Any, ...]]) -> Rule:
+    """A row that is tried with other parameters."""
+    other = copy.copy(row)
+    other.samples = tuple(samples)
+    return other
 
 
 def apart(right: Sequence[Any], moved: Sequence[Sequence[Any]]) -> tuple[float, ...]:

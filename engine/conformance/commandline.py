@@ -12,11 +12,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..rules import TABLE
+from .loading import HOME, is_file
 
+COMMAND = "gradpath" if sys.argv[0].startswith("gradpath") else "engine.check"
 EXAMPLE = """\
 examples:
-  python -m engine.check mine.py:Value
-  python -m engine.check micrograd.engine:Value --ops add,mul,relu --out out
+  gradpath check mine.py:Value
+  gradpath check micrograd.engine:Value --ops add,mul,relu --out out
+  gradpath check lecture.ipynb:Value
+  gradpath check mine.py:Node --data value --grad gradient --backward backprop
+
+CLASS may also be a function of the file that makes a node of a number:
+  def make(x): return Tensor([x], requires_grad=True)
 
 exit status: 0 nothing is wrong, 1 something is, 2 the engine cannot be run
 """
@@ -32,12 +39,15 @@ class Parser(argparse.ArgumentParser):
 
 def fail(message: str, status: int = 2) -> NoReturn:
     """End with one line on stderr."""
-    print(f"engine.check: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    print(f"{COMMAND}: {' '.join(message.split())}", file=sys.stderr, flush=True)
     raise SystemExit(status)
 
 
 def run() -> None:
     """Check the engine that the command line names, and exit with the status that says it all."""
+    here = Path.cwd()
+    if here.resolve() != HOME:  # what lies there may be called as gradpath's modules are
+        sys.path[:] = [place for place in sys.path if place and Path(place) != here]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
@@ -46,9 +56,17 @@ def run() -> None:
     except KeyboardInterrupt:
         fail("interrupted", 130)
     except BrokenPipeError:  # whoever read the text has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         status = 1
+    except OSError as error:
+        forget_output()
+        fail(f"cannot write the report: {error.strerror or error}")
     raise SystemExit(status)
+
+
+def forget_output() -> None:
+    """Send what is still to be written nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +75,7 @@ def main(arguments: list[str]) -> int:
     with scratch():
         from . import conformance
         from .findings import save
-        from .isolation import NotAnEngineError
+        from .loading import NotAnEngineError
 
         try:
             with progress() as follow:
@@ -67,6 +85,10 @@ def main(arguments: list[str]) -> int:
                     nodes=options.nodes,
                     examples=options.examples,
                     seed=options.seed,
+                    data=options.data,
+                    grad=options.grad,
+                    backward=options.backward,
+                    strict=options.strict,
                     follow=follow,
                 )
         except NotAnEngineError as error:
@@ -88,7 +110,7 @@ def main(arguments: list[str]) -> int:
 def parser() -> Parser:
     """What the command line takes."""
     parser = Parser(
-        prog="python -m engine.check",
+        prog=sys.argv[0] if sys.argv[0].startswith("gradpath") else "python -m engine.check",
         description="Check a scalar autograd engine that is shaped like micrograd: operators, "
         ".data, .grad and .backward().",
         epilog=EXAMPLE,
@@ -96,7 +118,10 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "engine", type=place, metavar="FILE.py:CLASS", help="or package.module:CLASS"
+        "engine",
+        type=place,
+        metavar="FILE.py:CLASS",
+        help="or NOTEBOOK.ipynb:CLASS, or package.module:CLASS",
     )
     parser.add_argument("--ops", type=operations, metavar="add,mul,…", help="only these operations")
     parser.add_argument(
@@ -106,10 +131,29 @@ def parser() -> Parser:
         "--examples", type=whole(1), default=500, help="graphs to try (default %(default)s)"
     )
     parser.add_argument("--seed", type=whole(0), default=0, help="another seed, other graphs")
+    for role, what in (("data", "a node's number"), ("grad", "its gradient")):
+        parser.add_argument(f"--{role}", type=name, default=role, metavar="NAME", help=what)
+    parser.add_argument(
+        "--backward",
+        type=name,
+        default="backward",
+        metavar="NAME",
+        help="the backward pass: a method, or a function of the file that is given the root",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="let conventions that differ count as wrong"
+    )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write programs and pictures of what is wrong"
     )
     return parser
+
+
+def name(text: str) -> str:
+    """What an attribute is called."""
+    if not text.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name")
+    return text
 
 
 def place(text: str) -> str:
@@ -120,7 +164,7 @@ def place(text: str) -> str:
             f"write where the class is, like mine.py:Value, not {text!r}"
         )
     path = Path(where)
-    if not where.endswith(".py"):
+    if not is_file(where):
         if path.is_file() or len(path.parts) > 1:
             raise argparse.ArgumentTypeError(f"{where!r} is no Python file: its name ends in .py")
     elif not path.is_file():

@@ -8,15 +8,18 @@ the diagnosis. To teach gradpath another mistake, add a row to `MISTAKES`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
-from typing import Any, NamedTuple
+from functools import partial
+from itertools import cycle, product
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..maths import REALS, Real
 from ..rules import TABLE
-from ..strategies import Computation, Primitive, Step, is_smooth, written
-from .isolation import Reading, Script, Trouble, all_close
+from ..strategies import Computation, Primitive, Step, Whole, is_smooth, prune, written
+from .isolation import all_close
 from .simulation import (
     RIGHT,
     Engine,
@@ -28,14 +31,24 @@ from .simulation import (
     simulate,
     value,
 )
+from .subject import Reading, Script, Survey, Trouble
 
-SAME = 1e-5  # relative, with which simulated and observed numbers agree; float32 does
+if TYPE_CHECKING:
+    from .findings import Finding
+
+SAME = 1e-9  # relative, with which simulated and observed numbers agree, if they are exact
+ROUNDINGS = 100  # of an engine's own, with which they agree else
+UNDEFINED = ("ZeroDivisionError", "OverflowError", "ValueError: math")
 LONGEST = 2_000  # nodes that a walk without a list of those seen may visit
 POINTS = (  # inputs at which mistakes that look alike at 0 or 1 differ
     (2.0, 3.0, 5.0, 7.0),
     (0.5, 0.75, 0.25, 0.625),
     (1.25, 0.375, 2.5, 1.75),
     (-0.75, 0.5, -1.5, 2.25),
+)
+
+WHOLE_POINTS = tuple(
+    tuple(map(Whole, point)) for point in ((3, 2, 5, 7), (7, 3, 2, 5), (2, 5, 3, 4))
 )
 
 # ---------------------------------------------------------------- parts with a mistake in them
@@ -47,9 +60,21 @@ def clear_all(grads: list[float], graph: Graph, root: int) -> None:
         grads[node] = 0.0
 
 
-def walk(
-    graph: Graph, root: int, *, queue: bool, once: bool, last_first: bool = False
-) -> list[int]:
+MASKS = range(8)  # which nodes' operands are visited last first: the order in a set is anybody's
+
+
+def operands(graph: Graph, node: int, mask: int) -> tuple[int, ...]:
+    """A node's operands in the order that a mask gives them."""
+    args = graph.args[node]
+    return args[::-1] if mask >> node % 3 & 1 else args
+
+
+def orders(order: Callable[..., Any], **options: Any) -> list[Callable[[Graph, int], Any]]:
+    """An order with each mask."""
+    return [partial(order, mask=mask, **options) for mask in MASKS]
+
+
+def walk(graph: Graph, root: int, *, mask: int, queue: bool, once: bool) -> list[int]:
     """From the root down, without waiting for all results of a node."""
     order: list[int] = []
     waiting = [root]
@@ -57,19 +82,104 @@ def walk(
         node = waiting.pop(0 if queue else -1)
         if not (once and node in order):
             order.append(node)
-            args = graph.args[node]
-            waiting += args if queue != last_first else args[::-1]
+            waiting += operands(graph, node, mask)
     return order
 
 
-def recursion(graph: Graph, root: int) -> list[int]:
+def turned(graph: Graph, root: int, *, mask: int) -> list[int]:
     """A right order, but another one; what ``grad = …`` leaves depends on it."""
-    return depth_first(graph, root)[::-1]
+    order: list[int] = []
+    seen: set[int] = set()
+
+    def visit(node: int) -> None:
+        if node not in seen:
+            seen.add(node)
+            for x in operands(graph, node, mask):
+                visit(x)
+            order.append(node)
+
+    visit(root)
+    return order[::-1]
 
 
-def mirrored(graph: Graph, root: int) -> list[int]:
-    """As `recursion`, with the last operand first."""
-    return depth_first(graph, root, last_first=True)[::-1]
+def listed_again(graph: Graph, root: int, *, mask: int, merged: bool) -> list[int]:
+    """The usual recursion, where a node is appended each time it is met."""
+    order: list[int] = []
+    seen: set[int] = set()
+
+    def visit(node: int) -> None:
+        if node not in seen:
+            seen.add(node)
+            args = operands(graph, node, mask)
+            for x in dict.fromkeys(args) if merged else args:
+                visit(x)
+        order.append(node)
+
+    visit(root)
+    return order[::-1]
+
+
+def stacked_again(graph: Graph, root: int, *, mask: int, merged: bool, unseen: bool) -> list[int]:
+    """A sort with a stack, where a node is appended whenever it is met again."""
+    order: list[int] = []
+    seen: set[int] = set()
+    stack = [root]
+    while stack and len(order) < LONGEST:
+        node = stack.pop()
+        if node in seen:
+            order.append(node)
+            continue
+        seen.add(node)
+        stack.append(node)
+        args = operands(graph, node, mask)
+        stack += [x for x in (dict.fromkeys(args) if merged else args)
+                  if not unseen or x not in seen]  # fmt: skip
+    return order[::-1]
+
+
+def sending_sums(
+    graph: Graph, root: int, *, mask: int, all_first: bool
+) -> list[int | tuple[int, int]]:
+    """A recursion without an order: each argument sends on at once all that it has got so far."""
+    events: list[int | tuple[int, int]] = []
+
+    def visit(node: int) -> None:
+        places = list(enumerate(graph.args[node]))
+        if mask >> node % 3 & 1:
+            places.reverse()
+        if all_first:
+            events.append(node)
+        for place, x in places:
+            if len(events) > LONGEST:
+                return
+            if not all_first:
+                events.append((node, place))
+            visit(x)
+
+    visit(root)
+    return events
+
+
+def all_to_last(args: Sequence[int | float]) -> list[tuple[int, int]]:
+    """Every rule was made in a loop and looks at the loop's variables when it is over."""
+    found = edges(args)
+    return found[-1:] * len(found)
+
+
+def last_partial(args: Sequence[int | float]) -> list[tuple[int, int]]:
+    """Partials kept by operand: where a node is both operands, both get the last."""
+    last = {x: place for place, x in edges(args)}
+    return [(last[x], x) for _, x in edges(args)]
+
+
+def kept_by(place: int) -> Callable[[Step, int], int]:
+    """The rule is stored on an operand in the place of the result."""
+
+    def owner(step: Step, result: int) -> int:
+        nodes = [x for x in step.args if isinstance(x, int)]
+        return nodes[place] if nodes else result
+
+    return owner
 
 
 def merging_equals(graph: Graph, root: int) -> list[int]:
@@ -161,6 +271,9 @@ class Mistake:
         variants: the parts of the engine that it replaces, for each way in which it is made.
         single: whether it sits in one operation rather than in the backward pass.
         ops: the operations it can sit in; by default any.
+        operands: how many an operation has at least in which it can sit.
+        mixed: whether one graph may show one variant and the next another: they differ by the
+            order of a set only.
     """
 
     name: str
@@ -168,6 +281,8 @@ class Mistake:
     variants: tuple[dict[str, Any], ...]
     single: bool = False
     ops: tuple[str, ...] = ()
+    operands: int = 1
+    mixed: bool = False
 
 
 def ways(part: str, *functions: Any) -> tuple[dict[str, Any], ...]:
@@ -211,8 +326,9 @@ MISTAKES = (
         "missing accumulation",
         "{op} sets its operands' gradients with = instead of adding to them with +=, so a node "
         "that is used twice keeps only what it got last.",
-        tuple({"add": lambda old, sent: sent, "order": o} for o in (recursion, mirrored)),
+        tuple({"add": lambda old, sent: sent, "order": o} for o in orders(turned)),
         single=True,
+        mixed=True,
     ),
     Mistake(
         "a*a as one edge",
@@ -220,16 +336,89 @@ MISTAKES = (
         "the operands are kept as a set, in which it is there only once.",
         ways("edges", first_of_each, last_of_each),
         single=True,
+        operands=2,
+    ),
+    Mistake(
+        "partials in a dictionary",
+        "the local derivatives are kept by operand: in {code} the same node is both operands, and "
+        "only the second derivative is left, which is then sent twice. Keep pairs in a list.",
+        ways("edges", last_partial),
+        single=True,
+        operands=2,
+    ),
+    Mistake(
+        "gradients share an array",
+        "an operand takes over the gradient array of the result itself: what is added to one is "
+        "added to the other. Copy it, or add with a = a + b, not a += b.",
+        tuple(
+            {"shares": ("add", "sub"), "root_only": only, "order": o}
+            for only in (False, True) for o in orders(turned)
+        ),
+        mixed=True,
+    ),
+    Mistake(
+        "rule stored on the operand",
+        "{op} stores its rule as the _backward of an operand (self._backward = …): it belongs to "
+        "the result, out._backward.",
+        tuple({"owner": kept_by(p), "order": o} for p in (0, -1) for o in orders(turned)),
+        single=True,
+        mixed=True,
+    ),
+    Mistake(
+        "late-binding closure",
+        "the rules of {op} are made in a loop, and when they run they all see the loop's last "
+        "operand: bind it when the rule is made (lambda x=x: …).",
+        ways("edges", all_to_last),
+        single=True,
+        operands=2,
+    ),
+    Mistake(
+        "operand's gradient set to zero",
+        "where the derivative of {op} is 0, it sets its operand's gradient to 0 in the place of "
+        "adding 0: what the operand got before is lost.",
+        tuple({"add": lambda old, sent: sent if sent == 0 else old + sent, "order": o}
+              for o in orders(turned)),
+        single=True,
+        mixed=True,
+    ),
+    Mistake(
+        "operand changed in place",
+        "{op} changes its operand's value to its own result; it has to leave it alone and make a "
+        "new node.",
+        ({"alters": lambda step, args: (value(step, args),) * len(args)},),
+        single=True,
     ),
     Mistake(
         "no topological order",
         "a node sends its gradient on before it has got everything from the nodes that use it; "
         "sort the graph first, so that every node comes before its operands.",
         tuple(
-            {"order": lambda graph, root, q=q, o=o, f=f: walk(
-                graph, root, queue=q, once=o, last_first=f)}
-            for q in (False, True) for o in (True, False) for f in (False, True)
+            {"order": o}
+            for q in (False, True) for once in (True, False)
+            for o in orders(walk, queue=q, once=once)
         ),
+        mixed=True,
+    ),
+    Mistake(
+        "listed twice in the order",
+        "in the order of the backward pass a node comes as often as it is used, and sends its "
+        "gradient each time: append it where it is marked as seen, once.",
+        tuple(
+            {"order": o}
+            for m in (True, False) for found in (
+                orders(listed_again, merged=m), orders(stacked_again, merged=m, unseen=True),
+                orders(stacked_again, merged=m, unseen=False))
+            for o in found
+        ),
+        mixed=True,
+    ),
+    Mistake(
+        "running sum sent again",
+        "a node that gets a second gradient sends on the sum of both, and so the first one once "
+        "more: sort the graph and let each node send once, when it has got all; or send on only "
+        "what came last.",
+        tuple({"order": o} for a in (False, True) for o in orders(sending_sums, all_first=a)),
+        mixed=True,
     ),
     Mistake(
         "stops after one step",
@@ -297,18 +486,21 @@ MISTAKES = (
         "in {code} one of the two operands is sent no gradient.",
         ways("edges", without(0), without(1)),
         single=True,
+        operands=2,
     ),
     Mistake(
         "partials exchanged",
         "in {code} each operand gets the derivative that belongs to the other one.",
         ways("partials", changed(lambda d: d[::-1])),
         single=True,
+        operands=2,
     ),
     Mistake(
         "same derivative for both operands",
         "in {code} both operands get the same derivative; there is one for each.",
         ways("partials", changed(lambda d: d[:1] * len(d)), changed(lambda d: d[-1:] * len(d))),
         single=True,
+        operands=2,
     ),
     Mistake(
         "forgotten chain factor",
@@ -394,6 +586,9 @@ MISTAKES = (
 
 # ---------------------------------------------------------------- the diagnosis
 
+Trial = tuple[Computation, Script]
+Observation = tuple[Trial, Reading | Trouble]
+
 
 class Diagnosis(NamedTuple):
     """A known mistake that explains what an engine gives.
@@ -402,73 +597,131 @@ class Diagnosis(NamedTuple):
         name: the mistake's.
         sentence: what is wrong.
         op: the operation it sits in; "" if it is in the backward pass.
+        kind: what is the same in other operations with the same mistake.
     """
 
     name: str
     sentence: str
     op: str = ""
+    kind: str = ""
 
 
 def diagnose(
     computation: Computation,
     plan: Callable[[Computation], Script],
     run: Callable[[Computation, Script], Reading | Trouble],
+    survey: Survey,
+    others: Sequence[str] = (),
+    whole: bool = False,
 ) -> Diagnosis | None:
     """The known mistake that gives the numbers of an engine, if there is one.
+
+    It has to give all of them, to their precision: on the computation and on a few like it, and,
+    if it is one of the backward pass, on other operations, too.
 
     Args:
         computation: on which the engine is wrong.
         plan: the backward passes for a computation.
         run: runs both on the engine.
+        survey: what the engine offers.
+        others: operations against which nothing is known.
+        whole: whether all numbers are to be ints.
     """
-    trials = [(c, plan(c)) for c in (computation, *relatives(computation))]
-    seen = [run(*trial) for trial in trials]
-    best: tuple[float, Mistake, str] | None = None
-    for mistake, engine, op in suspects(computation):
-        if not agrees(trials[0], seen[0], engine, op):
+    same = max(SAME, ROUNDINGS * survey.rounding)
+
+    def observed(computations: Iterable[Computation]) -> list[Observation]:
+        return [((c, plan(c)), run(c, plan(c))) for c in computations]
+
+    def explain(engines: Sequence[Engine], op: str, seen: Sequence[Observation]) -> bool:
+        return all(any(agrees(*pair, engine, op, same) for engine in engines) for pair in seen)
+
+    near = observed([computation, *moved(computation, whole)])
+    if agrees(*near[0], RIGHT, "", 10 * same):
+        return None  # it is off by too little to tell why
+    far = [] if whole else observed(c for shape in longer(computation) for c in moved(shape))
+    elsewhere = [p for p in observed(c for op in others for c in alone(op, survey)) if tells(p[1])]
+    composite = any(survey.made_of.get(step.op) for step in computation.steps)
+    nearly = []
+    for mistake, engines, op in suspects(computation):
+        if composite and not mistake.single:
+            continue  # its graph has more nodes than are simulated
+        if not explain(engines, op, near):
             continue
-        others = zip(trials[1:], seen[1:], strict=True)
-        share = sum(agrees(*pair, engine, op) for pair in others) / max(len(trials) - 1, 1)
-        if share >= 0.5 and (best is None or share > best[0]):
-            best = share, mistake, op
-    if best is None:
-        return None
-    _, mistake, op = best
-    code = excerpt(computation, op)
-    return Diagnosis(mistake.name, mistake.sentence.format(op=op, code=code), op)
+        if explain(engines, op, far) and (op or explain(engines, op, elsewhere)):
+            return told(mistake, op, computation, survey)
+        if op:
+            nearly.append((mistake, engines, op))
+    passes = [(m, engines) for m, engines, op in suspects(computation) if not op]
+    for (mistake, engines, op), (other, more) in product(nearly, passes):  # two mistakes at once
+        both = [
+            replace(one, leaf=two.leaf, clear=two.clear, seed=two.seed, order=two.order)
+            for one in engines
+            for two in more
+        ]
+        rest = [(trial, seen) for trial, seen in elsewhere if trial[0].steps[0].op != op]
+        if explain(both, op, near + far) and explain(more, "", rest):
+            first, second = (told(m, op, computation, survey) for m in (mistake, other))
+            besides = f"{first.sentence} Besides, {second.name}: {second.sentence}"
+            return first._replace(sentence=besides, kind=besides)
+    return None
 
 
-def suspects(computation: Computation) -> Iterator[tuple[Mistake, Engine, str]]:
-    """Every mistake that can show in a computation, in each variant and operation."""
-    present = list(dict.fromkeys(step.op for step in computation.steps))
+def told(mistake: Mistake, op: str, computation: Computation, survey: Survey) -> Diagnosis:
+    """A mistake as a diagnosis."""
+    code = excerpt(computation, op, survey)
+    sentence = mistake.sentence.format(op=op, code=code)
+    return Diagnosis(mistake.name, sentence, op, mistake.sentence)
+
+
+def tells(seen: Reading | Trouble) -> bool:
+    """Whether what was seen is more than that a number is undefined."""
+    return isinstance(seen, Reading) or not seen.text.startswith(UNDEFINED)
+
+
+def alone(op: str, survey: Survey) -> Iterator[Computation]:
+    """An operation on two points."""
+    for point in POINTS[:2]:
+        places = tuple(range(TABLE[op].arity))
+        c = Computation(point[: len(places)], (Step(op, places, survey.samples[op][0]),))
+        if smooth(c):
+            yield c
+
+
+def suspects(computation: Computation) -> Iterator[tuple[Mistake, list[Engine], str]]:
+    """Every mistake that can show in a computation, in each operation and variant.
+
+    Variants come together where one graph may show one of them and the next another.
+    """
+    present = {step.op: TABLE[step.op].arity for step in computation.steps}
     for mistake in MISTAKES:
-        for op in present if mistake.single else [""]:
-            if not mistake.ops or op in mistake.ops:
-                for parts in mistake.variants:
-                    yield mistake, replace(RIGHT, **parts), op
+        engines = [replace(RIGHT, **parts) for parts in mistake.variants]
+        for op, arity in present.items() if mistake.single else [("", 2)]:
+            if (not mistake.ops or op in mistake.ops) and arity >= mistake.operands:
+                for group in [engines] if mistake.mixed else [[engine] for engine in engines]:
+                    yield mistake, group, op
 
 
-def agrees(
-    trial: tuple[Computation, Script], seen: Reading | Trouble, engine: Engine, op: str
-) -> bool:
+def agrees(trial: Trial, seen: Reading | Trouble, engine: Engine, op: str, same: float) -> bool:
     """Whether an engine gives the numbers that were seen."""
-    if isinstance(seen, Trouble):
-        return False
     try:
         reading = simulate(*trial, engine, op)
-    except (ArithmeticError, ValueError, TypeError, LookupError):
+    except (ArithmeticError, ValueError):
+        return isinstance(seen, Trouble) and seen.text.startswith(UNDEFINED)
+    except (TypeError, LookupError):
         return False
-    return all_close(seen.data, reading.data, SAME) and all_close(seen.grads, reading.grads, SAME)
+    if isinstance(seen, Trouble):  # what raises there is inf or nan here
+        numbers = (*reading.data, *reading.grads)
+        return seen.text.startswith(UNDEFINED) and not all(map(math.isfinite, numbers))  # type: ignore[arg-type]
+    return all_close(seen.data, reading.data, same) and all_close(seen.grads, reading.grads, same)
 
 
-def relatives(computation: Computation) -> Iterator[Computation]:
-    """The computation on other inputs, and longer ones of the same operations."""
-    for variant in (computation, *longer(computation)):
-        for point in POINTS:
-            inputs = tuple(x for x, _ in zip(cycle(point), variant.inputs, strict=False))
-            moved = variant._replace(inputs=inputs)
-            if smooth(moved):
-                yield moved
+def moved(computation: Computation, whole: bool = False) -> Iterator[Computation]:
+    """The computation on other inputs."""
+    for point in WHOLE_POINTS if whole else POINTS:
+        inputs = tuple(x for x, _ in zip(cycle(point), computation.inputs, strict=False))
+        other = computation._replace(inputs=inputs)
+        if smooth(other):
+            yield other
 
 
 def longer(computation: Computation) -> Iterator[Computation]:
@@ -495,7 +748,7 @@ def longer(computation: Computation) -> Iterator[Computation]:
             other = tuple(fresh[0] if i == place else x for i, x in enumerate(shifted[-1].args))
             inputs = (*computation.inputs, computation.inputs[-1])
             steps = (*shifted[:-1], Step(last.op, other, last.params))
-            yield Computation(inputs, steps)
+            yield prune(inputs, steps)
 
 
 def smooth(computation: Computation) -> bool:
@@ -509,32 +762,36 @@ def smooth(computation: Computation) -> bool:
     return True
 
 
-def excerpt(computation: Computation, op: str) -> str:
+def excerpt(computation: Computation, op: str, survey: Survey) -> str:
     """The first line of a computation in which an operation occurs, as Python."""
     names = computation.names()
     for step in computation.steps:
         if step.op == op:
-            texts = [names[x] if isinstance(x, int) else repr(x) for x in step.args]
-            return f"`{written(op, texts, step.params)}`"
+            texts = [names[x] if isinstance(x, int) else str(x) for x in step.args]
+            form = survey.forms.get(op)
+            text = form.text if form else written
+            args = (op, texts, step.params)
+            return f"`{text(*args)}`"
     return ""
 
 
 # ---------------------------------------------------------------- without simulation
 
 
-def at_once(
-    c: Computation, seen: Reading, wrong: Sequence[tuple[int, str]], alone: str, later: bool
-) -> Diagnosis | None:
+def at_once(finding: Finding, alone: str, later: bool, large: bool) -> Diagnosis | None:
     """What numbers mean that no arithmetic explains.
 
     Args:
-        c: the computation.
-        seen: what the engine gives.
-        wrong: index and attribute of the numbers that are wrong.
+        finding: what was found.
         alone: the only operation, or "".
         later: whether all values were right before the first backward pass.
+        large: whether it was found on large inputs only.
     """
-    odd = [getattr(seen, what)[i] for i, what in wrong]
+    c, seen = finding.computation, finding.seen
+    assert isinstance(seen, Reading)
+    odd = [getattr(seen, what)[i] for i, what in finding.wrong]
+    if any(isinstance(x, float) and not math.isfinite(x) for x in odd) and large:
+        return overflow(alone)
     odd = [x for x in odd if isinstance(x, str)]
     if odd:
         if odd[0] == "None":
@@ -545,7 +802,7 @@ def at_once(
             "with the operands themselves.",
             alone,
         )
-    data = [i for i, what in wrong if what == "data"]
+    data = [i for i, what in finding.wrong if what == "data"]
     if data and later:
         return Diagnosis(
             "values changed by backward()",
@@ -554,31 +811,70 @@ def at_once(
     if any(i < len(c.inputs) and seen.data[i] != int(c.inputs[i]) for i in data):
         return Diagnosis(
             "operand changed in place",
-            "an operation changes its operand; it has to leave it alone and make a new node.",
+            f"{alone or 'an operation'} changes its operand; it has to leave it alone and make a "
+            "new node.",
             alone,
         )
     return None
 
 
-def of_trouble(trouble: Trouble, alone: str) -> Diagnosis | None:
+def of_trouble(trouble: Trouble, alone: str, finding: Finding, large: bool) -> Diagnosis | None:
     """What an exception or a strange result means, where that is known."""
+    text = trouble.text
     if trouble.kind == "returns":
         return Diagnosis(
             "no node returned",
-            f"the operation gives {trouble.text}, which is no node: it has to end with `return out`"
+            f"the operation gives {text}, which is no node: it has to end with `return out`"
             ", and out has to be made with the class.",
             alone,
         )
-    if "unhashable" in trouble.text:
+    missing = re.match(r"NameError: name '(\w+)' is not defined", text)
+    if missing and missing[1] in sys.stdlib_module_names | {"np", "numpy"}:
+        what = "numpy as np" if missing[1] == "np" else missing[1]
+        text = f"`import {what}` is missing at the top."
+        return Diagnosis("missing import", text, alone, text)
+    if large and ("OverflowError" in text or "overflow" in text):
+        return overflow(alone)
+    if "MemoryError" in text or (finding.loop and trouble.kind == "hangs"):
+        if trouble.step >= 0:
+            return Diagnosis(
+                "grows with every use",
+                "something that each node keeps (a label, a list of all nodes below) is put "
+                "together from that of its operands, so it doubles with each node that is used "
+                "twice.",
+            )
+        if trouble.kind == "hangs":
+            return Diagnosis(
+                "exponential time",
+                "a node that is used twice is walked through twice, so the time doubles with each "
+                "such node in a row; keep the nodes already seen in a set.",
+            )
+    if "'NoneType' object is not callable" in text and trouble.step < 0:
+        return Diagnosis(
+            "rule called when it is stored",
+            "a node's rule is None: write out._backward = _backward, without parentheses.",
+            alone,
+        )
+    if "unhashable" in text:
         return Diagnosis(
             "unhashable nodes",
             "a class that defines __eq__ and no __hash__ cannot be put into a set; leave __eq__ "
             "out, or write __hash__ = object.__hash__.",
         )
-    if "RecursionError" in trouble.text:
+    if "RecursionError" in text:
         return Diagnosis(
             "endless recursion",
             "a method calls itself without end, even on so small a graph.",
             alone,
         )
     return None
+
+
+def overflow(op: str) -> Diagnosis:
+    """An intermediate number that is too large, though the result is not."""
+    return Diagnosis(
+        "overflow",
+        f"{op} is computed from numbers that grow beyond the largest float (exp overflows above "
+        "709), though its own value is small there: use math.tanh, or exp(-abs(x)).",
+        op,
+    )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..files import write_atomically
 from ..rules import TABLE
 from ..strategies import INFIX, Computation
-from ..value import Value
 from .diagnosis import Diagnosis
-from .isolation import AFRESH, Reading, Script, Survey, Trouble, play
+from .loading import Origin, imports
+from .subject import AFRESH, IN_PLACE, Form, Names, Reading, Script, Survey, Trouble
 
 if TYPE_CHECKING:
     from . import Conformance
@@ -27,7 +27,7 @@ class Outcome:
 
     Attributes:
         name: the property's.
-        verdict: "holds", "fails", "limit" or "not tried".
+        verdict: "holds", "fails", "convention", "limit" or "not tried".
         detail: the property as a sentence, or why it was not tried.
     """
 
@@ -51,6 +51,10 @@ class Finding:
         op: the operation it sits in, if it is one; `also` are further ones.
         examples: how many computations were tried until one failed.
         engine: what the engine is called.
+        convention: in what it differs from most, if that is no mistake.
+        survey, origin, names: what the engine offers, where it is, what its attributes are called.
+        loop: whether the computation is one of the large ones that test limits.
+        varies: whether it shows in some runs only, as what depends on the order of a set does.
     """
 
     properties: list[str]
@@ -64,11 +68,23 @@ class Finding:
     examples: int
     engine: str
     also: list[str] = field(default_factory=list)
+    convention: str = ""
+    survey: Survey | None = None
+    origin: Origin | None = None
+    names: Names = Names()
+    loop: bool = False
+    varies: bool = False
 
     def __str__(self) -> str:
         lines = [indent(program(self)), "", *self.numbers()]
         if self.diagnosis:
             lines += ["", f"  Diagnosis: {self.diagnosis.name}", *wrapped(self.diagnosis.sentence)]
+        elif self.convention:
+            lines += ["", *wrapped(f"A convention: {self.convention}.")]
+        else:
+            lines += ["", "  No known mistake explains it."]
+        if self.varies:
+            lines += wrapped("It does not show in every run: the order of a set, say, differs.")
         if self.also:
             lines += wrapped(f"The same in: {', '.join(map(spelled, self.also))}.")
         if self.properties[1:]:
@@ -77,36 +93,42 @@ class Finding:
 
     def has_cause_of(self, other: Finding) -> bool:
         """Whether both have the same explanation."""
-        if not self.diagnosis or not other.diagnosis or self.diagnosis.name != other.diagnosis.name:
-            return False
-        return not other.op or other.op == self.op or other.properties[0] in self.properties
+        mine, theirs = self.seen, other.seen
+        if isinstance(mine, Trouble) and mine.where and isinstance(theirs, Trouble):
+            return mine._replace(step=0) == theirs._replace(step=0)  # one line of code
+        if self.diagnosis and other.diagnosis and self.diagnosis.name == other.diagnosis.name:
+            return self.op == other.op or self.diagnosis.kind == other.diagnosis.kind
+        return bool(self.convention) and self.convention == other.convention
 
     def numbers(self) -> list[str]:
         """A line for each quantity, or what happened instead."""
         if isinstance(self.seen, Trouble):
-            return trouble(self.seen, self.computation, self.script)
+            return trouble(self)
         names = self.computation.names()
-        rows = [("", "", "right", "yours", "")]
-        for what, title in (("data", "data"), ("grads", "grad")):
+        rows = [("", "right", "yours", "")]
+        for what, title in (("data", self.names.data), ("grads", self.names.grad)):
             right, seen = getattr(self.right, what), getattr(self.seen, what)
             bad = [i for i, kind in self.wrong if kind == what]
-            shown = range(len(right)) if bad or what == "grads" else ()
-            for i in [*shown][: 2 * LONGEST]:
+            shown = list(range(len(right) if bad or (what == "grads" and seen) else 0))
+            if len(shown) > 2 * LONGEST:
+                shown = sorted({*bad[:LONGEST], *range(LONGEST)})
+            for i in shown:
                 mark = "<-- wrong" if i in bad else ""
-                rows.append((f"{names[i]}.{title}", "", figure(right[i]), figure(seen[i]), mark))
-        widths = [max(len(row[k]) for row in rows) for k in range(4)]
+                rows.append((f"{names[i]}.{title}", *figures(right[i], seen[i], bool(mark)), mark))
+        widths = [max(len(row[k]) for row in rows) for k in range(3)]
         return [
-            f"      {a:{widths[0]}}  {b:>{widths[2]}}  {c:>{widths[3]}}  {mark}".rstrip()
-            for a, _, b, c, mark in rows
+            f"      {a:{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {mark}".rstrip()
+            for a, b, c, mark in rows
         ]
 
     def draw(self, **options: Any) -> Any:
         """The picture of the right graph with the engine's wrong numbers marked."""
         from viz import draw
 
-        nodes: list[Any] = [Value(x) for x in self.computation.inputs]
-        for _ in play(nodes, self.computation, self.script or (-1,)):
-            pass
+        nodes = self.computation.run()
+        for action in self.script or (-1,):
+            if isinstance(action, int):
+                nodes[action].backward()
         for name, node in zip(self.computation.names(), nodes, strict=True):
             node.label = name
         marks = {nodes[i]: "" for i, _ in self.wrong}
@@ -122,89 +144,162 @@ class Finding:
 
 def report(result: Conformance) -> str:
     """Everything about an engine, in lines of at most 80 columns."""
+    survey = result.survey
     lines = [f"{result.name}", ""]
-    lines += named("operations", [spelled(op) for op in result.survey.ops])
-    lines += named("not there", [*map(spelled, result.missing), *one_sided(result.survey)])
+    lines += named("operations", [spelled(op) for op in survey.ops])
+    lines += named("not there", [*map(spelled, result.missing), *one_sided(survey)])
+    if survey.unchecked:
+        lines += named("unknown", [*survey.unchecked[:-1], f"{survey.unchecked[-1]} (not checked)"])
+    notes = list(survey.notes)
+    if survey.rounding > 1e-12:
+        kind = "float32" if survey.rounding < 1e-5 else "float16"
+        notes.append(f"its numbers have the precision of {kind}, and were judged by that")
+    lines += [line for note in notes for line in wrapped(f"Note: {note}.")]
     lines.append("")
     for outcome in result.outcomes:
         verdict = outcome.verdict.upper() if outcome.verdict == "fails" else outcome.verdict
-        lines.append(f"  {verdict:9}  {outcome.name:15}  {outcome.detail}")
+        start = f"  {verdict:10}  {outcome.name:15}  "
+        lines += textwrap.wrap(
+            outcome.detail, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)
+        )
     for number, finding in enumerate(result.findings, start=1):
         lines += ["", headline(number, finding), "", str(finding)]
-    count = len(result.findings)
-    ending = f"{count} finding{'s' * (count != 1)}" if count else "Nothing is wrong"
-    lines += ["", f"{ending}, after {result.examples:,} computations."]
-    if result.left_out and count:
-        names = ", ".join(map(spelled, result.left_out))
-        lines += textwrap.wrap(f"Once found, {names} was left out of the rest: run this again "
-                               "when it is mended.", WIDTH)  # fmt: skip
+    for number, finding in enumerate(result.conventions, start=len(result.findings) + 1):
+        lines += ["", headline(number, finding, "a convention"), "", str(finding)]
+    lines += ["", *ending(result)]
     return "\n".join(lines)
 
 
-def headline(number: int, finding: Finding) -> str:
+def ending(result: Conformance) -> list[str]:
+    """What it comes to."""
+    count, others = len(result.findings), len(result.conventions)
+    what = f"{count} finding{'s' * (count != 1)}" if count else "Nothing is wrong"
+    if others and not result.strict:
+        what += f", {others} convention{'s' * (others != 1)} that differ{'s' * (others == 1)}"
+    lines = [f"{what}, after {result.examples:,} computations."]
+    if result.left_out and count:
+        names = ", ".join(map(spelled, dict.fromkeys(result.left_out)))
+        lines += textwrap.wrap(f"Once found, {names} was left out of the rest: run this again "
+                               "when it is mended.", WIDTH)  # fmt: skip
+    return lines
+
+
+def headline(number: int, finding: Finding, verdict: str = "wrong") -> str:
     """A finding in one line."""
     steps = len(finding.computation.steps)
     size = f"{steps} operation{'s' * (steps != 1)}"
-    title = f"{number}. {finding.properties[0]}: wrong on a graph of {size}"
-    return f"{title} (found in example {finding.examples})"
+    return f"{number}. {finding.properties[0]}: {verdict} on a graph of {size}"
 
 
 # ---------------------------------------------------------------- programs
 
 
-def program(finding: Finding) -> str:
-    """The computation and its backward passes in Python, to paste."""
+def program(finding: Finding, absolute: bool = False) -> str:
+    """The computation and its backward passes in Python, to paste.
+
+    Args:
+        finding: what was found.
+        absolute: whether it is to run in any folder.
+    """
     c, names = finding.computation, finding.computation.names()
-    place, _, make = finding.engine.rpartition(":")
-    module = Path(place).stem if place.endswith(".py") else place
-    lines = [f"from {module} import {make}", ""] if module.replace(".", "").isidentifier() else []
-    if len(c.steps) > LONGEST:
-        return "\n".join([*lines, *large(c, make)])
-    written = c.source(make).splitlines()[:-1]
-    computed = written[len(c.inputs) :]
-    lines += written
+    make = finding.engine.rpartition(":")[2]
+    forms = finding.survey.forms if finding.survey else {}
+    needed = [f.name for step in c.steps if (f := forms.get(step.op)) and f.kind == "function"]
+    free = finding.names.backward if is_function(finding) else ""
+    lines = imports(finding.origin, list(dict.fromkeys([make, *needed, *[free] * bool(free)])),
+                    absolute)  # fmt: skip
+    if finding.loop and len(c.steps) > LONGEST:
+        return "\n".join([*lines, *large(c, make, finding.names)])
+    leaves = [f"{name} = {make}({x!s})" for name, x in zip(names, c.inputs, strict=False)]
+    computed = calculation(finding, forms)
+    lines += [*leaves, *computed]
     for action in finding.script:
         if action == AFRESH:
-            leaves = "".join(f"{name}, " for name in names[: len(c.inputs)])
-            lines += [f"for leaf in ({leaves.strip()}):", "    leaf.grad = 0", *computed]
+            some = "".join(f"{name}, " for name in names[: len(c.inputs)])
+            lines += [f"for leaf in ({some.strip()}):", f"    leaf.{finding.names.grad} = 0"]
+            lines += computed
+        elif isinstance(action, int):
+            root = names[action]
+            lines.append(f"{free}({root})" if free else f"{root}.{finding.names.backward}()")
+    return "\n".join([*lines, *prints(finding)])
+
+
+def is_function(finding: Finding) -> bool:
+    """Whether backward is a function beside the class."""
+    return bool(finding.survey and finding.survey.free_backward)
+
+
+def calculation(finding: Finding, forms: dict[str, Form]) -> list[str]:
+    """The operations, a line for each."""
+    c, names = finding.computation, finding.computation.names()
+    lines = []
+    for name, (op, args, params) in zip(names[len(c.inputs) :], c.steps, strict=True):
+        texts = [names[x] if type(x) is int else str(x) for x in args]
+        if name == names[-1] and IN_PLACE in finding.script:
+            lines += [f"{name} = {texts[0]}", f"{name} {INFIX[op]}= {texts[1]}"]
         else:
-            lines.append(f"{names[int(action)]}.backward()")
-    return "\n".join(lines)
+            form = forms.get(op, Form("operator", op))  # a sum is written as one
+            lines.append(f"{name} = {form.text(op, texts, params)}")
+    return lines
 
 
-def large(c: Computation, make: str) -> list[str]:
+def prints(finding: Finding) -> list[str]:
+    """Lines that print what is wrong beside what is right."""
+    if isinstance(finding.seen, Trouble):
+        return []
+    lines = []
+    for i, what in finding.wrong[:LONGEST]:
+        title = finding.names.data if what == "data" else finding.names.grad
+        right, seen = getattr(finding.right, what)[i], getattr(finding.seen, what)[i]
+        name = finding.computation.names()[i]
+        lines.append(f"print({name}.{title})  # {figures(right, seen, True)[0]} is right")
+    return lines
+
+
+def large(c: Computation, make: str, called: Names) -> list[str]:
     """The graphs that test limits, as loops."""
     op = INFIX.get(c.steps[0].op, ",")
-    lines = [f"a = y = {make}({c.inputs[0]!r})"]
+    x = c.inputs[0]
+    end = [f".{called.backward}()", f"print(a.{called.grad})"]
     if len({step.args for step in c.steps}) < len(c.steps):  # a fan
         width = sum(step.args == (0, 0) for step in c.steps)
         return [
-            f"a = {make}({c.inputs[0]!r})",
+            f"a = {make}({x!r})",
             f"layer = [a {op} a for _ in range({width})]",
             "while len(layer) > 1:",
             f"    layer = [x {op} y for x, y in zip(layer[::2], layer[1::2])]",
-            "layer[0].backward()",
+            f"layer[0]{end[0]}",
+            end[1],
         ]
     second = "y" if c.steps[1].args[0] == c.steps[1].args[1] else "a"
-    return [*lines, f"for _ in range({len(c.steps)}):", f"    y = y {op} {second}", "y.backward()"]
+    loop = [f"for _ in range({len(c.steps)}):", f"    y = y {op} {second}"]
+    return [f"a = y = {make}({x!r})", *loop, f"y{end[0]}", end[1]]
 
 
 # ---------------------------------------------------------------- text
 
 
-def trouble(seen: Trouble, c: Computation, script: Script) -> list[str]:
+def trouble(finding: Finding) -> list[str]:
     """Why an engine gave no numbers."""
+    seen, c, script = finding.seen, finding.computation, finding.script
+    assert isinstance(seen, Trouble)
     what = {
         "raises": f"raises {seen.text}",
+        "refuses": f"raises {seen.text}",
         "hangs": f"hangs: {seen.text}",
         "crashes": f"ends Python: {seen.text}",
         "returns": f"gives {seen.text}, which is not one of its nodes",
     }[seen.kind]
     where = f" ({seen.where})" if seen.where else ""
+    count = len(c.inputs)
     if seen.kind in ("hangs", "crashes") and len(c.steps) == 1 and not script:
-        seen = seen._replace(step=len(c.inputs))
-    if seen.step >= len(c.inputs):
-        return wrapped(f"The line `{c.source().splitlines()[seen.step]}` {what}{where}")
+        seen = seen._replace(step=count)
+    if finding.loop and seen.step >= count:
+        return wrapped(f"Operation {seen.step - count + 1} of {len(c.steps)} {what}{where}")
+    if seen.step >= count:
+        forms = finding.survey.forms if finding.survey else {}
+        code = calculation(finding, forms)[seen.step - count :]
+        return wrapped(f"The line `{code[-1] if IN_PLACE in script else code[0]}` {what}{where}")
     return wrapped(f"The engine {what}{where}")
 
 
@@ -220,9 +315,12 @@ def spelled(op: str) -> str:
 def one_sided(survey: Survey) -> list[str]:
     """The operators that take no plain number on one side."""
     infix = [op for op in survey.ops if op in INFIX and op != "power"]
-    return [f"2{INFIX[op]}a" for op in infix if op not in survey.left] + [
-        f"a{INFIX[op]}2" for op in infix if op not in survey.right and op != "pow"
-    ]
+    ints, floats = survey.numbers["left int"], survey.numbers["left float"]
+    found = [f"2{INFIX[op]}a" for op in infix if op not in ints]
+    found += [f"2.5{INFIX[op]}a" for op in infix if op in ints and op not in floats]
+    ints, floats = survey.numbers["right int"], survey.numbers["right float"]
+    found += [f"a{INFIX[op]}2" for op in infix if op not in ints and op != "pow"]
+    return found + [f"a{INFIX[op]}2.5" for op in infix if op in ints and op not in floats]
 
 
 def named(title: str, words: list[str]) -> list[str]:
@@ -235,9 +333,18 @@ def named(title: str, words: list[str]) -> list[str]:
     )
 
 
-def figure(x: float | str) -> str:
+def figures(right: float | str, seen: float | str, wrong: bool) -> tuple[str, str]:
+    """Two numbers to compare, with as many digits as tell them apart."""
+    for digits in (7, 10, 17):
+        texts = figure(right, digits), figure(seen, digits)
+        if not wrong or texts[0] != texts[1]:
+            break
+    return texts
+
+
+def figure(x: float | str, digits: int = 7) -> str:
     """A number to compare."""
-    return x if isinstance(x, str) else f"{x:.7g}"
+    return x if isinstance(x, str) else f"{x:.{digits}g}"
 
 
 def indent(text: str) -> str:
@@ -266,7 +373,9 @@ def save(result: Conformance, folder: Path) -> list[Path]:
     files = []
     for number, finding in enumerate(result.findings, start=1):
         stem = f"{number}-{finding.properties[0].replace(' ', '-')}"
-        files.append(write_atomically(folder / f"{stem}.py", program(finding) + "\n"))
+        files.append(
+            write_atomically(folder / f"{stem}.py", program(finding, absolute=True) + "\n")
+        )
         if len(finding.computation.steps) <= 5 * LONGEST:
             try:
                 files.append(save_picture(finding.draw(), folder / f"{stem}.svg"))

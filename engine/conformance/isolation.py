@@ -1,84 +1,47 @@
 """Somebody else's engine in a process of its own: it may crash, hang or print, and harms nobody.
 
-The parent sends computations (`engine.strategies.Computation`: plain data) and gets numbers back;
-it never touches the engine itself. Silence beyond the time limit ends the child, and so does the
-child's own alarm clock, should the parent have gone.
+The parent sends computations and gets numbers back, both as JSON; it never touches the engine
+itself. Silence beyond the time limit ends the child, and so does the child's own alarm clock,
+should the parent have gone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
-import importlib
-import importlib.util
-import inspect
+import json
 import math
 import multiprocessing
 import os
+import random
 import signal
 import sys
-import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..maths import OPERATORS, REFLECTED
-from ..rules import TABLE, Rule
-from ..strategies import Computation, perform
+from ..rules import TABLE
+from ..strategies import Computation, Step, Whole
+from .loading import NotAnEngineError, Origin, load
+from .subject import (
+    NUMBERS,
+    ROUNDING,
+    Form,
+    Names,
+    Reading,
+    Script,
+    Subject,
+    Survey,
+    Trouble,
+)
 
 Target = str | Callable[[float], Any]
-Script = tuple[int | str, ...]  # indices of roots to call backward() on, and AFRESH
-AFRESH = "afresh"  # set the leaves' gradients to 0 and compute everything again
-ROUNDING = 2.0**-52
 MEMORY = 2 << 30  # bytes that an engine may take beyond what it starts with
+NAMES = Names()
 STARTING = 60.0  # seconds for importing a file
-
-
-class NotAnEngineError(Exception):
-    """What was given cannot be checked; the message says why in one line."""
-
-
-class Reading(NamedTuple):
-    """What the quantities of a computation show: floats, or text where there is no number."""
-
-    data: tuple[float | str, ...]
-    grads: tuple[float | str, ...]
-
-
-class Trouble(NamedTuple):
-    """An engine that gave no numbers.
-
-    Attributes:
-        kind: "raises", "hangs", "crashes" or "returns" (something that is no node).
-        text: the exception, the signal, or what was returned.
-        where: the line of the engine's code, if there is one.
-        step: index of the quantity that was being computed; −1 in the backward pass.
-    """
-
-    kind: str
-    text: str
-    where: str = ""
-    step: int = -1
-
-
-class Survey(NamedTuple):
-    """What an engine offers.
-
-    Attributes:
-        ops: the table's rows that it has.
-        left, right: those that take a number on the left or on the right of a node.
-        rounding: the relative rounding error of its numbers.
-        made_of: for each row, the other rows that it calls: ``a - b`` may be ``a + -b``.
-    """
-
-    ops: tuple[str, ...]
-    left: tuple[str, ...]
-    right: tuple[str, ...]
-    rounding: float
-    made_of: dict[str, tuple[str, ...]]
 
 
 # ---------------------------------------------------------------- the parent's side
@@ -89,25 +52,41 @@ class Worker:
 
     Args:
         target: an engine's class (or any function that makes a node of a float), or where it is:
-            ``path/to/mine.py:Value`` or ``package.module:Value``.
+            ``path/to/mine.py:Value``, ``mine.ipynb:Value`` or ``package.module:Value``.
         time_limit: seconds that one computation may take.
+        names: what the engine's attributes are called.
+        forms: how it spells its operations, if that is known: then it is not looked at again.
+        nested: whether its gradients are nodes themselves.
 
     Raises:
         NotAnEngineError: if there is no engine to run.
     """
 
-    def __init__(self, target: Target, time_limit: float = 5.0) -> None:
-        self.target, self.time_limit = target, time_limit
+    def __init__(
+        self,
+        target: Target,
+        time_limit: float = 5.0,
+        names: Names = NAMES,
+        forms: dict[str, Form] | None = None,
+        nested: bool = False,
+    ) -> None:
+        self.target, self.time_limit, self.names = target, time_limit, names
+        self.forms, self.nested = forms, nested
+        self.origin: Origin | None = None
         fork = "fork" in multiprocessing.get_all_start_methods()  # it takes notebooks' classes too
         self.context: Any = multiprocessing.get_context("fork" if fork else "spawn")
         self.start()
 
+    def fresh(self) -> Worker:
+        """Another child, in which nothing has been computed."""
+        return Worker(self.target, self.time_limit, self.names, self.forms, self.nested)
+
     def start(self) -> None:
         """Start the child and wait until it has the engine."""
         self.connection, theirs = multiprocessing.Pipe()
-        self.process = self.context.Process(
-            target=serve, args=(theirs, self.connection, self.target, str(Path.cwd())), daemon=True
-        )
+        known = (self.names, self.forms, self.nested)
+        arguments = (theirs, self.connection, self.target, str(Path.cwd()), known)
+        self.process = self.context.Process(target=serve, args=arguments, daemon=True)
         with warnings.catch_warnings():
             for kind in (DeprecationWarning, RuntimeWarning):  # of forking beside threads
                 warnings.simplefilter("ignore", kind)
@@ -121,42 +100,84 @@ class Worker:
                 if answer.kind == "hangs"
                 else f"importing it ends Python: {answer.text}"
             )
-        if isinstance(answer, str):
+        if "error" in answer:
             self.close()
-            raise NotAnEngineError(answer)
+            raise NotAnEngineError(answer["error"])
+        if answer["origin"]:
+            self.origin = Origin(*answer["origin"])
 
     def survey(self) -> Survey:
-        """What the engine offers; an operation that crashes or hangs is there all the same."""
+        """What the engine offers; an operation that crashes or hangs is there all the same.
 
-        def tell(task: Callable[..., Any], *args: Any, instead: Any) -> Any:
+        Raises:
+            NotAnEngineError: if a pass needs more than a root.
+        """
+
+        def tell(task: str, *args: Any, instead: Any) -> Any:
             answer = self.ask(task, *args, limit=min(1.0, self.time_limit))
             return instead if isinstance(answer, Trouble) else answer
 
-        ops = [op for op in tell(offered, instead=[]) if tell(works, op, "nodes", instead=True)]
+        offered = tell("offered", instead={})
+        self.forms = {op: Form(*form) for op, form in offered.items()}
+        name = self.origin.name if self.origin else label(self.target)
+        needs, self.nested = tell("first_pass", name, instead=["", False])
+        if needs:
+            raise NotAnEngineError(needs)
+        notes = tell("varieties", instead=[[], offered])
+        self.forms = {op: Form(*form) for op, form in notes[1].items()}
+        ops = [op for op in self.forms if tell("works", op, "nodes", instead=True)]
+        samples = {op: lists(tell("accepted", op, instead=TABLE[op].samples)) for op in ops}
+        ops = [op for op in ops if samples[op]]
+        self.forms = {op: self.forms[op] for op in ops}
         binary = [op for op in ops if TABLE[op].arity == 2]
+        numbers = {
+            kind: tuple(
+                op for op in binary
+                if (self.forms[op].kind == "operator" or kind.startswith("right"))
+                and not (op == "pow" and kind.startswith("right"))
+                and tell("works", op, kind, instead=True)
+            )
+            for kind in NUMBERS
+        }  # fmt: skip
         return Survey(
-            tuple(ops),
-            tuple(o for o in binary if o in REFLECTED and tell(works, o, "left", instead=True)),
-            tuple(o for o in binary if o != "pow" and tell(works, o, "right", instead=True)),
-            tell(rounding, instead=ROUNDING),
-            {op: tell(calls, op, ops, instead=()) for op in ops},
+            self.forms,
+            samples,
+            numbers,
+            tell("rounding", instead=ROUNDING),
+            {op: tuple(tell("calls", op, ops, instead=())) for op in ops},
+            tuple(op for op in tell("augmented", instead=()) if op in ops),
+            tuple(tell("unchecked", instead=())),
+            tuple(notes[0]),
+            tell("has_free_backward", instead=False),
         )
 
     def run(
         self, computation: Computation, script: Script, time_limit: float | None = None
     ) -> Reading | Trouble:
         """What the engine makes of a computation and of backward passes on it."""
-        answer: Reading | Trouble = self.ask(execute, computation, script, limit=time_limit)
-        return answer
+        return self.read(packed(computation, script), time_limit)
 
-    def ask(self, task: Callable[..., Any], *args: Any, limit: float | None = None) -> Any:
+    def read(self, packed: str, time_limit: float | None = None) -> Reading | Trouble:
+        """`run`, of what is already packed."""
+        answer = self.ask("execute", packed, limit=time_limit)
+        if isinstance(answer, Trouble):
+            return answer
+        kind, fields = answer
+        return Reading(*map(tuple, fields)) if kind == "reading" else Trouble(*fields)
+
+    def facts(self, op: str, params: Sequence[Any]) -> list[str]:
+        """The methods that a node loses by an operation."""
+        answer = self.ask("facts", op, params)
+        return [] if isinstance(answer, Trouble) else answer
+
+    def ask(self, task: str, *args: Any, limit: float | None = None) -> Any:
         """The task's result in the child, or the `Trouble` that kept it from having one."""
         if not self.process.is_alive():
             self.close()
             self.start()
         limit = limit or self.time_limit
         try:
-            self.connection.send((task, args, limit))
+            self.connection.send_bytes(json.dumps([task, args, limit]).encode())
         except (BrokenPipeError, ConnectionResetError):
             return self.ended()
         answer = self.receive(limit)
@@ -168,9 +189,11 @@ class Worker:
         """The next message, or what became of the child."""
         try:
             if self.connection.poll(limit):
-                return self.connection.recv()
+                return json.loads(self.connection.recv_bytes())
         except (EOFError, ConnectionResetError):
             return self.ended()
+        except (ValueError, OSError):
+            return Trouble("crashes", "it writes where it should not")
         return Trouble("hangs", f"no answer for {limit:g} s")
 
     def ended(self) -> Trouble:
@@ -197,29 +220,135 @@ class Worker:
 # ---------------------------------------------------------------- the child's side
 
 
-def serve(connection: Connection, parents: Connection, target: Target, folder: str) -> None:
+def serve(
+    connection: Connection,
+    parents: Connection,
+    target: Target,
+    folder: str,
+    known: tuple[Names, dict[str, Form] | None, bool],
+) -> None:
     """Run what the parent asks for until it hangs up."""
     if multiprocessing.get_start_method(allow_none=True) != "spawn":
         parents.close()  # or the parent's end would still be open when the parent is gone
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     be_quiet()
     try:
-        make = load(target, folder) if isinstance(target, str) else target
-        check_shape(make, target)
+        subject, origin = found(target, folder, *known)
     except NotAnEngineError as error:
-        connection.send(str(error))
+        tell(connection, {"error": str(error)})
         return
     limit_memory()
-    connection.send(None)
+    tell(connection, {"origin": origin})
     while True:
         try:
-            task, args, limit = connection.recv()
+            task, args, limit = json.loads(connection.recv_bytes())
         except EOFError:
             return
         set_alarm(limit + 2)
-        answer = task(make, *args)
+        answer = TASKS[task](subject, *args)
         set_alarm(0)
-        connection.send(answer)
+        tell(connection, answer)
+
+
+def tell(connection: Connection, answer: Any) -> None:
+    """Send an answer."""
+    connection.send_bytes(json.dumps(answer).encode())
+
+
+def found(
+    target: Target, folder: str, names: Names, forms: dict[str, Form] | None, nested: bool
+) -> tuple[Subject, Origin | None]:
+    """The engine, and where it was found.
+
+    Raises:
+        NotAnEngineError: if it is none.
+    """
+    module: ModuleType | None
+    if isinstance(target, str):
+        make, module, origin = load(target, folder)
+    else:
+        make, origin = target, None
+        module = sys.modules.get(getattr(target, "__module__", None) or "")
+    subject = Subject(make, names, module)
+    subject.nested = nested
+    if forms is None:
+        subject.check_shape(origin.name if origin else label(target))
+    else:
+        subject.forms = forms
+    return subject, origin
+
+
+def execute(subject: Subject, packed: str) -> tuple[str, Reading | Trouble]:
+    """Run a computation and a script."""
+    result = subject.execute(*unpacked(packed))
+    return ("reading" if isinstance(result, Reading) else "trouble"), result
+
+
+def offered(subject: Subject) -> dict[str, Form]:
+    """The rows that an engine has, and how it spells them."""
+    subject.offered()
+    return subject.forms
+
+
+def varieties(subject: Subject) -> tuple[list[str], dict[str, Form]]:
+    """What there is to say about its operations, and how they are spelled then."""
+    return subject.varieties(), subject.forms
+
+
+def pad(subject: Subject, seed: int) -> None:
+    """Let what follows lie elsewhere in memory: the order of a set of objects depends on it."""
+    kind: Any = subject.make if isinstance(subject.make, type) else Padding
+    with contextlib.suppress(Exception):
+        held = [kind.__new__(kind) for _ in range(500)]
+        random.Random(seed).shuffle(held)
+        del held[::2]  # their places are taken next, in this order
+        subject.padding = held
+
+
+class Padding:
+    """An object as large as others."""
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    "execute": execute,
+    "offered": offered,
+    "varieties": varieties,
+    "pad": pad,
+    **{
+        name: getattr(Subject, name)
+        for name in (
+            "first_pass", "has_free_backward", "works", "accepted", "calls", "rounding",
+            "augmented", "unchecked", "facts",
+        )
+    },
+}  # fmt: skip
+
+
+def packed(computation: Computation, script: Script) -> str:
+    """A computation as text: it tells 2, 2.0 and the index 2 apart."""
+
+    def flat(x: Any) -> Any:
+        return str(x) if isinstance(x, Whole) else x
+
+    inputs = [flat(x) for x in computation.inputs]
+    steps = [[op, [flat(x) for x in args], params] for op, args, params in computation.steps]
+    return json.dumps([inputs, steps, script])
+
+
+def unpacked(text: str) -> tuple[Computation, Script]:
+    """The computation in a text, and its script."""
+
+    def full(x: Any) -> Any:
+        return Whole(x) if isinstance(x, str) else x
+
+    inputs, steps, script = json.loads(text)
+    whole = [Step(op, tuple(map(full, args)), tuple(params)) for op, args, params in steps]
+    return Computation(tuple(map(full, inputs)), tuple(whole)), tuple(script)
+
+
+def lists(x: Any) -> tuple[tuple[Any, ...], ...]:
+    """Tuples of tuples, of what JSON made lists of."""
+    return tuple(map(tuple, x))
 
 
 def be_quiet() -> None:
@@ -252,228 +381,9 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def load(target: str, folder: str) -> Any:
-    """The class or function at ``path/to/mine.py:Value`` or ``package.module:Value``."""
-    place, _, name = target.rpartition(":")
-    sys.path.insert(0, folder)
-    try:
-        module = from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except BaseException as error:  # whatever the file does: it may even call exit()
-        raise NotAnEngineError(f"importing {place} fails: {describe(error)}") from None
-    try:
-        return getattr(module, name)
-    except AttributeError:
-        near = ", ".join(n for n, x in vars(module).items() if inspect.isclass(x))
-        has = f"; its classes: {near}" if near else ""
-        raise NotAnEngineError(f"there is no {name!r} in {place}{has}") from None
-
-
-def from_file(path: Path) -> ModuleType:
-    """The module in a file, with the modules beside it within reach."""
-    sys.path.insert(0, str(path.resolve().parent))
-    name = path.stem if path.stem not in sys.modules else f"{path.stem}_under_test"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def check_shape(make: Any, target: Target) -> None:
-    """Refuse what is not shaped like micrograd's Value."""
-    name = target.rpartition(":")[2] if isinstance(target, str) else label(target)
-    if not callable(make):
-        raise NotAnEngineError(f"{name} is {article(make)}, not a class that makes numbers")
-    try:
-        node = make(1.0)
-    except BaseException as error:
-        raise NotAnEngineError(f"{name}(1.0) fails: {describe(error)}") from None
-    missing = [f".{a}" for a in ("data", "grad") if not hasattr(node, a)]
-    missing += [] if callable(getattr(node, "backward", None)) else [".backward()"]
-    if missing:
-        raise NotAnEngineError(f"what {name}(1.0) makes has no {' and no '.join(missing)}")
-    if not offered(make):
-        raise NotAnEngineError(f"{name} has no operation that gradpath knows: no +, no *, …")
-
-
 def label(target: Any) -> str:
     """What an engine is called."""
     return target if isinstance(target, str) else getattr(target, "__name__", repr(target))
-
-
-def article(x: Any) -> str:
-    """A thing by its type: "an int"."""
-    name = type(x).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-# ---------------------------------------------------------------- what an engine offers
-
-
-def offered(make: Callable[[float], Any]) -> list[str]:
-    """The table's rows for which an engine has an operator or a method."""
-    node = make(2.0)
-    found = []
-    for row in TABLE:
-        operator = "__pow__" if row.name == "power" else OPERATORS.get(row.name)
-        if operator:
-            there = hasattr(type(node), operator)
-        else:
-            there = not row.variadic and fits(getattr(node, row.name, None), row)
-        if there:
-            found.append(row.name)
-    return found
-
-
-def fits(method: Any, row: Rule) -> bool:
-    """Whether a method takes the row's further arguments and parameters."""
-    if not callable(method):
-        return False
-    try:
-        inspect.signature(method).bind(*range(row.arity - 1), *row.samples[0])
-    except TypeError:
-        return False
-    except ValueError:  # a function without a signature
-        return True
-    return True
-
-
-def works(make: Callable[[float], Any], op: str, numbers: str) -> bool:
-    """Whether an operation takes plain numbers on the "left" or "right", or only "nodes".
-
-    Operators and methods that are there take nodes; only of ``**`` one cannot know by looking.
-    """
-    if numbers == "nodes" and op not in ("power", "pow"):
-        return True
-    operands = [make(2.0), make(1.5)][: TABLE[op].arity]
-    if numbers != "nodes":
-        operands[numbers == "right"] = 1.5
-    try:
-        return hasattr(perform(op, operands, TABLE[op].samples[0]), "data")
-    except (TypeError, AttributeError, AssertionError, NotImplementedError):
-        return False
-    except Exception:  # it takes them, and something is wrong: the battery will find it
-        return True
-
-
-def calls(make: Callable[[float], Any], op: str, ops: Sequence[str]) -> tuple[str, ...]:
-    """The other operations that an operation calls."""
-    row, kind = TABLE[op], type(make(2.0))
-    homes: dict[Any, str] = {}
-    for other in ops:
-        for name in (OPERATORS.get(other, other), REFLECTED.get(other, other)):
-            homes.setdefault(getattr(getattr(kind, name, None), "__code__", None), other)
-    if op == "power":  # shares its method with pow
-        homes = {code: "power" if other == "pow" else other for code, other in homes.items()}
-    found: dict[str, None] = {}
-
-    def notice(frame: Any, event: str, _: Any) -> None:
-        if event == "call" and homes.get(frame.f_code, op) != op:
-            found[homes[frame.f_code]] = None
-
-    operands = [make(0.5 + 0.25 * k) for k in range(row.arity)]
-    sys.setprofile(notice)
-    try:
-        with contextlib.suppress(Exception):
-            perform(op, operands, row.samples[0])
-    finally:
-        sys.setprofile(None)
-    return tuple(found)
-
-
-def rounding(make: Callable[[float], Any]) -> float:
-    """The relative rounding error of an engine's numbers: 2⁻⁵², or 2⁻²³ for float32."""
-    try:
-        error = abs(float(make(1 / 3).data) * 3 - 1)
-    except (TypeError, ValueError):
-        return ROUNDING
-    return 4 * error if ROUNDING < error < 1e-5 else ROUNDING  # more is no rounding
-
-
-# ---------------------------------------------------------------- one computation
-
-
-def execute(
-    make: Callable[[float], Any], computation: Computation, script: Script
-) -> Reading | Trouble:
-    """What the quantities show after they were computed and the script was run."""
-    nodes: list[Any] = []
-    try:
-        for x in computation.inputs:
-            nodes.append(make(x))
-        for node in play(nodes, computation, script):
-            if not hasattr(node, "data") or not hasattr(node, "grad"):
-                return Trouble("returns", shown(node), step=len(nodes) - 1)
-        data = tuple(number(node.data) for node in nodes)
-        return Reading(data, tuple(number(node.grad) for node in nodes) if script else ())
-    except Exception as error:
-        complete = len(nodes) == len(computation.inputs) + len(computation.steps)
-        return Trouble("raises", headline(error), line(error), -1 if complete else len(nodes))
-
-
-def play(nodes: list[Any], computation: Computation, script: Script) -> Iterator[Any]:
-    """Compute on leaves and run backward passes; yields every node that is added."""
-    yield from forward(nodes, computation)
-    for action in script:
-        if isinstance(action, int):
-            nodes[action].backward()
-            continue
-        del nodes[len(computation.inputs) :]
-        for leaf in nodes:
-            leaf.grad = 0.0
-        yield from forward(nodes, computation)
-
-
-def forward(nodes: list[Any], computation: Computation) -> Iterator[Any]:
-    """Add the computed quantities to the leaves, one by one."""
-    for op, args, params in computation.steps:
-        operands = [nodes[x] if isinstance(x, int) else x for x in args]
-        nodes.append(perform(op, operands, params))
-        yield nodes[-1]
-
-
-def number(x: Any) -> float | str:
-    """A float, or the text of what is none."""
-    if isinstance(x, (str, bytes)) or hasattr(x, "backward") and hasattr(x, "grad"):
-        return shown(x)
-    try:
-        return float(x)
-    except (TypeError, ValueError, OverflowError):
-        return shown(x)
-
-
-def shown(x: Any) -> str:
-    """A thing in few words."""
-    try:
-        text = " ".join(repr(x).split())
-    except Exception:
-        text = article(x)
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def headline(error: BaseException) -> str:
-    """An exception in one line."""
-    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-    return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-def line(error: BaseException) -> str:
-    """The line of the engine's own code that an exception came from."""
-    if isinstance(error, SyntaxError) and error.lineno:
-        return f"{Path(error.filename or '?').name}, line {error.lineno}"
-    ours = {str(Path(__file__).parent), str(Path(importlib.__file__).parent)}
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if str(Path(frame.filename).parent) not in ours and not frame.filename.startswith("<froz"):
-            return f"{Path(frame.filename).name}, line {frame.lineno}"
-    return ""
-
-
-def describe(error: BaseException) -> str:
-    """An exception in one line, with the line of code that it came from."""
-    where = line(error)
-    return f"{headline(error)} ({where})" if where else headline(error)
 
 
 def close_to(a: float | str, b: float | str, tolerance: float) -> bool:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..strategies import Computation, Step, prune
-from .isolation import AFRESH, Script, Survey
+from ..rules import TABLE
+from ..strategies import Computation, Step, Whole, prune
+from .subject import AFRESH, IN_PLACE, Script, Survey
 
 DEEP, WIDE, TOWER = 5_000, 1_024, 40
+PLAIN = (  # inputs on which a wrong number is easily seen
+    (2.0, 3.0, 5.0, 7.0),
+    (-2.0, -3.0, -5.0, -7.0),
+    (2.0, -3.0, 5.0, -7.0),
+    (0.5, 0.75, 0.25, 0.625),
+    (2.0, 2.0, 2.0, 2.0),
+)
+LARGE_INPUTS = (1.0, -1.0, 10.0, -10.0, 100.0, -100.0, 1000.0, -1000.0)
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class Property:
         name: a word or two.
         sentence: what holds.
         plan: the backward passes to run on a computation.
-        compares: "data", "leaves", "inner" or "all": the numbers that have to be right.
+        compares: "data", "leaves", "inner", "ends" or "all": the numbers that have to be right.
         needs: the properties without which this one need not be tried.
         applies: whether a computation can show it.
     """
@@ -67,7 +76,7 @@ PROPERTIES = (
         "a second pass adds the same to the leaves",
         lambda c: (root(c), root(c)),
         "leaves",
-        ("gradients",),
+        ("gradients", "data kept"),
     ),
     Property(
         "two roots",
@@ -82,11 +91,26 @@ PROPERTIES = (
         "with leaves set to 0, a new graph gives the same",
         lambda c: (root(c), AFRESH, root(c)),
         "leaves",
-        ("gradients",),
+        ("gradients", "data kept"),
     ),
 )
-VALUES, _ = FIRST = PROPERTIES[:2]  # most others fail with these
+VALUES, GRADIENTS = FIRST = PROPERTIES[:2]  # most others fail with these
+INNER = PROPERTIES[2]
 NUMBERS = next(prop for prop in PROPERTIES if prop.applies is has_numbers)
+PASSES = ("second pass", "two roots")  # where engines differ by convention
+INTS = Property("ints", "ints in the place of floats: Value(3) / 2", once, "all", ("gradients",))
+AUGMENTED = Property(
+    "in place",
+    "c += a gives what c + a gives",
+    lambda c: (IN_PLACE, root(c)),
+    "ends",
+    ("gradients",),
+)
+LARGE = Property(
+    "large", "operations at ±1, ±10, ±100 and ±1000", once, "all", ("values", "gradients")
+)
+LARGE_VALUES = replace(LARGE, plan=lambda c: (), compares="data")  # of what has wrong gradients
+FORMS = (INTS, AUGMENTED, LARGE)
 LEAF = Property("leaf as root", "x.backward() gives x the gradient 1", lambda c: (0,), "leaves")
 SUM = Property("sum", "sum([a, b, c]), which begins with 0 + a", once, "all", ("gradients",))
 SHARED = Property(
@@ -105,7 +129,10 @@ def places(compares: str, c: Computation) -> list[tuple[int, str]]:
     data = [(i, "data") for i in range(end)]
     leaves = [(i, "grads") for i in range(count)]
     inner = [(i, "grads") for i in range(count, end)]
-    return {"data": data, "leaves": leaves, "inner": inner, "all": data + leaves}[compares]
+    ends = [*data[:count], data[-1], *leaves]
+    return {
+        "data": data, "leaves": leaves, "inner": inner, "all": data + leaves, "ends": ends,
+    }[compares]  # fmt: skip
 
 
 # ---------------------------------------------------------------- computations of a form
@@ -148,6 +175,73 @@ def with_numbers(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
             yield Computation((2.0,), (Step(op, (5.0, 0)),))
         if op in survey.right:
             yield Computation((2.0,), (Step(op, (0, 5.0)),))
+
+
+def with_ints(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+    """Every operation on leaves made of ints, and with an int on either side."""
+    three, two = Whole(3), Whole(2)
+    for op in ops:
+        low, high = TABLE[op].domain[0]
+        for params in survey.samples[op]:
+            if TABLE[op].arity == 1:
+                for x in (two, Whole(-3)):
+                    if low < x < high:
+                        yield Computation((x,), (Step(op, (0,), params),))
+                continue
+            yield Computation((three, two), (Step(op, (0, 1), params),))
+            if op in survey.numbers["left int"]:
+                yield Computation((two,), (Step(op, (three, 0), params),))
+                yield Computation((2.5,), (Step(op, (three, 0), params),))
+            if op in survey.numbers["right int"]:
+                yield Computation((three,), (Step(op, (0, two), params),))
+                yield Computation((2.5,), (Step(op, (0, two), params),))
+
+
+def augmented(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+    """Every operator of which an engine has an in-place form, after another operation."""
+    for op in ops:
+        if op in survey.augmented:
+            before = Step("mul" if "mul" in ops else op, (0, 1))
+            yield Computation((2.0, 3.0), (before, Step(op, (2, 0))))
+            if op in survey.right:
+                yield Computation((2.0, 3.0), (before, Step(op, (2, 5.0))))
+
+
+def at_large(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+    """Every operation on small and large numbers within its domain, the smallest first."""
+    for op in ops:
+        row = TABLE[op]
+        for x in LARGE_INPUTS:
+            for params in survey.samples[op]:
+                for args in [(x,)] if row.arity == 1 else [(x, 2.0), (2.0, x)]:
+                    if all(low < y < high for y, (low, high) in zip(args, row.domain, strict=True)):
+                        yield Computation(args, (Step(op, tuple(range(row.arity)), params),))
+
+
+def one_operation(survey: Survey, op: str) -> Iterator[Computation]:
+    """An operation on leaves, every way: one node as both operands, too."""
+    places = [(0,)] if TABLE[op].arity == 1 else [(0, 0), (0, 1)]
+    for point in PLAIN:
+        for params in survey.samples[op]:
+            for args in places:
+                yield Computation(point[: 1 + max(args)], (Step(op, args, params),))
+
+
+def two_operations(survey: Survey, first: str, second: str) -> Iterator[Computation]:
+    """An operation on the result of another one, every way."""
+    before = [(0,)] if TABLE[first].arity == 1 else [(0, 0), (0, 1)]
+    for point in (PLAIN[0], PLAIN[2]):
+        for args in before:
+            y, x = 1 + max(args), 0
+            step = Step(first, args, survey.samples[first][0])
+            after = [(y,)] if TABLE[second].arity == 1 else [(y, y), (y, x), (x, y)]
+            for further in after:
+                last = Step(second, further, survey.samples[second][0])
+                yield Computation(point[:y], (step, last))
+            if TABLE[second].arity > 1:  # with another leaf
+                for further in ((y + 1, y), (y, y + 1)):
+                    last = Step(second, further, survey.samples[second][0])
+                    yield Computation(point[: y + 1], (step, last))
 
 
 def operations(c: Computation) -> Iterator[Computation]:

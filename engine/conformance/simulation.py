@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..maths import on_floats
 from ..rules import TABLE
 from ..strategies import Computation, Step
-from .isolation import Reading, Script
+from .subject import AFRESH, Reading, Script
 
 Numbers = Sequence[float]
 
@@ -90,7 +90,14 @@ class Engine:
         add: what an argument's gradient becomes: of the old one and what is sent.
         clear: which gradients start from 0 in a backward pass.
         seed: the root's gradient: of what it was and the root's value.
-        order: the nodes in the order in which they send their gradients back.
+        order: the nodes in the order in which they send their gradients back, or pairs of a node
+            and one place, where it sends to that argument only.
+        owner: the node that keeps a step's rule for the backward pass: of the step and its result.
+        shares: operations from which an argument that has got nothing yet takes over the result's
+            gradient itself, where the partial is 1, so that both change together.
+        root_only: whether they do so only with the root's own gradient (products of NumPy's arrays
+            without axes are scalars, which nothing changes).
+        alters: what a step makes of its arguments' values.
     """
 
     leaf: Callable[[float], float] = float
@@ -101,10 +108,35 @@ class Engine:
     add: Callable[[float, float], float] = lambda old, sent: old + sent
     clear: Callable[[list[float], Graph, int], None] = clear_computed
     seed: Callable[[float, float], float] = lambda old, y: old + 1.0
-    order: Callable[[Graph, int], Iterable[int]] = results_first
+    order: Callable[[Graph, int], Iterable[int | tuple[int, int]]] = results_first
+    owner: Callable[[Step, int], int] = lambda step, result: result
+    shares: tuple[str, ...] = ()
+    root_only: bool = False
+    alters: Callable[[Step, Numbers], Numbers] | None = None
 
 
 RIGHT = Engine()
+
+
+class Gradients:
+    """The gradients of a graph's nodes, of which several may be one and the same."""
+
+    def __init__(self, count: int) -> None:
+        self.numbers = [0.0] * count
+        self.cell = list(range(count))
+        self.fresh = set(range(count))  # those that have got nothing yet
+
+    def __getitem__(self, node: int) -> float:
+        return self.numbers[self.cell[node]]
+
+    def __setitem__(self, node: int, number: float) -> None:
+        self.numbers[self.cell[node]] = number
+        self.fresh.discard(node)
+
+    def share(self, node: int, other: int) -> None:
+        """From now on a node's gradient is another's."""
+        self.cell[node] = self.cell[other]
+        self.fresh.discard(node)
 
 
 def simulate(
@@ -122,30 +154,57 @@ def simulate(
     def way(step: Step) -> Engine:
         return engine if op in ("", step.op) else RIGHT
 
-    count = len(computation.inputs)
+    count, steps = len(computation.inputs), computation.steps
     data = [engine.leaf(x) for x in computation.inputs]
     slopes: list[Numbers] = [()] * count
-    for step in computation.steps:
+    rules: dict[int, int] = {}  # the step's result, by the node that keeps the step's rule
+    for result, step in enumerate(steps, count):
+        part = way(step)
         args = [data[x] if isinstance(x, int) else engine.leaf(x) for x in step.args]
-        data.append(way(step).value(step, args))
-        slopes.append(way(step).partials(step, data[-1], args))
+        data.append(part.value(step, args))
+        slopes.append(part.partials(step, data[-1], args))
+        rules[part.owner(step, result)] = result
+        if part.alters:
+            for x, changed in zip(step.args, part.alters(step, args), strict=True):
+                if isinstance(x, int):
+                    data[x] = changed
     leaves: list[tuple[int, ...]] = [()] * count
-    graph = Graph(
-        (*leaves, *(tuple(x for x in s.args if isinstance(x, int)) for s in computation.steps)),
-        tuple(data),
-    )
-    grads = [0.0] * len(data)
+    below = [*leaves, *(tuple(x for x in s.args if isinstance(x, int)) for s in steps)]
+    graph = Graph(tuple(below), tuple(data))
+
+    def start() -> Any:
+        return Gradients(len(data)) if engine.shares else [0.0] * len(data)
+
+    grads = start()
     for root in script:
-        if not isinstance(root, int):  # a new graph on the same leaves
-            grads = [0.0] * len(data)
+        if root == AFRESH:  # a new graph on the same leaves
+            grads = start()
+        if not isinstance(root, int):
             continue
         engine.clear(grads, graph, root)
+        if engine.shares:
+            grads.fresh = {node for node in range(len(data)) if grads[node] == 0.0}
         grads[root] = engine.seed(grads[root], data[root])
-        for node in engine.order(graph, root):
-            if node >= count:
-                step = computation.steps[node - count]
-                part = way(step)
-                for place, x in part.edges(step.args):
-                    sent = part.send(slopes[node][place], grads[node], data[node])
-                    grads[x] = part.add(grads[x], sent)
-    return Reading(tuple(data), tuple(grads) if script else ())
+        for event in engine.order(graph, root):
+            node, only = event if isinstance(event, tuple) else (event, None)
+            result = rules.get(node, -1)
+            if result < 0:
+                continue
+            step = steps[result - count]
+            part = way(step)
+            for place, x in part.edges(step.args):
+                if only is not None and only != place:
+                    continue
+                if (
+                    step.op in part.shares
+                    and x in grads.fresh
+                    and slopes[result][place] == 1.0
+                    and (not part.root_only or grads.cell[result] == grads.cell[root])
+                ):
+                    grads.share(x, result)
+                    continue
+                sent = part.send(slopes[result][place], grads[result], data[result])
+                grads[x] = part.add(grads[x], sent)
+    final = [grads[node] for node in range(len(data))]
+    passes = any(isinstance(action, int) for action in script)
+    return Reading(tuple(data), tuple(final) if passes else ())
