@@ -8,7 +8,6 @@ does not.)
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -45,8 +44,10 @@ def main() -> None:
 
 def import_own() -> None:
     """Import gradpath's packages from beside this file, and nothing from the current folder."""
-    here = str(Path.cwd())
-    others = [place for place in sys.path if place and os.path.abspath(place) not in (here, HOME)]
+    here = str(Path.cwd().resolve())
+    others = [
+        place for place in sys.path if place and str(Path(place).resolve()) not in (here, HOME)
+    ]
     sys.path[:] = [HOME, *others]
     import engine  # noqa: F401
     import viz  # noqa: F401
