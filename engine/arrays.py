@@ -190,6 +190,19 @@ class ArrayMathematics(Mathematics):
             y[key] = x
         return y
 
+    def gather(self, xs: Sequence[Array], key: Any) -> Array:
+        """The entries at a key whose arrays follow the array itself."""
+        return self.index(xs[0], filled(key, xs[1:]))
+
+    def scatter_at(self, xs: Sequence[Array], key: Any, shape: tuple[int, ...]) -> Array:
+        """Zeros with the entries added at a key whose arrays follow them."""
+        return self.scatter(xs[0], filled(key, xs[1:]), shape)
+
+    def require(self, t: Array, targets: Any) -> Array:
+        """The targets, if they are such."""
+        targets.check(t)
+        return t
+
     def concatenate(self, xs: Sequence[Array], axis: int) -> Array:
         """The arrays joined along an axis."""
         return np.concatenate(xs, axis)
@@ -280,6 +293,28 @@ def unbroadcast(m: Any, g: Any, shape: tuple[int, ...]) -> Any:
     extra = len(given) - len(shape)
     axes = tuple(i for i, n in enumerate(given) if i < extra or (shape[i - extra] == 1 and n != 1))
     return m.reshape(m.sum_over(g, axes, True), shape)
+
+
+class Hole:
+    """In a key, the place of an array that is an operand."""
+
+    def __repr__(self) -> str:
+        return "[]"
+
+    def __reduce__(self) -> str:
+        return "HOLE"
+
+
+HOLE = Hole()
+
+
+def filled(key: Any, arrays: Sequence[Any]) -> Any:
+    """A key with arrays in its holes."""
+    remaining = iter(arrays)
+    parts = [
+        next(remaining) if k is HOLE else k for k in (key if isinstance(key, tuple) else (key,))
+    ]
+    return tuple(parts) if isinstance(key, tuple) else parts[0]
 
 
 def repeats(key: Any) -> bool:

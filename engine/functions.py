@@ -10,6 +10,7 @@ import numpy as np
 
 from .maths import Number, apply
 from .rules import ARRAY_TABLE, REQUIRED, TABLE
+from .targets import classes as known
 from .tensor import FLOATS, Tensor, axes_of, condition, constant, make, matmul, operand
 
 __all__ = [
@@ -164,7 +165,10 @@ def softmax_cross_entropy(logits: Any, classes: Any) -> Tensor:
     """
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     targets = classes._data if isinstance(classes, Tensor) else np.array(classes)
-    if targets.dtype in FLOATS and (targets == np.floor(targets)).all():
+    whole = targets.dtype in FLOATS and (targets == np.floor(targets)).all()
+    if whole:
+        if isinstance(classes, Tensor):
+            targets = classes._read("taking real numbers as classes (give whole numbers)")
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu":
         raise TypeError(f"classes are whole numbers, not {targets.dtype}")
@@ -173,12 +177,8 @@ def softmax_cross_entropy(logits: Any, classes: Any) -> Tensor:
             f"logits of shape {logits.shape} go with classes of shape {logits.shape[:-1]}, "
             f"not {targets.shape}"
         )
-    if targets.size and not 0 <= targets.min() <= targets.max() < logits.shape[-1]:
-        wrong = targets[(targets < 0) | (targets >= logits.shape[-1])].flat[0]
-        raise ValueError(f"there is no class {wrong} among {logits.shape[-1]} logits")
-    kept = classes if isinstance(classes, Tensor) else constant(targets)
-    if kept._data is not targets:
-        kept = constant(targets)
+    kept = classes if isinstance(classes, Tensor) and not whole else constant(targets)
+    known(logits.shape[-1]).require(kept)
     return make(ARRAY_TABLE["cross_entropy_rows"], (logits, kept))
 
 
@@ -211,4 +211,4 @@ def numpy_function(function: Any) -> Callable[..., Any]:
 
 def untracked(x: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
-    return x._data if isinstance(x, Tensor) else x
+    return x._read("reading its numbers") if isinstance(x, Tensor) else x

@@ -289,14 +289,19 @@ class Recorded(Mode):
         super().__init__()
 
 
+def is_ours(frame: Any) -> bool:
+    """Whether the code that runs there is the engine's or of `nn`."""
+    parent = __file__.rpartition("engine")[0]
+    ours = (f"{parent}engine", f"{parent}nn", "<generated from the rule")
+    return frame.f_code.co_filename.startswith(ours)  # type: ignore[no-any-return]
+
+
 def origin() -> str:
     """The innermost line of user code that is running now: ``file:line: code``."""
     import linecache
 
-    parent = __file__.rpartition("engine")[0]
-    ours = (f"{parent}engine", f"{parent}nn", "<generated from the rule")
     frame = sys._getframe()
-    while frame.f_back and frame.f_code.co_filename.startswith(ours):
+    while frame.f_back and is_ours(frame):
         frame = frame.f_back
     file, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, line).strip()

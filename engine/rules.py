@@ -558,6 +558,13 @@ array_rule("index", lambda m, x, key: m.index(x, key),
            lambda m, g, y, x, key: m.scatter(g, key, m.shape(x)), sign="[ ]")
 array_rule("scatter", lambda m, x, key, shape: m.scatter(x, key, shape),
            lambda m, g, y, x, key, shape: m.index(g, key))
+array_rule("gather", lambda m, xs, key: m.gather(xs, key),  # xs: an array, and those of the key
+           lambda m, g, y, i, xs, key:
+           None if i else m.scatter_at((g, *xs[1:]), key, m.shape(xs[0])),
+           variadic=True, sign="[ ]")
+array_rule("scatter_at", lambda m, xs, key, shape: m.scatter_at(xs, key, shape),
+           lambda m, g, y, i, xs, key, shape: None if i else m.gather((g, *xs[1:]), key),
+           variadic=True)
 array_rule("concatenate", lambda m, xs, axis: m.concatenate(xs, axis),
            lambda m, g, y, i, xs, axis:
            m.index(g, spans([m.shape(x)[axis] for x in xs], axis)[i]),
@@ -619,6 +626,7 @@ array_rule("cross_entropy_rows", lambda m, x, t: m.cross_entropy_rows(x, t),
            * (m.exp(m.log_softmax_rows(x)) - m.one_hot(t, m.shape(x)[-1], m.dtype(x))),
            lambda m, g, y, x, t: None,
            arity=2, sign="cross-entropy")
+array_rule("require", lambda m, t, targets: m.require(t, targets))
 array_rule("sum_of_squares", lambda m, xs: m.sum_of_squares(xs),
            lambda m, g, y, i, xs: 2 * g * xs[i],
            variadic=True, sign="Σx²")

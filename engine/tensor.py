@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .arrays import ARRAYS, Array, quiet
+from .arrays import ARRAYS, HOLE, Array, quiet
 from .backward import LOCK
 from .copies import Listing
 from .graph import topological_order
@@ -190,19 +190,25 @@ class Tensor(Number):
         return float(self._only("float()").item())
 
     def __bool__(self) -> bool:
-        return bool(self._only("a decision (to choose entry by entry, use where())"))
+        return bool(self._only("a decision by its truth", " (to choose entries, use where())"))
 
-    def _only(self, what: str) -> Array:
+    def _only(self, what: str, instead: str = "") -> Array:
         """The data, if that is one number."""
         if self.size != 1:
-            raise ValueError(f"{what} takes one number; this Tensor has shape {self.shape}")
+            raise ValueError(
+                f"{what} takes one number{instead}; this Tensor has shape {self.shape}"
+            )
+        return self._read(what)
+
+    def _read(self, what: str) -> Array:
+        """The data, for something that is no node; a recording does not give them away."""
         return self._data
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         uncut(self, "numpy.asarray()")
         if copy is False:
             raise ValueError("a Tensor becomes an array of its own: that takes a copy")
-        return np.array(self._data, dtype)
+        return np.array(self._read("numpy.asarray()"), dtype)
 
     def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
         from .functions import numpy_function
@@ -234,12 +240,14 @@ class Tensor(Number):
 
     def __repr__(self) -> str:
         head = "Tensor("
-        array = np.array2string(self._data, separator=", ", prefix=head, threshold=40)
+        numbers = self._read("its text")
+        array = np.array2string(numbers, separator=", ", prefix=head, threshold=40)
         kind = "" if self._data.dtype == np.float64 else f", dtype={self._data.dtype}"
         return f"{head}{array}{kind})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data.item(), spec) if spec else repr(self)
+        numbers = self._read("its text")
+        return format(numbers.item(), spec) if spec else repr(self)
 
     def __lt__(self, other: Any) -> Tensor:
         return compare("less", self, other)
@@ -355,8 +363,11 @@ class Tensor(Number):
         return make(ARRAY_TABLE["astype"], (self,), (precision(dtype),))
 
     def __getitem__(self, key: Any) -> Tensor:
-        key = plain_key(key)
+        arrays: list[Tensor] = []
+        key = plain_key(key, arrays)
         try:
+            if arrays:
+                return make(ARRAY_TABLE["gather"], (self, *arrays), (key,))
             return make(ARRAY_TABLE["index"], (self,), (key,))
         except IndexError as error:
             raise IndexError(f"{error}, in a Tensor of shape {self.shape}") from None
@@ -655,7 +666,7 @@ def floating(x: Any, dtype: DTypeLike | None) -> Array:
     """
     if isinstance(x, Tensor):
         uncut(x, "Tensor()")
-        x = x._data
+        x = x._read("Tensor()")
     elif holds_tensor(x):
         raise TypeError("a list of Tensors becomes one by stack(), which keeps the graph")
     try:
@@ -777,14 +788,21 @@ def axes_of(x: Tensor, axis: Any) -> tuple[int, ...]:
     return tuple(axes)
 
 
-def plain_key(key: Any) -> Any:
-    """A key of plain slices, numbers and arrays that no one changes later."""
+def plain_key(key: Any, arrays: list[Tensor]) -> Any:
+    """A key of plain slices, numbers and arrays that no one changes later.
+
+    Args:
+        arrays: gets the Tensors of whole numbers in it, which leave holes.
+    """
     if isinstance(key, tuple):
-        return tuple(plain_key(part) for part in key)
+        return tuple([plain_key(part, arrays) for part in key])
     if isinstance(key, Tensor):
         if key.dtype in FLOATS:
             raise TypeError("a Tensor of real numbers is no index: use whole numbers")
-        return key._data
+        if key.dtype == bool:  # how many entries it names depends on the numbers
+            return key._read("using it as a mask")
+        arrays.append(key)
+        return HOLE
     if isinstance(key, (list, np.ndarray)):
         array = np.array(key)
         return array if array.size else array.astype(int)
@@ -803,11 +821,12 @@ def fields(x: Tensor) -> tuple[Any, ...]:
     if x._stamp is not None:
         check_stamp(x)
     # what has been changed since is kept, else the copy's arguments have it
+    data = x._read("a copy of it")
     saved = [
         then if then is not arg._data else None for then, arg in zip(x._saved, x._args, strict=True)
     ]
     names = str(x._label), str(x._scope), x._role
-    return x._data, x._grad, x._rule, x._params, x._needs, names, saved
+    return data, x._grad, x._rule, x._params, x._needs, names, saved
 
 
 def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:

@@ -34,6 +34,8 @@ class TensorMathematics(GenericMathematics):
         rule = ARRAY_TABLE[name]
 
         def method(*args: Any) -> Tensor:
+            if rule.variadic:
+                return make(rule, tuple(args[0]), args[1:])
             like = next(x for x in args if isinstance(x, Tensor))
             operands = tuple(operand(x, like) for x in args[: rule.arity])
             return make(rule, operands, args[rule.arity :])

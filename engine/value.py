@@ -28,7 +28,16 @@ from .backward import (
 )
 from .copies import Listing, fields, restore, restore_last
 from .graph import topological_order
-from .maths import OPERATORS, REFLECTED, Number, is_number, on_floats, real, unfit
+from .maths import (
+    OPERATORS,
+    REFLECTED,
+    KindError,
+    Number,
+    is_number,
+    on_floats,
+    real,
+    unfit,
+)
 from .modes import active, anomaly, asked, differentiating, origin, tidy
 from .rules import NOTHING, TABLE, Rule
 
@@ -282,7 +291,9 @@ class Value(Number):
     def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
         values = [operand(x) for x in args]
         if NotImplemented in values:
-            raise unfit(args[values.index(NotImplemented)], row.name)
+            other = args[values.index(NotImplemented)]
+            error = unfit(other, row.name)
+            raise KindError(*error.args) if isinstance(other, Number) else error
         make = MAKERS[row.name]
         return make(tuple(values), *params) if row.variadic else make(*values, *params)
 

@@ -7,9 +7,10 @@ outputs may be nodes, plain numbers or a Tensor; targets are numbers or an array
 from __future__ import annotations
 
 import engine
-from engine import mean
+from engine import Value, mean
 from engine.gradient import is_tensor
 from engine.maths import Number, is_number
+from engine.targets import Targets, classes
 
 from .optimisers import joined
 
@@ -36,7 +37,7 @@ def hinge(scores: Any, targets: Any) -> Any:
         TypeError: if a score or a target is no number, or they are no lists.
         ValueError: for another target; if there are none, or not as many scores as targets.
     """
-    require(lambda t: (t == 1) | (t == -1), targets, "a target of the hinge loss is −1 or 1")
+    require(SIGNS, targets)
     return average(lambda s, t: engine.relu(margin(s, t)), scores, targets)
 
 
@@ -59,13 +60,21 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     """
     if is_tensor(logits):
         return nonempty(engine.softmax_cross_entropy(logits, targets)).mean()
-    pairs = paired(logits, targets, rows=True)
-    for z, t in pairs:
-        if not hasattr(t, "__index__"):
-            raise TypeError(f"a target of the cross-entropy is the number of a class, not {t!r}")
-        if not 0 <= t.__index__() < len(z):
-            raise ValueError(f"there is no class {t} among {len(z)} logits: the first is class 0")
-    return mean([engine.cross_entropy(z, t.__index__()) for z, t in pairs])
+    return mean([of_class(z, t) for z, t in paired(logits, targets, rows=True)])
+
+
+def of_class(z: Any, t: Any) -> Any:
+    """The cross-entropy of one sample."""
+    known = classes(len(z))
+    if isinstance(t, Value) and known.are_recorded(t):
+        from engine.program.recording import class_cross_entropy
+
+        known.check(t._data)
+        return class_cross_entropy(z, t)
+    if not hasattr(t, "__index__"):
+        raise TypeError(f"a target of the cross-entropy is the number of a class, not {t!r}")
+    known.check(t.__index__())
+    return engine.cross_entropy(z, t.__index__())
 
 
 def binary_cross_entropy(logits: Any, targets: Any) -> Any:
@@ -77,11 +86,7 @@ def binary_cross_entropy(logits: Any, targets: Any) -> Any:
         TypeError: if a logit or a target is no number, or they are no lists.
         ValueError: for a target outside; if there are none, or not as many logits as targets.
     """
-    require(
-        lambda t: (t >= 0) & (t <= 1),
-        targets,
-        "a target of the binary cross-entropy is between 0 and 1",
-    )
+    require(PROBABILITIES, targets)
     return average(engine.binary_cross_entropy, logits, targets)
 
 
@@ -117,20 +122,21 @@ def nonempty(losses: Any) -> Any:
     return losses
 
 
-def require(holds: Callable[[Any], Any], targets: Any, rule: str) -> None:
-    """Check all targets; those that a recording only stands for are taken as they are."""
-    if is_tensor(targets):
-        targets = targets._data
-    if getattr(targets, "ndim", 0):
-        wrong = targets[~holds(targets)]
-        if wrong.size:
-            raise ValueError(f"{rule}, not {wrong.flat[0]!r}")
+SIGNS = Targets(-1.0, 1.0, 2.0, "a target of the hinge loss is −1 or 1, not {}")
+PROBABILITIES = Targets(
+    0.0, 1.0, 0.0, "a target of the binary cross-entropy is between 0 and 1, not {}"
+)
+
+
+def require(admitted: Targets, targets: Any) -> None:
+    """Check all targets; those that a recording only stands for are checked when it runs."""
+    if is_tensor(targets) or getattr(targets, "ndim", 0) > 0:
+        admitted.require(targets)
         return
     for i, t in enumerate(samples("targets", targets)):
         if not is_scalar(t):
             raise TypeError(f"target {i} must be a number, not {t!r:.60}")
-        if is_number(t) and not holds(t):
-            raise ValueError(f"{rule}, not {t!r}")
+        admitted.require(t)
 
 
 def paired(

@@ -9,11 +9,13 @@ recording is over.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import Array, quiet
+from ..backward import LOCK
 from ..buffer import Buffer
 from ..gradient import flatten, unflatten
 from ..graph import topological_order
@@ -26,7 +28,7 @@ from .array_source import Readable, arguments_of
 from .array_source import leaves as flat
 from .buffered import VIEWS, Buffered, reachable
 from .printing import Names, function_name
-from .recording import recorded
+from .recording import recorded, taped_equal, taped_text
 from .tape import Op, Trace
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Recording:
         self.start: dict[tuple[int, str], Op] = {}
         self.written: dict[tuple[int, str], None] = {}
         self.sections = {0: "forward"}
+        self.required: list[Op] = []  # checks of targets
 
     def restore(self) -> None:
         """Nothing: what is assigned while recording is noted, not done."""
@@ -66,6 +69,30 @@ class Recording:
                 "for a function of Values, arrays for one of Tensors"
             )
         self.trace.op(node)
+
+    def is_input(self, x: Tensor) -> bool:
+        """Whether it stands for an argument."""
+        return any(x is given for given in self.inputs)
+
+    def follows(self, x: Tensor) -> bool:
+        """Whether its numbers will be others when the program runs."""
+        if x._args or x._needs or self.is_input(x):
+            return True
+        return getattr(self.trace.of.get(id(x)), "rule", None) is not None  # under no_grad
+
+    def refusal(self, node: Tensor, what: str) -> TypeError:
+        """The error for making plain numbers of what is being recorded."""
+        return TypeError(
+            f"{what} while a program is recorded would keep these numbers for ever: return the "
+            f"Tensor and read it outside\n  at: {origin()}"
+        )
+
+    def require(self, x: Any, targets: Any) -> bool:
+        """Whether the program will check these targets at each run."""
+        if not isinstance(x, Tensor) or not self.follows(x):
+            return False
+        self.required.append(self.tape.mathematics.require(self.trace.op(x), targets))
+        return True
 
     def read(self, owner: Any, attribute: str) -> Any:
         """What an attribute of a leaf or a state is by now."""
@@ -184,10 +211,10 @@ def taped(attribute: str, original: property) -> property:
         tape = TAPE.get()
         if tape is None:
             return original.fget(self)  # type: ignore[misc]
-        if isinstance(self, Tensor) and (self._args or any(self is x for x in tape.inputs)):
-            raise refusal(self, "reading its " + attribute.strip("_"))
-        if isinstance(self, Tensor) and not self._needs:
+        if isinstance(self, Tensor) and not self._needs and not tape.follows(self):
             return original.fget(self)  # type: ignore[misc]
+        if isinstance(self, Tensor) and (not self._needs or self._args or tape.is_input(self)):
+            raise tape.refusal(self, "reading its " + attribute.strip("_"))
         return tape.read(self, attribute)
 
     def assign(self: Any, x: Any) -> None:
@@ -200,23 +227,24 @@ def taped(attribute: str, original: property) -> property:
     return property(read, assign)
 
 
-def refusal(node: Tensor, what: str) -> TypeError:
-    """The error for making plain numbers of what is being recorded."""
-    return TypeError(
-        f"{what} while a program is recorded would keep these numbers for ever: return the Tensor "
-        f"and read it outside\n  at: {origin()}"
-    )
+def taped_read(self: Tensor, what: str) -> Array:
+    """A Tensor's numbers, if they are no others when the program runs."""
+    tape = TAPE.get()
+    if tape is not None and tape.follows(self):
+        raise tape.refusal(self, what)
+    return self._data
 
 
-def refused(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that a recording does not allow on what depends on its inputs or parameters."""
+def taped_first(original: Callable[..., Any]) -> Callable[..., Any]:
+    """What a backward pass starts with, which gives a graph or plain numbers."""
 
-    def method(self: Tensor, *args: Any, **named: Any) -> Any:
-        if TAPE.get() is not None and (self._needs or self._args):
-            raise refusal(self, what)
-        return original(self, *args, **named)
+    def first(self: Tensor, create_graph: bool) -> Any:
+        tape = TAPE.get()
+        if tape is not None and not create_graph and tape.follows(self):
+            raise tape.refusal(self, "a gradient in plain numbers (write create_graph=True)")
+        return original(self, create_graph)
 
-    return method
+    return first
 
 
 def taped_backward(self: Tensor, seed: Any = None) -> None:
@@ -239,11 +267,10 @@ def methods() -> list[tuple[type, str, Any]]:
         (Tensor, "grad", taped("_grad", own["grad"])),
         (State, "data", taped("_data", vars(State)["data"])),
         (Tensor, "backward", taped_backward),
-        (Tensor, "item", refused("item()", own["item"])),
-        (Tensor, "__float__", refused("float()", own["__float__"])),
-        (Tensor, "__bool__", refused("a decision by its truth", own["__bool__"])),
-        (Tensor, "__array__", refused("numpy.asarray()", own["__array__"])),
-        (Tensor, "__format__", refused("its text", own["__format__"])),
+        (Tensor, "_read", taped_read),
+        (Tensor, "_first", taped_first(own["_first"])),
+        (Tensor, "__eq__", taped_equal),
+        (Tensor, "__repr__", taped_text(own["__repr__"])),
     ]
 
 
@@ -259,6 +286,8 @@ def record_arrays(f: Callable[..., Any], names: Sequence[str], examples: Sequenc
             return [leaf(f"{name}_{i}", part) for i, part in enumerate(x)]
         kept = isinstance(x, Tensor) and x.role == "constant"
         array = x._data if isinstance(x, Tensor) else np.asarray(x)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"a recorded function takes real numbers as {name}, not {x!r:.60}")
         role = "constant" if kept or array.dtype.kind in "iub" else "input"
         made = Tensor(0.0, name, role=role)
         made._data = floating(array, None) if array.dtype.kind == "f" else array.copy()
@@ -294,6 +323,7 @@ class ArrayProgram:
         trace, tape = recording.trace, recording.tape
         outputs = [trace.op(x) if isinstance(x, Tensor) else x for x in flatten(result)]
         self._is_step = bool(recording.written)
+        self._lock: Any = LOCK if self._is_step else Lock()  # its arrays are for one run at a time
         self._is_flat = not any(isinstance(x, list) for x in arguments)
         self._is_one = not isinstance(result, (list, tuple))
         self._result = result
@@ -391,8 +421,9 @@ class ArrayProgram:
         given: Sequence[Any] = inputs if self._is_flat else flatten(list(inputs))
         if len(given) != len(self._inputs):
             raise TypeError(f"the program takes {len(self._inputs)} array(s), not {len(given)}")
-        self._program.load(given)
-        values = self._program.run()
+        with self._lock:
+            self._program.load(given)
+            values = self._program.run()
         if self._is_step:
             if self._is_one:
                 return values[0]
@@ -443,7 +474,7 @@ class Buffers:
                 homes.setdefault(x, grad_home(owner))
             if attribute == "_data" and is_last(recording, x, owner):
                 homes.setdefault(x, owner._data)
-        finals = [*outputs, *gradients, *(x for _, _, x in updates)]
+        finals = [*outputs, *gradients, *(x for _, _, x in updates), *recording.required]
         self.writer = Buffered(recording.tape.ops, finals, homes)
         self.outputs, self.gradients = outputs, gradients
         self.updates = updates
@@ -504,28 +535,44 @@ class Buffers:
         for place, x in zip(self.loaded, given, strict=True):
             if place is not None:
                 array = x._data if type(x) is Tensor else x
-                if getattr(array, "shape", None) != place.shape:
-                    array = self.fitting(array, place)
+                if (
+                    getattr(array, "shape", None) != place.shape
+                    or getattr(array, "dtype", None) is not place.dtype
+                ):
+                    array = fitting(array, place)
                 place[...] = array
         for leaf, place in self.captured:
             place[...] = leaf._data
         for owner, attribute, place in self.states:
             place[...] = getattr(owner, attribute)
 
-    def fitting(self, x: Any, place: Array) -> Array:
-        """An input that is no array yet, in the shape that was recorded."""
-        array = np.asarray(x)
-        if array.shape != place.shape:
-            raise ValueError(
-                f"an input was recorded with shape {place.shape}, but is given with {array.shape}"
-            )
-        return array
-
     def source(self, name: str) -> str:
         """The code as text."""
         return "\n".join(
             [*self.writer.setup, "", f"def {name}():", *("    " + x for x in self.writer.lines)]
         )
+
+
+def fitting(x: Any, place: Array) -> Array:
+    """An input in the shape and of the kind that was recorded.
+
+    Raises:
+        TypeError, ValueError: if it is not, or its whole numbers do not fit into those recorded.
+    """
+    array = np.asarray(x)
+    admitted = {"f": "biuf", "b": "b"}.get(place.dtype.kind, "iu")
+    if array.dtype.kind not in admitted:
+        raise TypeError(
+            f"an input was recorded as an array of {place.dtype}, but is given as one of "
+            f"{array.dtype}: record again for such an input"
+        )
+    if array.shape != place.shape:
+        raise ValueError(
+            f"an input was recorded with shape {place.shape}, but is given with {array.shape}"
+        )
+    if place.dtype.kind in "iu" and (array.astype(place.dtype) != array).any():
+        raise ValueError(f"an input has numbers that {place.dtype}, as it was recorded, has not")
+    return array
 
 
 def is_last(recording: Recording, x: Any, owner: Any) -> bool:

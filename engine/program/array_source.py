@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..arrays import NAMES
+from ..arrays import HOLE, NAMES
 from ..rules import ATOM, POWER, PRODUCT, SIGN, SUM, Rule
 from .buffered import is_basic, key, literal, reachable
 from .printing import WIDTH, Names, folded, wrapped
@@ -197,6 +197,24 @@ class Readable:
         g = self.operand(op.args[0])[0]
         k, shape = op.params
         return f"scatter({g}, np.index_exp[{key(k) if is_basic(k) else gather(k)}], {shape})", ATOM
+
+    def write_gather(self, op: Op) -> Text:
+        """Entries at a key with arrays that are computed."""
+        return f"{self.within(op.args[0], ATOM)}[{self.key(op)}]", ATOM
+
+    def write_scatter_at(self, op: Op) -> Text:
+        """Zeros with entries added at such a key."""
+        g = self.operand(op.args[0])[0]
+        return f"scatter({g}, np.index_exp[{self.key(op)}], {op.params[1]})", ATOM
+
+    def key(self, op: Op) -> str:
+        """A key with names of arrays in its holes."""
+        names = iter([self.operand(x)[0] for x in op.args[1:]])
+        parts = [
+            next(names) if k is HOLE else key(k) if is_basic(k) else gather(k)
+            for k in (op.params[0] if isinstance(op.params[0], tuple) else (op.params[0],))
+        ]
+        return ", ".join(parts)
 
     def write_astype(self, op: Op) -> Text:
         """The numbers in another precision."""

@@ -521,6 +521,12 @@ class Buffered:
         self.lines.append(f"np.copyto({out}, {picked})")
         return out
 
+    def write_require(self, op: Op) -> str:
+        """A check of targets."""
+        (t,), (targets,) = op.args, op.params
+        self.lines.append(f"{self.new('k', '…  # targets', targets)}.check({self.names[t]})")
+        return self.names[t]
+
     def write_sum_over(self, op: Op) -> str:
         """A sum over some axes, into place."""
         return self.reduced(op, "add")

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..backward import LOCK
 from ..gradient import flatten
 from .assembly import FUNCTIONS, GuardError, function, indented
 from .kernels import product, product_of_any, product_of_rows
 from .loops import LoopPrinter
 from .lowering import flattened
 from .printing import LOOPS, Printer
-from .replay import Group
+from .replay import Group, checks
 from .straight import fitting_all, nested
 from .tape import Op
 
@@ -101,6 +103,7 @@ class Machine:
         changed: those to be written after.
         arrays: the function's other arguments.
         width: how many numbers one result has.
+        required: arrays of inputs, places in them, and the targets that are to be there.
     """
 
     def __init__(
@@ -111,10 +114,12 @@ class Machine:
         changed: Sequence[Group],
         arrays: Sequence[Any],
         width: int,
+        required: Sequence[tuple[Any, Any, Any]] = (),
     ) -> None:
-        self.text = text
+        self.text, self.required = text, required
         self.inputs, self.starts, self.changed = inputs, starts, changed
         self.arrays, self.width = arrays, width
+        self.lock: Any = LOCK if changed else Lock()
 
     def compile(self) -> None:
         """Make machine code of the text.
@@ -126,10 +131,17 @@ class Machine:
 
     def run(self, count: int, numbers: Any) -> Any:
         """Run a number of steps: an array with a row of results for each."""
+        with self.lock:
+            return self.run_alone(count, numbers)
+
+    def run_alone(self, count: int, numbers: Any) -> Any:
+        """`run`, in the only thread that uses the arrays."""
         start = 0
         for array in self.inputs:
             array[...] = numbers[start : start + array.size].reshape(array.shape)
             start += array.size
+        for array, places, targets in self.required:
+            targets.check(array.ravel()[places])
         for group in self.starts:
             group.read()
         results = np.empty((count, self.width))
@@ -246,4 +258,5 @@ def lowered_machine(lowering: Lowering) -> Machine:
         changed += grouped(lowering.written_places, arrays[names[lowering.written]])
     inputs = [array(op) for op in lowering.inputs]
     width = len(lowering.results)
-    return Machine(text, inputs, starts, changed, list(arrays.values()), width)
+    required = checks(lowering, dict(zip(lowering.inputs, inputs, strict=True)))
+    return Machine(text, inputs, starts, changed, list(arrays.values()), width, required)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..gradient import flatten, unflatten
 from ..tensor import Tensor
+from .array_program import fitting
 from .assembly import function, indented
 from .compiled import compile_loops
 from .loops import LoopPrinter, UnwrittenError
@@ -39,6 +40,7 @@ class CompiledArrays:
         updates = recording.updates()
         carried = changes(recording)
         finals = [*self._results, *(x for _, _, x in updates), *(x for _, x in carried)]
+        finals += recording.required
         try:
             self._printer = printer = LoopPrinter(recording.tape.ops, finals)
         except UnwrittenError as error:
@@ -77,8 +79,9 @@ class CompiledArrays:
     def __call__(self, *inputs: Any) -> Any:
         """What the program returns."""
         program = self._program
-        self._run(1, inputs)
-        values = [x.copy() if x.ndim else float(x) for x in self._places]
+        with program._lock:
+            self._run(1, inputs)
+            values = [x.copy() if x.ndim else float(x) for x in self._places]
         count = len(program._outputs)
         outputs, gradients = values[:count], values[count : count + len(program._gradients)]
         if program._is_step:
@@ -95,7 +98,8 @@ class CompiledArrays:
             return [self(*inputs) for _ in range(steps)]
         if steps < 1:
             return []
-        rows = self._run(steps, inputs).tolist()
+        with self._program._lock:
+            rows = self._run(steps, inputs).tolist()
         return [unflatten(self._program._result, row) for row in rows]
 
     def _run(self, steps: int, inputs: Sequence[Any]) -> Array:
@@ -117,11 +121,7 @@ class CompiledArrays:
         if len(given) != len(leaves):
             raise TypeError(f"the program takes {len(leaves)} array(s), not {len(given)}")
         for leaf, x in zip(leaves, given, strict=True):
-            array = x._data if isinstance(x, Tensor) else np.asarray(x)
-            if array.shape != leaf.shape:
-                raise ValueError(
-                    f"{leaf.label} was recorded with shape {leaf.shape}, not {array.shape}"
-                )
+            array = fitting(x._data if isinstance(x, Tensor) else x, leaf._data)
             if (op := trace.of.get(id(leaf))) in self._printer.names:
                 self._array(op)[...] = array
         ours = {id(leaf) for leaf in leaves}

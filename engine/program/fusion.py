@@ -181,7 +181,8 @@ class Arena:
         homes = {
             op: op.leaf._data for op in ops if op.leaf is not None and op.leaf._buffer is not None
         }
-        writer = Buffered(ops, [plan.output, *plan.gradients], homes, plan.start)
+        finals = [plan.output, *plan.gradients, *plan.recording.required]
+        writer = Buffered(ops, finals, homes, plan.start)
         places = {id(op.leaf): writer.array(op) for op in writer.ops if op.leaf is not None}
         self.inputs = [
             places.get(id(x)) if x._buffer is None else None for x in (*plan.inputs, *plan.captured)

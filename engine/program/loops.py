@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import HOLE, filled
 from ..rules import ALL_BUT_LAST, ATOM, TABLE, Rule
 from ..symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
 from .printing import LOOPS
@@ -26,7 +27,7 @@ FORMS = {
     "less": LESS, "less_equal": LESS_EQUAL, "greater": GREATER, "greater_equal": GREATER_EQUAL,
     "equal": EQUAL, "both": BOTH,
 }  # fmt: skip
-MOVED = ("transpose", "broadcast_to", "index")
+MOVED = ("transpose", "broadcast_to", "index", "astype")
 
 Text = tuple[list[Any], int]
 
@@ -174,6 +175,8 @@ class LoopPrinter:
             return self.entry(x.args[0], self.shifted(x, indices))
         if x.name == "reshape":
             return self.entry(x.args[0], self.refolded(x, indices))
+        if x.name == "astype" and x.dtype.kind == "i":
+            return [f"int({joined(self.entry(x.args[0], indices))})"], ATOM
         if isinstance(x.rule, Rule):
             args = [self.entry(part, indices) for part in x.args]
             if x.name == "power" and x.params[0] == 2 and len(args[0][0]) == 1:
@@ -184,13 +187,8 @@ class LoopPrinter:
 
     def shifted(self, x: Op, indices: Sequence[str]) -> list[str]:
         """Where an entry of a part lies in the whole."""
-        whole, key = x.args[0].shape, list(as_tuple(x.params[0]))
-        if Ellipsis in [k for k in key if not isinstance(k, np.ndarray)]:
-            at = next(i for i, k in enumerate(key) if k is Ellipsis)
-            key[at : at + 1] = [slice(None)] * (len(whole) - len(key) + 1)
-        key += [slice(None)] * (len(whole) - len(key))
         rest, found = list(indices), []
-        for k, n in zip(key, whole, strict=True):
+        for k, n in self.along_axes(x):
             if isinstance(k, slice):
                 start, _, step = k.indices(n)
                 i = rest.pop(0)
@@ -198,11 +196,37 @@ class LoopPrinter:
                 found.append(i if start == 0 else f"{start} + {i}")
             elif isinstance(k, int):
                 found.append(str(k % n))
-            elif isinstance(k, np.ndarray) and len(whole) == 1 and k.dtype != bool:
+            elif isinstance(k, Op):
+                own = [rest.pop(0) for _ in k.shape]
+                found.append(f"int({joined(self.entry(k, own))}) % {n}")
+            elif isinstance(k, np.ndarray) and len(x.args[0].shape) == 1 and k.dtype != bool:
                 found.append(f"{self.index_array(k)}[{', '.join(rest)}]")
             else:
                 raise UnwrittenError("index")
         return found
+
+    def along_axes(self, x: Op) -> list[tuple[Any, int]]:
+        """For each axis of the whole its part of the key, with the axis's length."""
+        whole, key = x.args[0].shape, list(as_tuple(x.params[0]))
+        if any(k is None for k in key):
+            raise UnwrittenError("index")
+        if Ellipsis in [k for k in key if not isinstance(k, np.ndarray)]:
+            at = next(i for i, k in enumerate(key) if k is Ellipsis)
+            key[at : at + 1] = [slice(None)] * (len(whole) - len(key) + 1)
+        key += [slice(None)] * (len(whole) - len(key))
+        if any(k is HOLE for k in key):  # numbers beside an array would be arrays, too
+            if sum(not isinstance(k, slice) for k in key) > 1:
+                raise UnwrittenError("index")
+            key = [x.args[1] if k is HOLE else k for k in key]
+        return list(zip(key, whole, strict=True))
+
+    def check_indices(self, x: Op) -> None:
+        """The loops that check what names entries along an axis."""
+        for k, n in self.along_axes(x):
+            if isinstance(k, Op):
+                cell = joined(self.entry(k, all_indices(k.shape)))
+                text = f"index … is out of bounds for an axis with size {n}"
+                self.loop(k, [f"if not (-{n} <= {cell} < {n}):", f"    raise IndexError({text!r})"])
 
     def index_array(self, k: Any) -> str:
         """The name of an array of indices."""
@@ -292,6 +316,12 @@ class LoopPrinter:
         self.array(op)
         self.loop(op, [f"k = int({target})", f"{self.cell(op, [i])} = {text}"])
 
+    def write_require(self, op: Op) -> None:
+        """A check of targets."""
+        (t,), (targets,) = op.args, op.params
+        cell = joined(self.entry(t, all_indices(t.shape)))
+        self.loop(t, [f"if not ({' and '.join(targets.parts(cell))}):", f"    {targets.failing()}"])
+
     def write_one_hot(self, op: Op) -> None:
         """For each class a row of zeros with a 1 in its place."""
         if len(op.shape) != 2:
@@ -375,12 +405,26 @@ class LoopPrinter:
             self.loop(x, [f"{name}[{start} + {all_indices(x.shape)[0]}] = {text}"])
             start += x.shape[0]
 
+    def write_gather(self, op: Op) -> None:
+        """The entries at a key that is computed."""
+        self.check_indices(op)
+        indices = all_indices(op.shape)
+        text = joined(self.entry(op.args[0], self.shifted(op, indices)))
+        self.array(op)
+        self.loop(op, [f"{self.cell(op, indices)} = {text}"])
+
+    def write_scatter_at(self, op: Op) -> None:
+        """Zeros, and the entries added at a key that is computed."""
+        self.write_scatter(op)
+
     def write_scatter(self, op: Op) -> None:
         """Zeros, and the entries added at a key."""
         key, shape = op.params
         whole = Op(op.tape, None, (), (), shape, op.dtype)
-        taken = np.broadcast_to(0.0, shape)[key].shape
-        part = Op(op.tape, None, (whole,), (key,), taken, op.dtype)
+        arrays = [np.zeros(k.shape, int) for k in op.args[1:]]
+        taken = np.broadcast_to(0.0, shape)[filled(key, arrays)].shape
+        part = Op(op.tape, None, (whole, *op.args[1:]), (key,), taken, op.dtype)
+        self.check_indices(part)
         indices = all_indices(taken)
         text = joined(self.entry(op.args[0], indices))
         places = self.shifted(part, indices)

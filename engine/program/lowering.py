@@ -22,7 +22,7 @@ from ..rules import ALL_BUT_LAST, ARRAY_TABLE, TABLE
 from ..state import State
 from .formulas import COPY, Quantity
 from .patterns import IrregularError, as_layer, grouped_layers, split, uses
-from .recording import Applied, Backward, Place
+from .recording import Applied, Backward, Place, Required
 from .tape import Op
 from .tape import Tape as ArrayTape
 from .unrolling import resolved
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..arrays import Array
+    from ..targets import Targets
     from .recording import Tape
 
     Spot = tuple[Op, int] | float  # where a quantity lies in a block, or a constant
@@ -70,6 +71,7 @@ class Lowering:
         self.starts: list[tuple[Op, list[Place]]] = []
         self.inputs = [self.argument(x) for x in arguments]
         self.place_of = {id(p.start): p for p in tape.places.values() if p.start is not None}
+        self.required = self.checks(tape)
         segments = split(tape.events, uses(tape, results))
         self.sections: dict[int, str] = {0: "forward"}
         for segment, _ in segments:
@@ -86,6 +88,15 @@ class Lowering:
         self.results = [self.single(resolved(x)) for x in results]
         self.finish([p for p in tape.places.values() if p.written])
         self.ops = self.tape.ops
+
+    def checks(self, tape: Tape) -> list[tuple[Op, Array, Targets]]:
+        """What targets are to be checked: an input, the places of some of its numbers, and how."""
+        found: dict[Any, list[int]] = {}
+        for event in tape.events:
+            if isinstance(event, Required):
+                op, i = self.spots[id(event.args[0])]
+                found.setdefault((op, event.targets), []).append(i)
+        return [(op, np.array(places), targets) for (op, targets), places in found.items()]
 
     def section(self, name: str) -> None:
         """What comes now belongs to another section."""
@@ -346,6 +357,11 @@ class Lowering:
             y = self.row("sum_over", products, (1,), False)
             if k % 2 and name == "affine":
                 y = self.apply(TABLE["add"], [y, self.gather([e.args[-1] for e in group], (n,))])
+        elif name == "class_cross_entropy":
+            x = self.gather([x for e in group for x in e.args[:-1]], (n, k - 1), True)
+            t = self.gather([e.args[-1] for e in group], (n,), True)
+            t = self.row("astype", t, np.dtype("int64"))
+            y = self.row("cross_entropy_rows", x, t)
         else:
             x = self.gather([x for e in group for x in e.args], (n, k), True)
             if name == "cross_entropy":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..rules import TABLE
 from .formulas import Quantity
-from .recording import Applied, Backward, Guard
+from .recording import Applied, Backward, Guard, Required
 from .unrolling import resolved
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def uses(tape: Tape, results: Sequence[Any]) -> dict[int, int]:
     for event in tape.events:
         if isinstance(event, Guard):
             raise IrregularError
-        if isinstance(event, Applied):
+        if isinstance(event, (Applied, Required)):
             named += event.args
         else:
             named.append(event.root)
@@ -50,7 +50,7 @@ def split(
     for event in events:
         if isinstance(event, Applied):
             rows.append(event)
-        else:
+        elif isinstance(event, Backward):
             segments.append((rejoined(rows, used), event))
             rows = []
     return [*segments, (rejoined(rows, used), None)]

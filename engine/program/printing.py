@@ -18,7 +18,7 @@ import keyword
 from ..rules import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
 from ..symbol import BOTH, WHERE, Symbol
 from .formulas import Quantity
-from .recording import Guard
+from .recording import Guard, Required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ class Printer:
         if self.style is READABLE:  # ∂loss/∂t is easier to read with a line for t
             self.kept |= {id(step.of) for step in steps if type(step) is Quantity}
         for step in steps:
-            if isinstance(step, Guard):
+            if isinstance(step, (Guard, Required)):
                 self.count(step.args)
             else:
                 holes = template(step.formula, self.style)[1]
@@ -285,6 +285,8 @@ class Printer:
                 lines.append(f"# {note[i]}")
             if isinstance(step, Guard):
                 lines += self.guard(step)
+            elif isinstance(step, Required):
+                lines += self.required(step)
             else:
                 lines += self.assignment(step)
         return lines
@@ -338,6 +340,15 @@ class Printer:
             f"if {'not ' if guard.outcome else ''}{test}:",
             f'    raise GuardError("{message}: record again for these inputs")',
         ]
+
+    def required(self, step: Required) -> list[str]:
+        """The lines that check a target."""
+        targets, name = step.targets, self.operand(step.args[0], ATOM)
+        if self.style is READABLE:
+            test = f"np.all({' & '.join(f'({part})' for part in targets.parts(name))})"
+        else:
+            test = f"({' and '.join(targets.parts(name))})"
+        return [f"if not {test}:", f"    {targets.failing()}"]
 
 
 def wrapped(start: str, text: str) -> list[str]:

@@ -9,17 +9,23 @@ it starts and writes when it is done. When no tape is on, none of this costs any
 
 from __future__ import annotations
 
+import sys
+
 from ..backward import computed, name
-from ..maths import is_number, real, unfit
-from ..modes import ONE_RECORDING, TAPE, Recorded, origin, tidy
+from ..generate import functions
+from ..maths import Number, is_number, real, unfit
+from ..modes import ONE_RECORDING, TAPE, Recorded, is_ours, origin, tidy
+from ..rules import NOTHING, Rule
 from ..state import State
-from ..value import Value
+from ..value import NAMES, Value
 from .formulas import COPY, Quantity, Recipe, recipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
+
+    from ..targets import Targets
 
     R = TypeVar("R")
 
@@ -80,6 +86,50 @@ class Guard:
         self.op, self.args, self.outcome = op, (a, b), outcome
 
 
+class Required:
+    """An input was taken as a target: in each run it must be one."""
+
+    __slots__ = ("targets", "args")
+
+    def __init__(self, targets: Targets, x: Any) -> None:
+        self.targets, self.args = targets, (x,)
+
+
+class ClassRule(Rule):
+    """The row of the cross-entropy whose class is one of the arguments: a recording's input."""
+
+    def __reduce__(self) -> Any:
+        return "CLASS_CROSS_ENTROPY"
+
+
+def chosen(m: Any, xs: Sequence[Any], t: Any) -> Any:
+    """The entry of class t, which is one of 0, 1, …"""
+    y = xs[-1]
+    for i in range(len(xs) - 2, -1, -1):
+        y = m.where(t <= i, xs[i], y)
+    return y
+
+
+CLASS_CROSS_ENTROPY = ClassRule(
+    "class_cross_entropy",
+    lambda m, xst: 0 - chosen(m, m.log_softmax(xst[:-1]), xst[-1]),
+    lambda m, y, xst: [
+        *(
+            m.exp(x) - m.where((xst[-1] >= i) & (xst[-1] <= i), 1.0, 0.0)
+            for i, x in enumerate(m.log_softmax(xst[:-1]))
+        ),
+        NOTHING,
+    ],
+    variadic=True,
+    sign="cross-entropy",
+)
+
+
+def class_cross_entropy(xs: Sequence[Any], t: Any) -> Any:
+    """The cross-entropy of logits for the class that an input of the recording is."""
+    return functions(CLASS_CROSS_ENTROPY, NAMES)[0]((*xs, t))
+
+
 class Backward:
     """A backward pass: from which quantity, through which rows, and what is wanted of it.
 
@@ -109,7 +159,7 @@ class Tape:
         self.known: dict[int, Any] = dict(zip(map(id, inputs), self.inputs, strict=True))
         self.input_ids = set(self.known)
         self.alive: list[Any] = list(inputs)  # ids stay theirs
-        self.events: list[Applied | Guard | Backward] = []
+        self.events: list[Applied | Guard | Required | Backward] = []
         self.applied: dict[int, Applied] = {}
         self.leaves: dict[int, list[Quantity]] = {}  # the quantities a leaf had as an argument
         self.places: dict[tuple[int, str], Place] = {}
@@ -192,6 +242,13 @@ class Tape:
         """The function has made a leaf of a plain number."""
         self.known[id(leaf)] = leaf._data
         self.alive.append(leaf)
+
+    def require(self, x: Any, targets: Targets) -> bool:
+        """Whether the program will check this target at each run."""
+        if id(x) not in self.input_ids:
+            return False
+        self.events.append(Required(targets, self.of(x)))
+        return True
 
     def compare(self, op: str, a: Any, b: Any, outcome: bool) -> None:
         """The function has compared two numbers."""
@@ -352,6 +409,29 @@ def taped_comparison(op: str, original: Callable[..., Any]) -> Callable[..., Any
     return method
 
 
+def taped_equal(self: Any, other: Any) -> Any:
+    """``==`` tells objects apart, while the function itself would compare numbers."""
+    tape = TAPE.get()
+    numbers = is_number(other) or (hasattr(other, "dtype") and not isinstance(other, Number))
+    if tape is not None and numbers and tape.follows(self):
+        raise tape.refusal(self, "comparing by == (which is that of objects; use <= and >=)")
+    return NotImplemented
+
+
+def taped_text(original: Callable[..., str]) -> Callable[..., str]:
+    """The text of a node, without its number in messages of the engine's own."""
+
+    def text(self: Any) -> str:
+        tape = TAPE.get()
+        if tape is None or not tape.follows(self):
+            return original(self)
+        if is_ours(sys._getframe(1)):
+            return f"<recorded {type(self).__name__}>"
+        raise tape.refusal(self, "the text")
+
+    return text
+
+
 def taped_backward(original: Callable[..., None]) -> Callable[..., None]:
     """A backward pass that is noted."""
 
@@ -402,6 +482,11 @@ def methods() -> list[tuple[type, str, Any]]:
         (Value, "__bool__", refused("bool()", lambda self: True)),
         (Value, "__int__", refused("int()", lambda self: int(self._data))),
         (Value, "__format__", refused("the text", own["__format__"])),
+        (Value, "__repr__", taped_text(own["__repr__"])),
+        (Value, "__copy__", refused("a copy", own["__copy__"])),
+        (Value, "__deepcopy__", refused("a copy", own["__deepcopy__"])),
+        (Value, "__reduce_ex__", refused("a pickle", own["__reduce_ex__"])),
+        (Value, "__eq__", taped_equal),
         (Value, "backward", taped_backward(own["backward"])),
         (Value, "__init__", taped_init(own["__init__"])),
         *((Value, n, taped_comparison(op, own[n])) for n, op in COMPARISONS.items()),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..backward import LOCK
 from .array_source import Readable
 from .buffered import Buffered
 from .printing import Names, identifier
@@ -16,6 +18,7 @@ from .tape import Op
 
 if TYPE_CHECKING:
     from ..arrays import Array
+    from ..targets import Targets
     from .lowering import Lowering
     from .recording import Place
 
@@ -45,6 +48,11 @@ class Group:
                 owner._data = x
 
 
+def checks(lowering: Lowering, arrays: Mapping[Op, Array]) -> list[tuple[Array, Array, Targets]]:
+    """The targets that a program checks at each run: where they are in the arrays of its inputs."""
+    return [(arrays[op], places, targets) for op, places, targets in lowering.required]
+
+
 class Lowered:
     """A lowered program on buffers.
 
@@ -63,6 +71,7 @@ class Lowered:
             if op in self.printer.names:
                 arrays[self.printer.names[op]][...] = constant
         self.inputs = [arrays[self.printer.names[op]] for op in lowering.inputs]
+        self.required = checks(lowering, dict(zip(lowering.inputs, self.inputs, strict=True)))
         self.starts = [
             Group(places, arrays[self.printer.names[op]]) for op, places in lowering.starts
         ]
@@ -72,6 +81,7 @@ class Lowered:
             for group, (op, _) in zip(self.starts, lowering.starts, strict=True)
             if id(op) in changed
         ]
+        self.lock: Any = LOCK if lowering.updates or lowering.written_places else Lock()
         names = dict(arrays)
         if lowering.written_places:
             last = np.empty(len(lowering.written_places))
@@ -125,6 +135,8 @@ class Lowered:
             if given.dtype.kind not in "biuf" or given.shape != array.shape:
                 raise TypeError
             array[...] = given
+        for array, places, targets in self.required:
+            targets.check(array.ravel()[places])
 
     def run_once(self, *inputs: Any) -> Any:
         """Run on inputs: the result."""
@@ -132,12 +144,13 @@ class Lowered:
 
     def run(self, steps: int, inputs: Sequence[Any]) -> list[Any]:
         """Run some times on the same inputs: the list of results."""
-        self.fill(inputs)
-        for group in self.starts:
-            group.read()
-        with np.errstate(all="ignore"):
-            results = [self.step() for _ in range(steps)]
-        if steps:
-            for group in self.changed:
-                group.write()
+        with self.lock:
+            self.fill(inputs)
+            for group in self.starts:
+                group.read()
+            with np.errstate(all="ignore"):
+                results = [self.step() for _ in range(steps)]
+            if steps:
+                for group in self.changed:
+                    group.write()
         return [self.rebuild(x) for x in results]

@@ -7,6 +7,7 @@ Arrays go through the readable rendering.
 
 from __future__ import annotations
 
+from ..backward import LOCK
 from ..gradient import flatten
 from ..maths import REALS, Real, is_number, real
 from ..rules import TABLE
@@ -39,6 +40,8 @@ class Straight:
         self.assembly = Assembly(self.code, name, arguments, nested(result, resolved))
         self.places = self.code.places
         self.run = self.compiled("run")
+        if any(p.written for p in self.places):
+            self.run = alone(self.run)
 
     def compiled(self, kind: str) -> Callable[..., Any]:
         """One of the assembly's functions, with the places that it uses."""
@@ -47,7 +50,7 @@ class Straight:
 
     def loop(self, steps: int, inputs: Sequence[Any]) -> list[Any]:
         """Run several times: the list of results."""
-        run = self.compiled("loop")
+        run = alone(self.compiled("loop"))
         losses: list[Any] = []
         while len(losses) < steps:
             try:
@@ -65,10 +68,11 @@ class Straight:
             return self.on_arrays(inputs)
         names: dict[str, Any] = {name: getattr(REALS, name) for name in atomic()}
         pure = compiled(self.assembly.pure(), "pure", names | CAREFUL_FUNCTIONS)
-        starts = [getattr(p.owner, p.attribute) for p in self.places if p.start]
-        result, changed = pure(*map(Real, numbers), *map(Real, starts))
-        for place, x in zip([p for p in self.places if p.written], changed, strict=True):
-            setattr(place.owner, place.attribute, float(x))
+        with LOCK:
+            starts = [getattr(p.owner, p.attribute) for p in self.places if p.start]
+            result, changed = pure(*map(Real, numbers), *map(Real, starts))
+            for place, x in zip([p for p in self.places if p.written], changed, strict=True):
+                setattr(place.owner, place.attribute, float(x))
         return nested(result, lambda x: x if x is None else float(x))
 
     def on_arrays(self, inputs: Sequence[Any]) -> Any:
@@ -90,6 +94,16 @@ class Straight:
         with np.errstate(all="ignore"):
             result = run(*arrays, *starts)
         return nested(result, lambda x: np.broadcast_to(x, shape) + 0.0)
+
+
+def alone(run: Callable[..., Any]) -> Callable[..., Any]:
+    """A step that no other one comes between."""
+
+    def locked(*args: Any) -> Any:
+        with LOCK:
+            return run(*args)
+
+    return locked
 
 
 class Namespace:

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     Operand = "Op | float"
 
 BOOL = np.dtype(bool)
+OWN = {
+    "astype",
+    "one_hot",
+    "count",
+    "gather",
+    "scatter_at",
+    "pick_rows",
+}  # with a type of their own
 CONDITIONS = {"less", "less_equal", "greater", "greater_equal", "equal", "both"}
 
 
@@ -222,6 +230,8 @@ def outcome(
         return joint_shape(args), dtype
     if rule.name in CONDITIONS:
         return joint_shape(args), BOOL
+    if rule.name == "require":
+        return args[0].shape, args[0].dtype
     if rule.name == "matmul":
         a, b = args
         return (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), dtype
@@ -232,7 +242,7 @@ def outcome(
         for x in args
     ]
     y = np.asarray(rule.evaluate(ARRAYS.get(dtype, ARRAYS[np.dtype("float64")]), dummies, params))
-    return y.shape, y.dtype if rule.name in ("astype", "one_hot", "count") else dtype
+    return y.shape, y.dtype if rule.name in OWN else dtype
 
 
 class TapeMathematics(Mathematics):

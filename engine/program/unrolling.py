@@ -7,7 +7,7 @@ gradient by then, and its recipe has a formula for what every argument gets of i
 from __future__ import annotations
 
 from .formulas import COPY, SUMS, TERMS, Quantity, specialised
-from .recording import Applied, Backward, Guard
+from .recording import Applied, Backward, Guard, Required
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .formulas import Formula
     from .recording import Tape
 
-    Step = Quantity | Guard
+    Step = Quantity | Guard | Required
 
 
 class Code:
@@ -41,8 +41,8 @@ class Code:
             self.computed.clear()
             if isinstance(event, Applied):
                 self.forward(event)
-            elif isinstance(event, Guard):
-                event.args = resolved(event.args[0]), resolved(event.args[1])
+            elif isinstance(event, (Guard, Required)):
+                event.args = tuple(map(resolved, event.args))
                 self.steps.append(event)
             else:
                 self.chain_rule(event)
@@ -170,7 +170,7 @@ class Code:
         phases: list[str] = []
         needed = {id(x) for x in (*self.results, *(p.now for p in self.places if p.written))}
         for step, phase in zip(reversed(self.steps), reversed(self.phases), strict=True):
-            if isinstance(step, Guard) or id(step) in needed:
+            if isinstance(step, (Guard, Required)) or id(step) in needed:
                 kept.append(step)
                 phases.append(phase)
                 needed.update(map(id, step.args))
