@@ -25,9 +25,10 @@ from numpy.typing import ArrayLike, DTypeLike
 from .arrays import ARRAYS, HOLE, Array, quiet
 from .backward import LOCK
 from .copies import Listing
+from .cuts import refuse_cut
 from .graph import topological_order
 from .maths import KindError, Number, apply, is_number, parameter, real
-from .modes import Unwatched, active, anomaly, asked, differentiating, origin, tidy
+from .modes import Unwatched, active, anomaly, asked, differentiating, origin, recording, tidy
 from .pullback import (
     FALLBACK,
     accumulate,
@@ -187,6 +188,8 @@ class Tensor(Number):
 
     def __float__(self) -> float:
         uncut(self, "float()")
+        if recording() and self._needs:
+            refuse_cut()
         return float(self._only("float()").item())
 
     def __bool__(self) -> bool:

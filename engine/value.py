@@ -38,7 +38,7 @@ from .maths import (
     real,
     unfit,
 )
-from .modes import active, anomaly, asked, differentiating, origin, tidy
+from .modes import active, anomaly, asked, differentiating, origin, recording, tidy
 from .rules import NOTHING, TABLE, Rule
 
 TYPE_CHECKING = False
@@ -130,6 +130,10 @@ class Value(Number):
                 "float() would cut the graph inside a differentiated function: use engine.sin, not "
                 "math.sin, or take .data where the number is meant to be a constant"
             )
+        if recording() and self.role != "constant":
+            from .cuts import refuse_cut  # not needed before the first such number
+
+            refuse_cut()
         return self._data
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import engine
 from engine import TABLE
+from engine.cuts import refusal
 from engine.rules import REQUIRED, Rule
 
 TYPE_CHECKING = False
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
 
 
 def activation_function(activation: str | Activation) -> Activation:
-    """The function of that name, or the function itself."""
+    """The function of that name, or the function itself.
+
+    Raises:
+        TypeError: for what is no function, or is one of plain numbers, which would cut the graph.
+        ValueError: for a name that no activation has.
+    """
     if callable(activation):
+        module, name = (getattr(activation, x, "") for x in ("__module__", "__name__"))
+        if module in ("math", "cmath"):
+            raise refusal(f"{module}.{name}()", name)
         return activation
     if not isinstance(activation, str):
         raise TypeError(f"activation is a name or a function of one number, not {activation!r}")

@@ -6,6 +6,7 @@ from operator import add, mul
 
 from engine import Value
 from engine.backward import Name, named
+from engine.cuts import refusal
 from engine.gradient import is_tensor
 from engine.maths import KindError, Number, is_number
 from engine.modes import active
@@ -41,7 +42,13 @@ def row(x: Any) -> Row:
 
 
 def annotate(node: Any, name: Name) -> None:
-    """Name a node that a neuron has computed, unless it has a label already."""
+    """Name a node that a neuron has computed, unless it has a label already.
+
+    Raises:
+        TypeError: if it is a plain number: the neuron's activation has cut the graph.
+    """
+    if not isinstance(node, Number):
+        raise refusal(f"an activation that returns {type(node).__name__} {node!r:.40}")
     if type(node) is Value:
         known = getattr(node, "_name", None)
         if known is None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from engine.buffer import Buffer
+from engine.cuts import refusal
 from engine.functions import layer as layer_node
 from engine.rules import TABLE
 from engine.tensor import Tensor, precision
@@ -55,7 +56,10 @@ class VectorizedLayer(Module):
             return layer_node(x, self.p)
         if self.row:
             return layer_node(x, self.p, self.row)
-        return self.activation(layer_node(x, self.p))
+        h = self.activation(layer_node(x, self.p))
+        if not isinstance(h, Tensor):
+            raise refusal(f"an activation that returns {type(h).__name__}, not a Tensor,")
+        return h
 
     def __repr__(self) -> str:
         nout, nin = self.weight.shape
