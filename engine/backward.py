@@ -20,9 +20,9 @@ None for a leaf; on a computed node it is whatever the last walk over the graph 
 
 from __future__ import annotations
 
-from _thread import RLock
 from math import isfinite
 
+from .forks import guard
 from .rules import NOTHING
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MANY = object()  # marks a node with its arguments in a tuple
 HANDMADE = object()  # marks a node whose `_backward` is the user's
 LONGEST = 129  # arguments that code is written out for: 64 weights, 64 inputs and a bias
-LOCK = RLock()  # two threads may share leaves; each backward pass runs whole
+LOCK = guard()  # two threads may share leaves; each backward pass runs whole
 
 
 def computed(root: Value) -> list[Value]:

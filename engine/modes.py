@@ -14,7 +14,9 @@ from __future__ import annotations
 import sys
 from _contextvars import ContextVar
 from _functools import partial  # type: ignore[import-not-found]
-from _thread import RLock, allocate_lock, get_ident
+from _thread import allocate_lock, get_ident
+
+from .forks import guard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 active: list[object] = []  # the locks of the blocks that are on in any thread
-ONE_RECORDING = RLock()  # recordings replace methods of classes, so threads take turns
+ONE_RECORDING = guard()  # recordings replace methods of classes, so threads take turns
 
 
 class Setting:
