@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 EPSILON = 2.0**-52
 TINY = 1e-20  # of complex step, which subtracts nothing and so needs no balance
 MANY = 128  # derivatives, from which on sums of them are compared first
-GROUPS, MOST_WRONG = 8, 10  # such sums, and derivatives that are singled out in them
+GROUPS, MOST_WRONG = 4, 5  # such sums, and derivatives that are singled out in them
 
 RIGHT, WRONG, KINK, JUMP = "right", "wrong", "kink", "jump"
 ILL_CONDITIONED, NOISY, NON_FINITE = "ill-conditioned", "noisy", "non-finite"
@@ -468,10 +468,16 @@ def is_torch(x: Any) -> bool:
     return type(x).__module__.partition(".")[0] == "torch" and hasattr(x, "detach")
 
 
+class NotRealError(TypeError, ArithmeticError):
+    """A result is complex, as that of ``x**0.5`` at −1: beyond the end of f's domain."""
+
+
 def number(y: Any) -> float:
     """The result of f; an array of one entry is that number."""
     if is_array(y) and size_of(y) == 1:
         (y,) = entries_of(y)
+    if isinstance(y, complex):
+        raise NotRealError(f"the result of a checked function is a real number, not {y!r:.60}")
     return real(y.item() if is_torch(y) else y, "the result of a checked function")
 
 
@@ -606,7 +612,8 @@ class Check:
         if abs(finding.claimed - finding.measured) > finding.tolerance + rough:
             return finding
         reason = f"the gradient itself is only good to ± {rough:.1g} here"
-        return replace(finding, verdict=ILL_CONDITIONED, reason=reason)
+        tolerance = rounded_up(finding.tolerance + rough)
+        return replace(finding, verdict=ILL_CONDITIONED, tolerance=tolerance, reason=reason)
 
     # ---------------- very many derivatives
 
@@ -617,13 +624,10 @@ class Check:
         groups = [range(n), *map(range, bounds, bounds[1:])]
         for k, group in enumerate(groups):
             v = self.signed(group)
-            if not self.looks_right(v):
-                finding = self.along(v, k)
-                if not finding.passes and self.single_out(group):
-                    continue
-            else:
-                finding = self.along(v, k)
-            self.report.findings.append(finding)
+            finding = self.at_first_sight(v, k)
+            if not finding and self.single_out(group):
+                continue
+            self.report.findings.append(finding or self.along(v, k))
         self.report.notes.append(
             f"{n} derivatives were compared in {len(groups)} sums with random signs"
         )
@@ -635,30 +639,45 @@ class Check:
             v[i] = self.random.choice((-1.0, 1.0))
         return v
 
-    def looks_right(self, v: Sequence[float]) -> bool:
-        """Whether the slope along a direction is right at first sight."""
-        line, claimed = self.line(v), self.dot(v)
-        with located(line, "f"):
-            return any(slope.agrees(claimed) for slope in line.looks())
+    def at_first_sight(self, v: Sequence[float], k: int = 0) -> Finding | None:
+        """The finding along a direction if a first look is enough to say that it is right."""
+        line, claimed, what = self.line(v), self.dot(v), f"along direction {k}"
+        with located(line, what):
+            for slope in line.looks():
+                if slope.agrees(claimed):
+                    return reported(what, self.subject.point[0], claimed, slope, RIGHT)
+        return None
+
+    def clearly_wrong(self, group: Sequence[int]) -> bool:
+        """Whether a sum of some derivatives is far from right; not if none can be seen well."""
+        for _ in range(3):
+            v = self.signed(group)
+            line, claimed = self.line(v), self.dot(v)
+            with located(line, "f"):
+                looks = list(line.looks())
+            if looks:
+                return all(abs(look.value - claimed) > 10 * look.error for look in looks)
+        return False
 
     def single_out(self, group: Sequence[int]) -> bool:
         """Find wrong derivatives among some; whether there are any.
 
         What is found is put right, so that the search goes on for the next.
         """
-        found = 0
-        while self.count(WRONG) < MOST_WRONG and not self.looks_right(self.signed(group)):
+        before = self.count(WRONG)
+        while not self.at_first_sight(self.signed(group)):
+            if self.count(WRONG) >= MOST_WRONG:
+                return True
             part = group
             while len(part) > 1:
                 half = part[: len(part) // 2]
-                part = part[len(half) :] if self.looks_right(self.signed(half)) else half
+                part = half if self.clearly_wrong(half) else part[len(half) :]
             finding = self.single(part[0])
             if finding.passes:
                 break
             self.report.findings.append(finding)
             self.slopes[part[0]] = finding.measured
-            found += 1
-        return found > 0
+        return self.count(WRONG) > before
 
 
 @contextmanager
@@ -675,6 +694,15 @@ def located(line: Line, what: str) -> Iterator[None]:
         raise
 
 
+def reported(
+    what: str, at: float, claimed: float, slope: Slope, verdict: str, reason: str = ""
+) -> Finding:
+    """A finding of what differences say."""
+    tolerance = rounded_up(slope.error)
+    numbers = (slope.value, tolerance, slope.step, slope.left, slope.right)
+    return Finding(what, at, claimed, *numbers, verdict, reason)
+
+
 def judged(line: Line, claimed: float, what: str, at: float, nothing: float = TINY**5) -> Finding:
     """A slope against differences.
 
@@ -682,16 +710,14 @@ def judged(line: Line, claimed: float, what: str, at: float, nothing: float = TI
     """
 
     def finding(slope: Slope, verdict: str, reason: str = "") -> Finding:
-        tolerance = rounded_up(slope.error)
-        numbers = (slope.value, tolerance, slope.step, slope.left, slope.right)
-        return Finding(what, at, claimed, *numbers, verdict, reason)
+        return reported(what, at, claimed, slope, verdict, reason)
 
     here = line(0.0)
     if not math.isfinite(here) or not math.isfinite(claimed):
         return finding(Slope(math.nan, math.inf, 0.0, math.nan, math.nan), NON_FINITE)
     looks = []
     for look in line.looks():
-        if look.agrees(claimed):
+        if look.agrees(claimed) and (not claimed or look.error <= abs(claimed) / 10):
             return finding(look, RIGHT)
         looks.append(look)
     slope = line.slope()
@@ -702,9 +728,9 @@ def judged(line: Line, claimed: float, what: str, at: float, nothing: float = TI
         return finding(slope, slope.bend)
     limit = 0.01 * max(abs(claimed), abs(slope.value))
     limit = max(limit, line.negligible(slope.left, slope.right))
-    closest = [look for look in looks if slope.agrees(look.value) and look.error < slope.error]
-    if closest and not slope.random:
-        slope = replace(min(closest, key=lambda look: look.error), noise=slope.noise)
+    if not slope.random:
+        rougher = [look.roughened(slope.noise) for look in looks if slope.agrees(look.value)]
+        slope = min([slope, *rougher], key=lambda each: each.error)
     if line.flat and abs(claimed) < nothing:
         return finding(replace(slope, error=nothing), RIGHT)
     result = finding(slope, RIGHT)

@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from struct import pack, unpack
 
 RATIO = 4.0  # of one step to the one before it
 MOST_STEPS = 48
@@ -58,6 +59,11 @@ class Slope:
         """Whether it is known to less than two digits."""
         return not self.error <= 0.01 * abs(self.value)
 
+    def roughened(self, noise: float) -> Slope:
+        """The same, if a value of the function may be off by that."""
+        error = max(self.error, 2.4 * noise / self.step * RATIO**2)
+        return replace(self, error=error, noise=noise)
+
     def agrees(self, claimed: float) -> bool:
         """Whether a claimed slope is within the error."""
         return abs(self.value - claimed) <= self.error
@@ -67,8 +73,7 @@ class Line:
     """A function along a line, t ↦ f(x + t·v), that is run once at each place.
 
     Args:
-        f: the function of t; a place where it raises a ValueError or ArithmeticError counts as
-            one where it is nan.
+        f: the function of t; where it raises an error, other than at 0, it counts as nan.
         size: how large the numbers are that t is added to.
         at: the number itself if it is one: steps are then rounded so that x + t is exact.
     """
@@ -91,7 +96,7 @@ class Line:
         self.t = t
         try:
             return self.f(t)
-        except (ValueError, ArithmeticError) as error:
+        except Exception as error:
             if not t:
                 raise
             self.error = error
@@ -140,7 +145,7 @@ class Line:
     def negligible(self, left: float, right: float) -> float:
         """An error that is small beside the function itself, if not beside its slope."""
         own = 1e-9 * abs(self(0.0)) / max(self.size, 1.0)
-        return max(own, 1e-8 * (abs(left) + abs(right)), SUBNORMAL)
+        return max(own, 1e-12 * (abs(left) + abs(right)), SUBNORMAL)
 
     def looks(self) -> Iterator[Slope]:
         """What the slope is at first sight, at the sizes that a function most often has."""
@@ -175,6 +180,9 @@ class Line:
             if rungs:
                 value = extrapolated(rungs[-1], rung)
                 error = 1.2 * rungs[-1].noise + abs(value - before)
+                edge = rungs[-1].gap
+                if abs(edge) > 8 * rungs[-1].noise and abs(rung.gap) < abs(edge) / 2:
+                    break  # f has turned back: the step is longer than its waves
             rungs.append(rung)
             before = value
             if len(rungs) == 2 or value - error > high or value + error < low:
@@ -215,7 +223,8 @@ class Line:
             return slope
         bend = "jump" if min(growth) >= 2 else "kink"
         at = rungs[-1]
-        return replace(slope, bend=bend, left=at.left, right=at.right, step=at.h)
+        error = max(slope.error, 8 * at.noise)
+        return replace(slope, error=error, bend=bend, left=at.left, right=at.right, step=at.h)
 
     # ---------------- noise
 
@@ -243,12 +252,16 @@ class Line:
             rough, places = min(found)
             if spacing == self.spacings()[0]:
                 noise, flat = rough, rough == 0.0
-            elif rough > 4 * noise:
+                continue
+            largest = max(abs(self(t)) for t in places)
+            if rough > 4 * max(noise, math.ulp(largest)):  # more than the rounding of larger values
                 jump = self.jump(places, rough / 4)
-                largest = max(abs(self(t)) for t in places)
-                if not jump or (flat and jump > QUANTUM * largest):
+                quantum = math.inf if single(map(self, places)) else QUANTUM * largest
+                if not jump or (flat and jump > quantum):
                     break
                 noise = rough
+        if single(self.values.values()):
+            noise = max(noise, abs(self(0.0)) * 2.0**-23)
         return noise
 
     def spacings(self) -> list[float]:
@@ -307,6 +320,20 @@ def roughness(values: Iterable[float]) -> float:
         if k >= 3:
             found.append(_HAMMING[k] * math.hypot(*row) / math.sqrt(len(row)))
     return min(found) if all(map(math.isfinite, found)) else math.nan
+
+
+def single(values: Iterable[float]) -> bool:
+    """Whether numbers come from single precision: they have its digits, and need them."""
+    found = {y for y in values if y == y}
+    return bool(found) and fits(found, "f") and not fits(found, "e")
+
+
+def fits(values: Iterable[float], code: str) -> bool:
+    """Whether a format of `struct` holds the numbers exactly."""
+    try:
+        return all(unpack(code, pack(code, y))[0] == y for y in values)
+    except OverflowError:
+        return False
 
 
 def same(a: float, b: float) -> bool:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import random
+import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import engine
 from engine import Tensor, Value, where
@@ -220,3 +225,160 @@ def test_raises_on_request_and_refuses_what_it_cannot_check() -> None:
         gradcheck(math.sin, ["1"], [2.0])
     with pytest.raises(TypeError, match="the result"):
         gradcheck(lambda x: [x], [1.0])
+
+
+# ---------------- how far differences can be trusted
+
+
+def noisy(noise: float) -> Callable[[float], float]:
+    """x² that is different at each call."""
+    generator = random.Random(0)
+    return lambda x: x * x + noise * generator.random()
+
+
+RIGHT_ONES: dict[str, tuple[Any, float, Any]] = {
+    "a large input": (math.sin, 1e8, math.cos),
+    "a large result": (lambda x: 1e20 * x * x, 1e10, lambda x: 2e20 * x),
+    "near the end of a domain": (math.log, 1e-7, lambda x: 1 / x),
+    "nearer": (math.sqrt, 1e-12, lambda x: 0.5 / math.sqrt(x)),
+    "near a pole": (lambda x: 1 / x, 1e-8, lambda x: -1 / x**2),
+    "at the other end": (math.acos, 1 - 1e-9, lambda x: -1 / math.sqrt(1 - x * x)),
+    "a fast wave": (lambda x: math.sin(1e6 * x), 1.0, lambda x: 1e6 * math.cos(1e6 * x)),
+    "close to a kink": (abs, -1e-7, lambda x: -1.0),
+    "a small scale": (lambda x: 1e-20 * math.sin(x), 1.0, lambda x: 1e-20 * math.cos(x)),
+    "saturated": (math.tanh, 18.0, lambda x: 1 - math.tanh(x) ** 2),
+    "constant": (lambda x: 3.0, 1.0, lambda x: 0.0),
+    "complex beyond": (lambda x: x**0.5, 1e-3, lambda x: 0.5 * x**-0.5),
+}
+ROUGH_ONES: dict[str, tuple[Any, float, Any]] = {
+    "noise": (noisy(1e-9), 1.0, lambda x: 2 * x),
+    "more noise": (noisy(1e-3), 1.0, lambda x: 2 * x),
+    "single precision inside": (lambda x: float(np.sin(np.float32(x))), 1.0, math.cos),
+    "half precision inside": (lambda x: float(np.sin(np.float16(x))), 1.0, math.cos),
+    "cancellation": (lambda x: (1 - math.cos(x)) / x**2, 1e-4, lambda x: -x / 12),
+    "an offset": (lambda x: (x + 1e12) - 1e12, 0.3, lambda x: 1.0),
+    "fewer digits than waves": (math.sin, 1e16, math.cos),
+}
+
+
+@pytest.mark.parametrize(("f", "x", "slope"), RIGHT_ONES.values(), ids=RIGHT_ONES)
+@pytest.mark.parametrize("factor", [1.1, -1.0, 0.0])
+def test_right_is_right_and_wrong_is_wrong(f: Any, x: float, slope: Any, factor: float) -> None:
+    (finding,) = gradcheck(f, [x], slope).findings
+    assert finding.verdict == "right", str(finding)
+    if abs(slope(x)) > 1e-15 * abs(f(x)):
+        assert not gradcheck(f, [x], [factor * slope(x)])
+
+
+@pytest.mark.parametrize(("f", "x", "slope"), ROUGH_ONES.values(), ids=ROUGH_ONES)
+def test_what_is_too_rough_is_not_called_wrong(f: Any, x: float, slope: Any) -> None:
+    (finding,) = gradcheck(f, [x], slope).findings
+    assert finding.passes, str(finding)
+    assert finding.verdict == "right" or "cannot be told, for" in str(finding)
+    assert abs(finding.measured - finding.claimed) <= float(f"{finding.tolerance:.1g}")
+
+
+def test_a_wrong_gradient_under_noise_is_found() -> None:
+    assert not gradcheck(noisy(1e-9), [1.0], [2.1])
+    assert not gradcheck(lambda x: float(np.sin(np.float32(x))), [1.0], [0.55])
+
+
+def test_functions_that_are_random_or_remember_say_so() -> None:
+    generator, calls = random.Random(1), [0]
+
+    def counting(x: float) -> float:
+        calls[0] += 1
+        return x * x + calls[0]
+
+    for f in (lambda x: x * generator.choice((0.0, 2.0)), counting):
+        (finding,) = gradcheck(f, [1.0], [1.0]).findings
+        assert finding.verdict == "noisy"
+        assert "different values at one and the same point" in str(finding)
+
+
+@given(
+    st.sampled_from(["sin", "exp", "tanh", "cube", "relu"]),
+    st.floats(0.1, 3.0) | st.floats(-3.0, -0.1),
+    st.integers(-12, 12),
+    st.integers(-12, 12),
+    st.sampled_from([1e-4, -1e-3, 1.0]),
+)
+def test_scales_change_nothing(name: str, z: float, a: int, b: int, wrong: float) -> None:
+    g, slope = {
+        "sin": (math.sin, math.cos),
+        "exp": (math.exp, math.exp),
+        "tanh": (math.tanh, lambda x: 1 - math.tanh(x) ** 2),
+        "cube": (lambda x: x**3, lambda x: 3 * x * x),
+        "relu": (lambda x: max(x, 0.0), lambda x: float(x > 0)),
+    }[name]
+    f, d = (lambda x: 10.0**a * g(x * 10.0**b)), 10.0 ** (a + b) * slope(z)
+    assert gradcheck(f, [z / 10.0**b], [d])
+    report = gradcheck(f, [z / 10.0**b], [d * (1 + wrong) or 10.0 ** (a + b)])
+    assert not report or abs(slope(z)) < 1e-3
+
+
+def test_of_thousands_of_derivatives_the_wrong_ones_are_found() -> None:
+    w = np.random.default_rng(0).normal(size=10_000)
+
+    def slopes(w: Any) -> Any:
+        found = 2 * w
+        found[[17, 7123]] *= 1.0001
+        return found
+
+    start = time.perf_counter()
+    assert gradcheck(lambda w: float((w**2).sum()), [w], lambda w: 2 * w)
+    report = gradcheck(lambda w: float((w**2).sum()), [w], slopes)
+    assert time.perf_counter() - start < 5
+    wrong = {finding.what for finding in report.findings if not finding.passes}
+    assert wrong == {"∂f/∂x0[17]", "∂f/∂x0[7123]"}
+
+
+# ---------------- what is taken
+
+
+def test_one_argument_needs_no_list_and_dicts_are_trees() -> None:
+    assert gradcheck(lambda x: x * x, 3.0)
+    assert gradcheck(lambda x: (x * x).sum(), np.ones(3))
+    assert gradcheck(lambda p: p["w"] * 2 + p["b"][0], {"w": 2.0, "b": [1.0]})
+    report = gradcheck(
+        lambda p: float((p["w"] ** 2).sum()), {"w": np.ones(2)}, lambda p: {"w": 3 * p["w"]}
+    )
+    assert "∂f/∂x0['w'][1]" in str(report)
+
+
+def test_an_array_of_one_entry_is_a_number() -> None:
+    assert gradcheck(lambda w: np.array([(w**2).sum()]), [np.ones(3)], lambda w: 2 * w)
+    assert gradcheck(lambda w: np.array([[w**2]]), [2.0], lambda w: [4.0])
+
+
+def test_functions_with_arrays_as_results() -> None:
+    w = np.array([0.5, -1.0, 2.0])
+    assert gradcheck(lambda w: w**2, [w])
+    assert not gradcheck(lambda w: w * np.asarray(w), [w])
+    assert gradcheck(lambda w: w**2, [w], lambda w: np.diag(2 * w))
+    assert not gradcheck(lambda w: w**2, [w], lambda w: np.diag([1, -2, 4.001]))
+    with pytest.raises(ValueError, match=r"arrays of the shape \(3,\) \+ the input's"):
+        gradcheck(lambda w: np.outer(w, w)[0], [w], lambda w: [1.0, 1.0, 1.0])
+
+
+def test_an_error_inside_says_where() -> None:
+    def f(x: float, y: float) -> float:
+        if y != 2.0:
+            raise KeyError("no such row")
+        return x
+
+    with pytest.raises(KeyError, match=r"no such row \(raised by f with x1 moved by -?\d"):
+        gradcheck(f, [1.0, 2.0], [1.0, 0.0])
+    with pytest.raises(
+        ValueError, match=r"domain error \(raised by f with x0 moved by -5e-324\)|x0"
+    ):
+        gradcheck(math.acos, [1.0], [-1e9])
+
+
+def test_tensors_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    w = torch.ones(3, requires_grad=True)
+    assert gradcheck(lambda w: (w**2).sum(), [w], lambda w: 2 * w)
+    assert not gradcheck(lambda w: (w**2).sum(), [w], lambda w: 3 * w)
+    with pytest.raises(TypeError, match=r"give the gradient .* as claimed="):
+        gradcheck(lambda w: (w**2).sum(), [w])
