@@ -561,15 +561,17 @@ class Check:
         moved = [i for i, x in enumerate(v) if x]
         size = max((abs(point[i]) for i in moved), default=0.0)
         if len(moved) != 1:
-            return Line(lambda t: f([x + t * d for x, d in zip(point, v, strict=True)]), size)
+            return Line(
+                lambda t: f([x + t * d for x, d in zip(point, v, strict=True)]), size, terms=len(v)
+            )
         (k,) = moved
         at = [*point]
 
         def one(t: float) -> float:
-            at[k] = point[k] + t
+            at[k] = point[k] + t * v[k]
             return f(list(at))  # type: ignore[no-any-return]
 
-        return Line(one, size, point[k])
+        return Line(one, size, point[k] * v[k], terms=len(v))
 
     def compare(
         self, v: Sequence[float], claimed: float, what: str, i: int | None = None
@@ -643,21 +645,18 @@ class Check:
         """The finding along a direction if a first look is enough to say that it is right."""
         line, claimed, what = self.line(v), self.dot(v), f"along direction {k}"
         with located(line, what):
-            for slope in line.looks():
-                if slope.agrees(claimed):
-                    return reported(what, self.subject.point[0], claimed, slope, RIGHT)
+            look = line.look()
+        if look and look.agrees(claimed):
+            return reported(what, self.subject.point[0], claimed, look, RIGHT)
         return None
 
     def clearly_wrong(self, group: Sequence[int]) -> bool:
-        """Whether a sum of some derivatives is far from right; not if none can be seen well."""
-        for _ in range(3):
-            v = self.signed(group)
-            line, claimed = self.line(v), self.dot(v)
-            with located(line, "f"):
-                looks = list(line.looks())
-            if looks:
-                return all(abs(look.value - claimed) > 10 * look.error for look in looks)
-        return False
+        """Whether a sum of some derivatives is far from right at first sight."""
+        v = self.signed(group)
+        line, claimed = self.line(v), self.dot(v)
+        with located(line, "f"):
+            look = line.look(tight=False)
+        return look is not None and abs(look.value - claimed) > 10 * look.error
 
     def single_out(self, group: Sequence[int]) -> bool:
         """Find wrong derivatives among some; whether there are any.
@@ -715,11 +714,9 @@ def judged(line: Line, claimed: float, what: str, at: float, nothing: float = TI
     here = line(0.0)
     if not math.isfinite(here) or not math.isfinite(claimed):
         return finding(Slope(math.nan, math.inf, 0.0, math.nan, math.nan), NON_FINITE)
-    looks = []
-    for look in line.looks():
-        if look.agrees(claimed) and (not claimed or look.error <= abs(claimed) / 10):
-            return finding(look, RIGHT)
-        looks.append(look)
+    look = line.look()
+    if look and look.agrees(claimed) and (not claimed or look.error <= abs(claimed) / 10):
+        return finding(look, RIGHT)
     slope = line.slope()
     if slope.value != slope.value:
         line.complain()
@@ -728,9 +725,9 @@ def judged(line: Line, claimed: float, what: str, at: float, nothing: float = TI
         return finding(slope, slope.bend)
     limit = 0.01 * max(abs(claimed), abs(slope.value))
     limit = max(limit, line.negligible(slope.left, slope.right))
-    if not slope.random:
-        rougher = [look.roughened(slope.noise) for look in looks if slope.agrees(look.value)]
-        slope = min([slope, *rougher], key=lambda each: each.error)
+    look = look or line.look(tight=False)
+    if look and slope.agrees(look.value) and not slope.random:
+        slope = min(slope, look.roughened(slope.noise), key=lambda each: each.error)
     if line.flat and abs(claimed) < nothing:
         return finding(replace(slope, error=nothing), RIGHT)
     result = finding(slope, RIGHT)
@@ -822,7 +819,7 @@ def curved(
     line = check.line(v, first)
     with located(line, what):
         place = next((x for x, d in zip(subject.point, v, strict=True) if d), 0.0)
-        check.report.findings.append(judged(line, claimed, what, place, EPSILON))
+        check.report.findings.append(judged(line, claimed, what, place, 1e-9))
 
 
 def forward_against_reverse(check: Check) -> None:

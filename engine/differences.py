@@ -15,7 +15,7 @@ neither the function's scale nor its noise is known. Both are measured:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from struct import pack, unpack
@@ -76,10 +76,13 @@ class Line:
         f: the function of t; where it raises an error, other than at 0, it counts as nan.
         size: how large the numbers are that t is added to.
         at: the number itself if it is one: steps are then rounded so that x + t is exact.
+        terms: of how many numbers f may be a sum, whose rounding adds up.
     """
 
-    def __init__(self, f: Callable[[float], float], size: float, at: float = 0.0) -> None:
-        self.f, self.size, self.at = f, size, at
+    def __init__(
+        self, f: Callable[[float], float], size: float, at: float = 0.0, terms: int = 1
+    ) -> None:
+        self.f, self.size, self.at, self.digits = f, size, at, 2 * math.sqrt(terms)
         self.values: dict[float, float] = {}
         self.t = 0.0  # where f was run last
         self.error: Exception | None = None
@@ -123,7 +126,7 @@ class Line:
         """The difference with step h."""
         here, there, back = self(0.0), self(h), self(-h)
         up, down = (self.at + h) - self.at, (self.at - h) - self.at
-        rough = max(noise, 2 * math.ulp(max(abs(there), abs(back))))
+        rough = max(noise, self.digits * math.ulp(max(abs(there), abs(back))))
         return Rung(
             h,
             (there - back) / (up - down),
@@ -132,38 +135,40 @@ class Line:
             (there - here) / up,
         )
 
-    def glance(self, h: float) -> Slope | None:
-        """The slope by three steps of which h is the largest; None unless f is smooth there."""
+    def glance(self, h: float, tight: bool) -> Slope | None:
+        """The slope by three steps of which h is the largest; None unless f is smooth there.
+
+        Nor if it is ``tight`` to be and is not known to six digits.
+        """
         third, second, first = (self.rung(h / RATIO**k, 0.0) for k in (0, 1, 2))
         low, high = extrapolated(first, second), extrapolated(second, third)
         error = 2 * (abs(high - low) + 1.2 * first.noise) + RELATIVE * abs(low)
         slope = Slope(low, error, h, first.left, first.right, noise=first.noise * first.h)
         curved = 0.5 * abs(third.gap) + 8 * first.noise
         floor = max(1e-6 * abs(low), self.negligible(first.left, first.right) / 8)
-        return slope if abs(first.gap) <= curved and error <= floor else None
+        return slope if abs(first.gap) <= curved and (error <= floor or not tight) else None
 
     def negligible(self, left: float, right: float) -> float:
         """An error that is small beside the function itself, if not beside its slope."""
         own = 1e-9 * abs(self(0.0)) / max(self.size, 1.0)
         return max(own, 1e-12 * (abs(left) + abs(right)), SUBNORMAL)
 
-    def looks(self) -> Iterator[Slope]:
+    def look(self, tight: bool = True) -> Slope | None:
         """What the slope is at first sight, at the sizes that a function most often has."""
-        for size in dict.fromkeys((self.size or 1.0, max(1.0, min(self.size, 1.0)))):
+        for size in dict.fromkeys((self.size or 1.0, 1.0)):
             if FIRST * size > 2.0**12 * math.ulp(self.size):
-                slope = self.glance(FIRST * size)
+                slope = self.glance(FIRST * size, tight)
                 if slope:
-                    yield slope
+                    return slope
+        return None
 
     def steps(self) -> list[float]:
         """Steps from the last digits of x to a quarter of it."""
         first = max(8 * math.ulp(self.size), 1e-300) if self.size else 2.0**-60
         last = max(self.size, 1.0) / 4
         ratio = max(RATIO, 2.0 ** math.ceil(math.log2(last / first) / MOST_STEPS))
-        steps = [first]
-        while steps[-1] * ratio <= last:
-            steps.append(steps[-1] * ratio)
-        return steps
+        count = int(math.log(last / first, ratio))
+        return [last / ratio**k for k in range(count, -1, -1)]
 
     def slope(self) -> Slope:
         """The slope, from the smallest steps on."""
@@ -176,10 +181,10 @@ class Line:
             rung = self.rung(h, noise)
             if not math.isfinite(rung.slope):
                 break
-            value, error = rung.slope, rung.noise
+            value, error = rung.slope, 2 * rung.noise
             if rungs:
                 value = extrapolated(rungs[-1], rung)
-                error = 1.2 * rungs[-1].noise + abs(value - before)
+                error = 2.4 * rungs[-1].noise + abs(value - before)
                 edge = rungs[-1].gap
                 if abs(edge) > 8 * rungs[-1].noise and abs(rung.gap) < abs(edge) / 2:
                     break  # f has turned back: the step is longer than its waves
@@ -204,24 +209,27 @@ class Line:
         stay apart, at a jump they part.
         """
         rungs: list[Rung] = []
+        quiet = math.inf  # the noise at the last step
         for h in self.steps():
             rung = self.rung(h, noise)
             if not math.isfinite(rung.slope):
                 break
+            if not rungs and abs(rung.gap) > 8 * rung.noise and 16 * quiet < abs(rung.gap):
+                return slope  # what is there, is not at the point, or the last step had seen it
             if rungs or abs(rung.gap) > 8 * rung.noise:
                 rungs.append(rung)
-            if len(rungs) == 4:
+            quiet = rung.noise
+            if len(rungs) == 5:
                 break
-        if len(rungs) < 2:
+        if len(rungs) < 3 or any(abs(rung.gap) <= 4 * rung.noise for rung in rungs):
             return slope
-        growth = [
-            (abs(fine.gap) / (abs(coarse.gap) or 5e-324))
-            ** (1 / math.log(coarse.h / fine.h, RATIO))
-            for fine, coarse in pairwise(rungs)
-        ]
-        if not min(growth) >= 0.6 or any(abs(rung.gap) <= 4 * rung.noise for rung in rungs):
+        pairs = list(pairwise(rungs))
+        if all(0.7 < coarse.gap / fine.gap < 1.4 for fine, coarse in pairs):
+            bend = "kink"
+        elif all(0.7 < coarse.gap * coarse.h / (fine.gap * fine.h) < 1.4 for fine, coarse in pairs):
+            bend = "jump"
+        else:
             return slope
-        bend = "jump" if min(growth) >= 2 else "kink"
         at = rungs[-1]
         error = max(slope.error, 8 * at.noise)
         return replace(slope, error=error, bend=bend, left=at.left, right=at.right, step=at.h)
@@ -234,7 +242,7 @@ class Line:
         again = [here, *(self.run(0.0) for _ in range(REPEATS))]
         random = not all(same(here, value) for value in again)
         spread = max(again) - min(again) if random else 0.0
-        return max(2 * spread, 6 * self.roughness()), random
+        return max(2 * spread, 10 * self.roughness()), random
 
     def roughness(self) -> float:
         """The standard deviation of the noise in the values around the point.
