@@ -385,6 +385,8 @@ def parameter(x: Any, what: str) -> float:
     """
     if type(x) is float or (type(x) is int and abs(x) <= 2**53):
         return x
+    if getattr(getattr(x, "dtype", None), "kind", "") == "b":
+        x = bool(x)  # NumPy's truth values are no integers to Python
     try:
         integer = index(x)
     except TypeError:

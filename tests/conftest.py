@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,20 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # a shell starts what runs in the background so, and tests and their children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The whole suite runs on all cores, unless ``-n`` says otherwise."""
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    option = config.option
+    if whole and getattr(option, "numprocesses", 0) is None and not option.usepdb:
+        option.numprocesses = "auto"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import micrograd.engine  # type: ignore[import-untyped]
 import pytest
+from children import PATIENCE, running
 from zoo import ZOO, Float32, Sound
 
 import engine
@@ -266,18 +267,12 @@ def test_an_interrupt_exits_with_130_and_leaves_no_process(tmp_path: Path) -> No
     start = "        order, seen"
     slow = RIGHT.replace(start, f"        import time; time.sleep(0.2)\n{start}")
     (tmp_path / "mine.py").write_text(slow)
-    run = subprocess.Popen(
-        [sys.executable, "-m", "engine.check", "mine.py:Value"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        start_new_session=True,
-        text=True,
-    )
-    time.sleep(3)
-    os.killpg(run.pid, signal.SIGINT)
-    _, errors = run.communicate(timeout=20)
+    command = [sys.executable, "-m", "engine.check", "mine.py:Value"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with running(command, cwd=tmp_path, env=environment) as run:
+        time.sleep(3)
+        os.killpg(run.pid, signal.SIGINT)
+        _, errors = run.communicate(timeout=PATIENCE)
     assert (run.returncode, errors) == (130, "engine.check: interrupted\n")
     with pytest.raises(ProcessLookupError):
         os.killpg(run.pid, 0)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from children import PATIENCE, running
 
 pytest.importorskip("sklearn")
 
@@ -46,7 +47,7 @@ def without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "import digits; from commandline import run; run(digits.main)"
     )
     command = [sys.executable, "-c", code, str(DEMO.parent), *arguments]
-    return subprocess.run(command, capture_output=True, encoding="utf-8")
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
 
 
 # -- what it claims -------------------------------------------------------------------------------
@@ -217,15 +218,11 @@ def test_without_matplotlib_there_is_the_text(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on POSIX")
 def test_ctrl_c_ends_it_in_one_line(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    demo = subprocess.Popen(
-        [sys.executable, "-u", str(DEMO), "--epochs", "1000000", "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert demo.stdout is not None
-    assert demo.stdout.readline().startswith("Handwritten digits")
-    demo.send_signal(signal.SIGINT)
-    _, err = demo.communicate(timeout=20)
+    command = [sys.executable, "-u", str(DEMO), "--epochs", "1000000", "--out", str(out)]
+    with running(command) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith("Handwritten digits")
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=PATIENCE)
     assert (demo.returncode, err) == (130, "digits.py: interrupted\n")
     assert not out.exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from children import PATIENCE, running
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demos" / "moons.py"
@@ -162,16 +163,12 @@ def test_a_bad_argument_is_one_line_and_status_2(
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on POSIX")
 def test_ctrl_c_ends_it_in_one_line(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    demo = subprocess.Popen(
-        [sys.executable, "-u", str(DEMO), "--epochs", "1000000", "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert demo.stdout is not None
-    assert demo.stdout.readline().startswith("Two moons")  # the imports are done
-    demo.send_signal(signal.SIGINT)
-    _, err = demo.communicate(timeout=20)
+    command = [sys.executable, "-u", str(DEMO), "--epochs", "1000000", "--out", str(out)]
+    with running(command) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith("Two moons")  # the imports are done
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=PATIENCE)
     assert (demo.returncode, err) == (130, "moons.py: interrupted\n")
     assert not out.exists()
 
@@ -182,7 +179,9 @@ def test_without_matplotlib_there_is_the_text(tmp_path: Path) -> None:
         "import moons; from commandline import run; run(moons.main)"
     )
     command = [sys.executable, "-c", code, str(DEMO.parent), "--epochs", "1", "--out"]
-    done = subprocess.run([*command, str(tmp_path)], capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [*command, str(tmp_path)], capture_output=True, encoding="utf-8", timeout=PATIENCE
+    )
     assert done.returncode == 1
     assert "right answers" in done.stdout
     assert done.stderr.endswith("matplotlib is missing (pip install -e '.[demos]')\n")

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from children import PATIENCE, running
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ PICTURES = {"graph.svg", "network.svg", "regions.svg", "hidden.svg", "loss.svg"}
 def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """The demo as a process of its own."""
     command = [sys.executable, str(DEMO), *map(str, arguments)]
+    options = {"timeout": PATIENCE, **options}
     return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT, **options)
 
 
@@ -39,6 +41,7 @@ def run_without(*modules: str, out: Path, **environment: str) -> subprocess.Comp
         capture_output=True,
         encoding="utf-8",
         env=os.environ | {"PYTHONPATH": str(DEMO.parent)} | environment,
+        timeout=PATIENCE,
     )
 
 
@@ -346,17 +349,12 @@ def test_help_says_what_was_measured() -> None:
 @pytest.mark.parametrize("arguments", [["--steps", "100000000"], ["--seeds", "100000000"]])
 def test_ctrl_c_ends_it_in_one_line(arguments: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    demo = subprocess.Popen(
-        [sys.executable, str(DEMO), *arguments, "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    with pytest.raises(subprocess.TimeoutExpired):
-        demo.communicate(timeout=1)
-    demo.send_signal(signal.SIGINT)
-    _, err = demo.communicate(timeout=10)
+    command = [sys.executable, str(DEMO), *arguments, "--out", str(out)]
+    with running(command, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as demo:
+        with pytest.raises(subprocess.TimeoutExpired):
+            demo.communicate(timeout=1)
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=PATIENCE)
     assert (demo.returncode, err) == (130, "xor.py: interrupted\n")
     assert not out.exists()
 
@@ -374,14 +372,16 @@ sys.path.insert(0, {str(DEMO.parent)!r})
 sys.argv = [{str(DEMO)!r}]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (130, "xor.py: interrupted\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes as on POSIX")
 def test_a_reader_may_leave_early(tmp_path: Path) -> None:
     script = f'"{sys.executable}" "{DEMO}" --out "{tmp_path}" | head -n 1'
-    done = subprocess.run(["sh", "-c", script], capture_output=True, encoding="utf-8")
+    command = ["sh", "-c", script]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=PATIENCE)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
