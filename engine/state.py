@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+settings = [0]  # how often an attribute of a module has been set: a recording may depend on it
+
 
 class State:
     """A place for a number (or an array) that a recorded program reads and writes when it runs.

@@ -30,6 +30,9 @@ class Targets:
         self.low, self.high, self.step = low, high, step
         self.message, self.kind = message, kind
 
+    def __repr__(self) -> str:
+        return f"Targets({self.low!r}, {self.high!r}, {self.step!r})"
+
     def hold(self, x: Any) -> Any:
         """Which entries of an array are among them; of a number, whether it is."""
         if getattr(getattr(x, "dtype", None), "kind", "") == "i" and not self.low and self.step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import Value
+from engine.state import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ class Module:
     and those in lists, tuples and dicts, nested as you like. A subclass that knows better defines
     ``parameters`` itself, and the modules around it ask it.
     """
+
+    if not TYPE_CHECKING:  # else any attribute could be set
+
+        def __setattr__(self, name: str, x: Any) -> None:
+            object.__setattr__(self, name, x)
+            settings[0] += 1  # recorded programs look whether it concerns them
 
     def __call__(self, x: Any) -> Any:
         """The result for the input x."""

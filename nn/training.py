@@ -45,9 +45,10 @@ def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: floa
 
     objective: Step = plain
     if isinstance(model, Module) and not isinstance(model.parameters()[0], Value):
-        from engine import fuse
+        from engine.program.fusion import Fused
 
-        objective = fuse(plain)  # network and loss as one node, several times as fast
+        # network and loss as one node, several times as fast, where nothing random is drawn
+        objective = Fused(plain, strict=False)
 
     def step(inputs: Any, targets: Any) -> Any:
         value = objective(inputs, targets)
@@ -62,17 +63,24 @@ def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: floa
 def replayed(step: Step) -> Step:
     """The step as a program: recorded for the first batch of each size, then replayed.
 
-    See `engine.record` for what a program may depend on.
+    It is recorded anew when flags or settings that it finds have changed. See `engine.record` for
+    what a program may depend on.
     """
     from engine import record  # not needed by those who do not replay
+    from engine.program.surroundings import StaleError
 
     programs: dict[Any, Any] = {}
 
     def replay(inputs: Any, targets: Any) -> Any:
-        size = len(targets)
-        if size not in programs:
-            programs[size] = record(step, inputs, targets)
-        return programs[size](inputs, targets)
+        kinds = [getattr(getattr(x, "dtype", None), "kind", "") for x in (inputs, targets)]
+        key = len(targets), *kinds
+        if key not in programs:
+            programs[key] = record(step, inputs, targets)
+        try:
+            return programs[key](inputs, targets)
+        except StaleError:
+            programs[key] = record(step, inputs, targets)
+            return programs[key](inputs, targets)
 
     return replay
 

@@ -210,6 +210,7 @@ def test_a_node_is_freed_with_its_arrays_for_the_next() -> None:
     finally:
         gc.enable()
     (plan,) = fused.plans.values()
+    assert plan is not None
     assert len(plan.arenas) <= 2
 
 

@@ -34,11 +34,11 @@ from ..backward import computed
 from ..gradient import flatten, is_array, is_tensor
 from ..maths import KindError, is_number, real
 from ..value import Value
-from .assembly import GuardError
 from .formulas import Quantity
 from .printing import function_name, identifier
 from .recording import Backward, Tape, methods, recorded
 from .straight import Straight, fitting_all, nested
+from .surroundings import GuardError, recorded_twice
 from .unrolling import resolved
 
 TYPE_CHECKING = False
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from .compiled import Compiled, Machine
     from .replay import Lowered
+    from .surroundings import Surroundings
 
 LARGE = 1000  # rows in a recording for which arrays may be faster than single numbers
 WORTH = 10  # nodes that an operation on arrays must stand for, on average
@@ -99,15 +100,21 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
 
 def record_scalars(f: Callable[..., Any], names: Sequence[str], examples: Sequence[Any]) -> Program:
     """`record` for a function of single numbers."""
-    leaves: list[Value] = []
-    arguments = [argument(name, x, leaves) for name, x in zip(names, examples, strict=True)]
-    tape = Tape(leaves)
 
-    def run() -> tuple[Any, Any]:
-        result = f(*arguments)
-        return result, outcome(tape, result)
+    def run(first: Tape | None) -> tuple[Any, Tape]:
+        leaves: list[Value] = []
+        arguments = [argument(name, x, leaves) for name, x in zip(names, examples, strict=True)]
+        tape = Tape(leaves, first)
 
-    result, structure = recorded(tape, methods, run)
+        def within() -> Any:
+            result = f(*arguments)
+            structure = outcome(tape, result)
+            tape.sign("returned", *flatten(structure))
+            return arguments, result, structure
+
+        return (tape, *recorded(tape, methods, within)), tape
+
+    around, (tape, arguments, result, structure) = recorded_twice(f, run)
     tape.name()
     shapes = [(name, quantities(x, tape.known)) for name, x in zip(names, arguments, strict=True)]
     is_step = any(place.written for place in tape.places.values())
@@ -116,7 +123,7 @@ def record_scalars(f: Callable[..., Any], names: Sequence[str], examples: Sequen
     if not is_step:
         structure = differentiated(tape, result, shapes, parameters)
     tape.forget()
-    return Program(tape, getattr(f, "__name__", ""), shapes, structure, parameters)
+    return Program(tape, getattr(f, "__name__", ""), shapes, structure, parameters, around)
 
 
 class Program:
@@ -133,8 +140,9 @@ class Program:
         arguments: Sequence[tuple[str, Any]],
         result: Any,
         parameters: list[Value],
+        around: Surroundings,
     ) -> None:
-        self.parameters = parameters
+        self.parameters, self._around = parameters, around
         name = function_name(name)
         label_results(tape)
         self._recording = tape, name, arguments, result
@@ -203,6 +211,8 @@ class Program:
             GuardError: if a comparison comes out otherwise than when it was recorded.
             TypeError: for inputs of another shape, or that are no numbers.
         """
+        if self._around.unchanged is not None and not self._around.unchanged():
+            self._around.check()
         try:
             return self._run(*inputs)
         except GuardError:
@@ -213,6 +223,7 @@ class Program:
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
+        self._around.check()
         if self._lowered is None:
             return self._straight.loop(steps, inputs)
         fitting_all(self._recording[2], inputs)
@@ -227,7 +238,7 @@ class Program:
         from .compiled import Compiled
 
         _, _, arguments, result = self._recording
-        return Compiled(self._machine(), arguments, result, self.parameters)
+        return Compiled(self._machine(), arguments, result, self.parameters, self._around)
 
     def _machine(self) -> Machine:
         """The loops rendering with its arrays."""

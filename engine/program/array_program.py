@@ -29,7 +29,9 @@ from .array_source import leaves as flat
 from .buffered import VIEWS, Buffered, reachable
 from .printing import Names, function_name
 from .recording import recorded, taped_equal, taped_text
+from .surroundings import Surroundings, recorded_twice, restless
 from .tape import Op, Trace
+from .tape import flat as parts
 
 if TYPE_CHECKING:
     from .compiled_arrays import CompiledArrays
@@ -45,7 +47,8 @@ class Recording:
         written: the owners and attributes that were assigned, in order.
     """
 
-    def __init__(self, inputs: Sequence[Tensor]) -> None:
+    def __init__(self, inputs: Sequence[Tensor], first: Recording | None = None) -> None:
+        self.first, self.compared = first, 0  # the recording that this one is to be like
         self.trace = Trace()
         self.tape = self.trace.tape
         self.inputs = list(inputs)
@@ -55,6 +58,8 @@ class Recording:
         self.written: dict[tuple[int, str], None] = {}
         self.sections = {0: "forward"}
         self.required: list[Op] = []  # checks of targets
+        self.end: list[Any] = []
+        self.places: dict[Op, int] = {}  # in the order of operations
 
     def restore(self) -> None:
         """Nothing: what is assigned while recording is noted, not done."""
@@ -69,6 +74,46 @@ class Recording:
                 "for a function of Values, arrays for one of Tensors"
             )
         self.trace.op(node)
+        if self.first is not None:
+            self.compare()
+
+    def compare(self) -> None:
+        """See that new operations are those of the first time.
+
+        Raises:
+            RestlessError: if one is another.
+        """
+        assert self.first is not None
+        ours, theirs = self.tape.ops, self.first.tape.ops
+        while self.compared < len(ours):
+            at = self.compared
+            if at >= len(theirs) or self.sign(ours[at]) != self.first.sign(theirs[at]):
+                raise restless("the function computed something else when it ran again", origin())
+            self.compared += 1
+
+    def finish(self, results: Sequence[Any]) -> None:
+        """See that what is returned and assigned is what was the first time."""
+        held = [self.trace.op(x) if isinstance(x, Tensor) else x for x in results]
+        held += [self.now[key] for key in self.written]
+        places = {op: i for i, op in enumerate(self.tape.ops)}
+        self.end = [places[x] if isinstance(x, Op) else repr(x) for x in held]
+        if self.first is not None and self.end != self.first.end:
+            raise restless("the function gave another result when it ran again", origin())
+
+    def sign(self, x: Any) -> Any:
+        """What tells an operation from others."""
+        places = self.places
+        for op in self.tape.ops[len(places) :]:
+            places[op] = len(places)
+        if x.leaf is not None and any(x.leaf is given for given in self.inputs):
+            return "input", places[x]
+        if x.leaf is not None and not x.leaf._needs:
+            return "constant", x.shape, x.leaf._data.tobytes()
+        if x.leaf is not None:
+            return "leaf", id(x.leaf)
+        args = [places[a] if isinstance(a, Op) else repr(a) for a in x.args]
+        params = [p.tobytes() if isinstance(p, np.ndarray) else repr(p) for p in parts(x.params)]
+        return (x.name, *args, *params)
 
     def is_input(self, x: Tensor) -> bool:
         """Whether it stands for an argument."""
@@ -295,10 +340,17 @@ def record_arrays(f: Callable[..., Any], names: Sequence[str], examples: Sequenc
         return made
 
     arguments = [leaf(name, x) for name, x in zip(names, examples, strict=True)]
-    recording = Recording(leaves)
-    result = recorded(recording, methods, lambda: f(*arguments))
+
+    def run(first: Recording | None) -> tuple[Any, Recording]:
+        recording = Recording(leaves, first)
+        result = recorded(recording, methods, lambda: f(*arguments))
+        recording.finish(flatten(result))
+        return (recording, result), recording
+
+    around, (recording, result) = recorded_twice(f, run)
     recording.trace.name()
-    return ArrayProgram(recording, getattr(f, "__name__", ""), names, leaves, arguments, result)
+    name = getattr(f, "__name__", "")
+    return ArrayProgram(recording, name, names, leaves, arguments, result, around)
 
 
 class ArrayProgram:
@@ -316,7 +368,9 @@ class ArrayProgram:
         inputs: Sequence[Tensor],
         arguments: Any,
         result: Any,
+        around: Surroundings,
     ) -> None:
+        self._around = around
         self._recording, self._inputs, self._arguments = recording, list(inputs), arguments
         self._names = list(names)
         self._name = function_name(name)
@@ -418,6 +472,8 @@ class ArrayProgram:
         Raises:
             TypeError, ValueError: for inputs of another number or shape.
         """
+        if self._around.unchanged is not None and not self._around.unchanged():
+            self._around.check()
         given: Sequence[Any] = inputs if self._is_flat else flatten(list(inputs))
         if len(given) != len(self._inputs):
             raise TypeError(f"the program takes {len(self._inputs)} array(s), not {len(given)}")

@@ -20,6 +20,7 @@ from .printing import (
     identifier,
     wrapped,
 )
+from .surroundings import GuardError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .unrolling import Code
-
-
-class GuardError(ValueError):
-    """A program was given inputs for which a comparison comes out otherwise than recorded."""
 
 
 class UnusualError(Exception):

@@ -15,19 +15,21 @@ import numpy as np
 
 from ..backward import LOCK
 from ..gradient import flatten
-from .assembly import FUNCTIONS, GuardError, function, indented
+from .assembly import FUNCTIONS, function, indented
 from .kernels import product, product_of_any, product_of_rows
 from .loops import LoopPrinter
 from .lowering import flattened
 from .printing import LOOPS, Printer
 from .replay import Group, checks
 from .straight import fitting_all, nested
+from .surroundings import GuardError
 from .tape import Op
 
 if TYPE_CHECKING:
     from ..value import Value
     from .lowering import Lowering
     from .straight import Straight
+    from .surroundings import Surroundings
 
 
 class Compiled:
@@ -44,8 +46,10 @@ class Compiled:
         arguments: Sequence[tuple[str, Any]],
         result: Any,
         parameters: list[Value],
+        around: Surroundings,
     ) -> None:
         machine.compile()
+        self._around = around
         self.source, self.parameters = machine.text, parameters
         self._machine, self._arguments, self._result = machine, arguments, result
         self._shapes = [shape_of(x) for _, x in arguments]
@@ -56,6 +60,8 @@ class Compiled:
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
+        if self._around.unchanged is not None and not self._around.unchanged():
+            self._around.check()
         numbers = self._numbers(inputs)
         if steps < 1:
             return []

@@ -104,6 +104,9 @@ class CompiledArrays:
 
     def _run(self, steps: int, inputs: Sequence[Any]) -> Array:
         """Run some steps, and write what they assigned."""
+        around = self._program._around
+        if around.unchanged is not None and not around.unchanged():
+            around.check()
         self._load(flatten(list(inputs)))
         losses = np.empty((steps, len(self._losses)))
         self._steps(steps, losses, *self._printer.buffers.values(), *self._places)

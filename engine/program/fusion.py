@@ -17,13 +17,14 @@ from weakref import ref
 import numpy as np
 
 from ..arrays import Array, quiet
-from ..gradient import gradient
+from ..gradient import flatten, gradient
 from ..modes import TAPE, active, anomaly
 from ..tensor import Tensor, constant, node
 from ..tensor_maths import TENSORS
 from .array_program import Recording, methods, variables_of
 from .buffered import Buffered
 from .recording import recorded
+from .surroundings import RestlessError, recorded_twice
 
 MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
 
@@ -34,12 +35,14 @@ class Fused:
     Args:
         f: a function of Tensors or arrays that returns one Tensor. As in a recorded program, what
             it does must not depend on the numbers, and leaves that it finds outside of itself,
-            such as a network's parameters, are read at each call.
+            such as a network's parameters, are read at each call. If flags and settings that it
+            finds have changed, it is recorded anew.
+        strict: whether a function that cannot be recorded is refused, not computed as it is.
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
-        self.f = f
-        self.plans: dict[Any, Plan] = {}
+    def __init__(self, f: Callable[..., Any], strict: bool = True) -> None:
+        self.f, self.strict = f, strict
+        self.plans: dict[Any, Plan | None] = {}
         self.last: Plan | None = None
         self.__name__ = getattr(f, "__name__", "fused")
         self.__doc__ = f.__doc__
@@ -51,18 +54,33 @@ class Fused:
             return self.f(*args)
         given = tuple([x if isinstance(x, Tensor) else constant(np.asarray(x)) for x in args])
         plan = self.last
-        if plan is None or not plan.fits(given):
-            key = tuple([(x._data.shape, x._data.dtype, x._needs) for x in given])
-            plan = self.plans.get(key)
-            if plan is None:
-                plan = self.plans[key] = Plan(self, given)
-            self.last = plan
-        lease = plan.lease()
-        if lease is None:
+        if plan is None or not (plan.fits(given) and plan.around.hold()):
+            plan = self.last = self.plan(given)
+        lease = plan.lease() if plan is not None else None
+        if plan is None or lease is None:
             return self.f(*args)
         every = given + plan.captured
         lease += [x._data for x in every]
         return node(plan, every, (), lease.forward(), lease)
+
+    def plan(self, given: Sequence[Tensor]) -> Plan | None:
+        """The plan for arguments like these; None if they are computed without."""
+        key = tuple([(x._data.shape, x._data.dtype, x._needs) for x in given])
+        plan = self.plans.get(key)
+        if plan is not None and not plan.around.hold():
+            del self.plans[key]
+        if key not in self.plans:
+            try:
+                self.plans[key] = Plan(self, given)
+            except RestlessError:
+                if self.strict:
+                    raise
+                self.plans[key] = None
+            except Exception:  # the function itself may raise it
+                if self.strict:
+                    raise
+                return None
+        return self.plans[key]
 
 
 def fuse(f: Callable[..., Any]) -> Fused:
@@ -89,8 +107,14 @@ class Plan:
         self.fused = fused
         self.name = self.op = self.sign = fused.__name__
         inputs = [stand_in(x) for x in given]
-        recording = Recording(inputs)
-        y = recorded(recording, methods, lambda: fused.f(*inputs))
+
+        def run(first: Recording | None) -> tuple[Any, Recording]:
+            recording = Recording(inputs, first)
+            y = recorded(recording, methods, lambda: fused.f(*inputs))
+            recording.finish(flatten([y]))
+            return (recording, y), recording
+
+        self.around, (recording, y) = recorded_twice(fused.f, run)
         if not isinstance(y, Tensor):
             raise TypeError(f"a fused function returns one Tensor, not {type(y).__name__}")
         if recording.written:

@@ -19,6 +19,7 @@ from ..rules import NOTHING, Rule
 from ..state import State
 from ..value import NAMES, Value
 from .formulas import COPY, Quantity, Recipe, recipe
+from .surroundings import restless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Place:
         self.start: Quantity | None = None
         self.now: Any = None
         self.written = False
+
+    def key(self) -> tuple[int, str]:
+        """Which place it is."""
+        return id(self.owner), self.attribute
 
     def read(self) -> Any:
         """The quantity that is there now."""
@@ -152,9 +157,13 @@ class Tape:
 
     Args:
         inputs: the leaves that stand for the function's arguments.
+        first: the tape of the time before, which this one is to be like.
     """
 
-    def __init__(self, inputs: Sequence[Value]) -> None:
+    def __init__(self, inputs: Sequence[Value], first: Tape | None = None) -> None:
+        self.first = first
+        self.order: dict[int, Any] = {}  # of quantities, as they are met
+        self.signs: list[Any] = []  # of events
         self.inputs = [Quantity(label=x.label) for x in inputs]
         self.known: dict[int, Any] = dict(zip(map(id, inputs), self.inputs, strict=True))
         self.input_ids = set(self.known)
@@ -202,6 +211,7 @@ class Tape:
         where = (id(owner), attribute)
         if where not in self.places:
             self.places[where] = Place(owner, attribute)
+            self.sign(*where)
             self.alive.append(owner)
             self.before.append((owner, attribute, getattr(owner, attribute, 0.0)))
         return self.places[where]
@@ -237,6 +247,31 @@ class Tape:
         event = Applied(node.rule, node.params, args, result)
         self.known[id(node)], self.applied[id(node)] = result, event
         self.events.append(event)
+        self.sign(event.row, repr(event.params) if event.params else "", *args, result)
+
+    def sign(self, *parts: Any) -> None:
+        """Note what tells an event from others; the second time, that it is the same.
+
+        Raises:
+            RestlessError: if it is another one.
+        """
+        order = self.order
+        sign = tuple(
+            [
+                order.setdefault(id(x), len(order))
+                if type(x) is Quantity
+                else repr(x)
+                if type(x) is float
+                else x
+                for x in parts
+            ]
+        )
+        self.signs.append(sign)
+        if self.first is not None:
+            then = self.first.signs
+            at = len(self.signs) - 1
+            if at >= len(then) or then[at] != sign:
+                raise restless("the function computed something else when it ran again", origin())
 
     def fresh(self, leaf: Value) -> None:
         """The function has made a leaf of a plain number."""
@@ -255,6 +290,7 @@ class Tape:
         pair = self.quantity(a), self.quantity(b)
         if any(isinstance(x, Quantity) for x in pair):
             self.events.append(Guard(op, *pair, outcome))
+            self.sign(op, *pair, outcome)
 
     def backward(
         self, root: Value, seed: float, nodes: Sequence[Value], accumulating: bool = True
@@ -319,6 +355,7 @@ class Tape:
         if self.is_place(owner):
             place = self.place(owner, attribute)
             place.write(self.current(x))
+            self.sign(*place.key(), place.now)
         elif attribute == "_grad":
             self.gradients[id(owner)] = self.current(x)
         elif id(owner) in self.input_ids or owner.args or id(owner) in self.applied:
@@ -356,8 +393,10 @@ class Tape:
 
     def forget(self) -> None:
         """Let go of the function's nodes: the events are all that a program needs."""
-        for held in (self.alive, self.known, self.applied, self.leaves, self.gradients):
+        for held in (self.alive, self.known, self.applied, self.leaves, self.gradients, self.order):
             held.clear()
+        self.signs.clear()
+        self.first = None
 
     def restore(self) -> None:
         """Give all leaves and states the numbers back that they had."""

@@ -11,8 +11,9 @@ from ..backward import LOCK
 from ..gradient import flatten
 from ..maths import REALS, Real, is_number, real
 from ..rules import TABLE
-from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, GuardError, compiled
+from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, compiled
 from .formulas import Quantity
+from .surroundings import GuardError
 from .unrolling import Code, resolved
 
 TYPE_CHECKING = False

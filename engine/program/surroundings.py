@@ -1,0 +1,403 @@
+"""What a function reads outside of itself, which a recording of it keeps.
+
+A recorded program knows the numbers of Values, Tensors and States anew each time. Everything else
+that the function finds is as it was when it was recorded: flags, settings, schedules in plain
+Python. `Surroundings` notes these, so that a program can tell that they have changed, and the
+random generators, so that draws from them are seen.
+
+What is found is what the code names: closures, globals, and the attributes of the objects that are
+reached through these, in turn. Code of libraries is not looked into.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from opcode import opmap
+
+from ..maths import Number
+from ..state import State, settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+    Entry = tuple[Any, str, Any]  # a mapping, a name in it, and what has that name
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+MOST = 20_000  # objects that are looked at
+LARGE = 10_000  # entries of an array that is compared
+PARENT, _, _ = __file__.rpartition(os.path.join("engine", "program", ""))  # noqa: PTH118
+ENGINE, OURS = f"{PARENT}engine{os.sep}", f"{PARENT}nn{os.sep}"
+SPECIAL = ("__call__", "__getattr__", "__getitem__", "__len__", "__iter__")
+PYTHON, _, _ = os.__file__.rpartition(os.sep)
+LIBRARIES = (ENGINE, PYTHON, "<frozen", "<generated", "<recorded", "<fused")
+MISSING = object()
+LOAD_GLOBAL, LOAD_NAME, EXTENDED_ARG = (
+    opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "EXTENDED_ARG")
+)
+
+
+def is_library(file: str) -> bool:
+    """Whether a file's code belongs to Python, to an installed package, or to the engine."""
+    if file.startswith(OURS):
+        return False
+    return file.startswith(LIBRARIES) or "site-packages" in file
+
+
+class GuardError(ValueError):
+    """A program was run where what it was recorded for does not hold: a comparison, a setting."""
+
+
+class StaleError(GuardError):
+    """What a program's function finds outside of itself has changed since it was recorded."""
+
+
+class Surroundings:
+    """What a function finds outside of itself.
+
+    Args:
+        f: the function.
+
+    Attributes:
+        unchanged: a quick function that tells whether all is as it was; None if there is nothing.
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.attributes: set[str] = set()  # that the code reads
+        self.spaces: dict[int, Any] = {}  # attributes by name, of objects, classes and modules
+        self.fixed: set[int] = set()  # those of classes of `nn`
+        self.modules: set[int] = set()  # those of its `Module`s, which count their changes
+        self.plain: set[int] = set()  # those of other objects of `nn`: their numbers are settings
+        self.globals: dict[tuple[int, str], Any] = {}
+        self.cells: dict[int, tuple[str, Any]] = {}
+        self.collections: dict[int, Any] = {}
+        self.arrays: dict[int, Any] = {}
+        self.generators: list[Any] = [
+            module for name in ("random", "numpy.random") if (module := sys.modules.get(name))
+        ]
+        self.seen: dict[int, Any] = {}
+        self.explore(f)
+        self.states = [state(g) for g in self.generators]
+        self.remember()
+
+    # ------------------------------------------------------------ looking around
+
+    def explore(self, f: Any) -> None:
+        """Find what is reached from the function."""
+        stack = [f]
+        while stack and len(self.seen) < MOST:
+            while stack and len(self.seen) < MOST:
+                x = stack.pop()
+                if not isinstance(x, (*PLAIN, State, Number)) and id(x) not in self.seen:
+                    self.seen[id(x)] = x
+                    stack += self.parts(x)
+            stack = [
+                x
+                for space in self.spaces.values()
+                for name in space.keys() & self.attributes
+                if id(x := space[name]) not in self.seen
+                and not isinstance(x, (*PLAIN, State, Number))
+            ]
+
+    def parts(self, x: Any) -> Iterable[Any]:
+        """What belongs to an object, as far as a function's result may depend on it."""
+        kind = type(x)
+        if kind is property:
+            return [x.fget]
+        if isinstance(x, type(is_library)):
+            return self.function(x)
+        if isinstance(x, type(sys)):
+            if not is_library(getattr(x, "__file__", None) or "<frozen"):
+                self.spaces[id(x)] = vars(x)
+        elif isinstance(x, type):
+            return self.members(x)
+        elif hasattr(kind, "__func__"):  # a method
+            return [x.__func__, getattr(x, "__self__", None)]
+        elif isinstance(x, (list, dict, set, tuple)):
+            if not isinstance(x, tuple):
+                self.collections[id(x)] = x
+            return list(x.values()) if isinstance(x, dict) else list(x)
+        elif any(hasattr(kind, name) for name in ("bit_generator", "setstate", "set_state")):
+            self.generators.append(x)
+        elif hasattr(kind, "dtype") and hasattr(kind, "tobytes"):
+            if x.size < LARGE:
+                self.arrays[id(x)] = x
+        elif hasattr(kind, "func") and hasattr(kind, "keywords"):  # a functools.partial
+            return [x.func, *x.args, *x.keywords.values()]
+        elif hasattr(x, "__dict__"):
+            self.spaces[id(x)] = vars(x)
+            if hasattr(kind, "zero_grad") and hasattr(kind, "over"):
+                self.modules.add(id(x))
+            elif kind.__module__.startswith("nn."):
+                self.plain.add(id(x))
+            return [kind]
+        return ()
+
+    def function(self, f: Any) -> list[Any]:
+        """What a function refers to."""
+        code = f.__code__
+        if is_library(code.co_filename):
+            return []
+        found = [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
+        for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
+            try:
+                found.append(cell.cell_contents)
+            except ValueError:  # not set yet
+                continue
+            if not code.co_filename.startswith(OURS):
+                self.cells[id(cell)] = (name, cell)
+        names, attributes = names_of(code)
+        self.attributes |= attributes
+        if code.co_filename.startswith(OURS):
+            return found  # what it calls by its own names does not change
+        for name in names & f.__globals__.keys():
+            self.globals[id(f.__globals__), name] = f.__globals__
+            found.append(f.__globals__[name])
+        return found
+
+    def members(self, kind: type) -> list[Any]:
+        """The special methods of a class; of its other attributes, those that code names count."""
+        found: list[Any] = []
+        for base in kind.__mro__:
+            module = sys.modules.get(base.__module__)
+            file = getattr(module, "__file__", None) or "<frozen"
+            if not is_library(file):
+                self.spaces[id(base)] = vars(base)
+                if file.startswith(OURS):
+                    self.fixed.add(id(base))
+                found += [x for name, x in vars(base).items() if name in SPECIAL]
+        return found
+
+    # ------------------------------------------------------------ what has changed
+
+    def remember(self) -> None:
+        """Note how everything is now."""
+        self.noted = settings[0]
+        self.entries = entries((space, name) for (_, name), space in self.globals.items())
+        self.counted: list[Entry] = []
+        for i, space in self.spaces.items():
+            if i not in self.fixed:
+                found = entries((space, name) for name in space.keys() & self.attributes)
+                if i in self.plain:
+                    found = [entry for entry in found if isinstance(entry[2], PLAIN)]
+                (self.counted if i in self.modules else self.entries).extend(found)
+        self.entries += [
+            (vars(x), name, MISSING)
+            for x in self.seen.values()
+            if id(x) in self.spaces and not isinstance(x, (type, type(sys)))
+            for base in type(x).__mro__
+            for name in vars(base).keys() & self.attributes
+            if isinstance(vars(base)[name], PLAIN) and name not in vars(x)
+        ]
+        self.contents = [
+            (name, cell, cell.cell_contents)
+            for name, cell in self.cells.values()
+            if is_watched(cell.cell_contents)
+        ]
+        self.copies = [
+            (x, x.copy())
+            for x in self.collections.values()
+            if all(isinstance(y, PLAIN) for y in (x.values() if isinstance(x, dict) else x))
+        ]
+        self.numbers = [(x, x.tobytes()) for x in self.arrays.values()]
+        self.unchanged = self.comparison()
+
+    def settle(self) -> None:
+        """Watch no more what has changed since: the function does not depend on it."""
+        self.entries = [(s, k, x) for s, k, x in self.entries if s.get(k, MISSING) is x]
+        self.counted = [(s, k, x) for s, k, x in self.counted if s.get(k, MISSING) is x]
+        self.noted = settings[0]
+        self.contents = [(k, c, x) for k, c, x in self.contents if c.cell_contents is x]
+        self.copies = [(x, y) for x, y in self.copies if x == y]
+        self.numbers = [(x, y) for x, y in self.numbers if x.tobytes() == y]
+        self.unchanged = self.comparison()
+
+    def comparison(self) -> Callable[[], bool] | None:
+        """What tells whether all is as it was."""
+        given: dict[str, Any] = {"settings": settings}
+        tests = [f"settings[0] == {self.noted}"] if self.counted else []
+        for i, (space, name, x) in enumerate(self.entries):
+            given |= {f"d{i}": space, f"x{i}": x}
+            absent = x is MISSING
+            tests.append(f"{name!r} not in d{i}" if absent else f"d{i}[{name!r}] is x{i}")
+        for i, (_, cell, x) in enumerate(self.contents):
+            given |= {f"c{i}": cell, f"y{i}": x}
+            tests.append(f"c{i}.cell_contents is y{i}")
+        for i, (x, y) in enumerate(self.copies):
+            given |= {f"a{i}": x, f"b{i}": y}
+            tests.append(f"a{i} == b{i}")
+        for i, (x, y) in enumerate(self.numbers):
+            given |= {f"n{i}": x, f"m{i}": y}
+            tests.append(f"n{i}.tobytes() == m{i}")
+        if not tests:
+            return None
+        test = " and ".join(tests)
+        exec(f"def unchanged():\n try: return {test}\n except KeyError: return False", given)
+        found: Callable[[], bool] = given["unchanged"]
+        return found
+
+    def changes(self) -> str:
+        """What has changed since it was noted, in words; "" for nothing."""
+        for space, name, x in [*self.entries, *self.counted]:
+            now = space.get(name, MISSING)
+            if not is_same(now, x):
+                return f"{name} was {shown(x)} and is {shown(now)}"
+        for name, cell, x in self.contents:
+            if not is_same(cell.cell_contents, x):
+                return f"{name} was {x!r:.40} and is {cell.cell_contents!r:.40}"
+        for x, before in self.copies:
+            if x != before:
+                return f"{before!r:.40} has become {x!r:.40}"
+        for x, bytes_before in self.numbers:
+            if x.tobytes() != bytes_before:
+                return f"an array of shape {x.shape} has been changed in place"
+        self.remember()  # equal numbers, in other objects
+        return ""
+
+    def hold(self) -> bool:
+        """Whether all is as it was."""
+        return self.unchanged is None or self.unchanged() or not self.changes()
+
+    def check(self) -> None:
+        """Raise if something has changed.
+
+        Raises:
+            StaleError: naming it.
+        """
+        if changes := self.changes():
+            raise StaleError(
+                f"what the function finds outside of itself has changed since it was recorded: "
+                f"{changes}; record it again, or keep in an engine.state.State what changes"
+            )
+
+    def drawn(self) -> Any:
+        """A random generator that has been drawn from, or None."""
+        for g, before in zip(self.generators, self.states, strict=True):
+            if state(g) != before:
+                return g
+        return None
+
+    def rewind(self) -> None:
+        """Give generators, settings and counters the state back that they had."""
+        for g, before in zip(self.generators, self.states, strict=True):
+            set_state(g, pickle.loads(before))
+        for space, name, x in [*self.entries, *self.counted]:
+            if isinstance(space, dict) and space.get(name, MISSING) is not x:
+                space[name] = x
+                if x is MISSING:
+                    del space[name]
+        for _, cell, x in self.contents:
+            cell.cell_contents = x
+        for x, before in self.copies:
+            if x != before and isinstance(x, list):
+                x[:] = before
+            elif x != before:
+                x.clear()
+                x.update(before)
+
+
+def entries(places: Iterable[tuple[Any, str]]) -> list[Entry]:
+    """What is in those places, as far as it may be replaced."""
+    return [(s, k, s[k]) for s, k in places if k in s and is_watched(s[k])]
+
+
+def names_of(code: Any) -> tuple[set[str], set[str]]:
+    """The globals that code and the code within it reads, and the other names in it."""
+    found: set[str] = set()
+    more = 0
+    for op, number in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        number |= more
+        more = number << 8 if op == EXTENDED_ARG else 0
+        if op == LOAD_GLOBAL:
+            found.add(code.co_names[number >> 1])
+        elif op == LOAD_NAME:
+            found.add(code.co_names[number])
+    attributes = set(code.co_names) - found
+    for part in code.co_consts:
+        if hasattr(part, "co_names"):
+            inner, others = names_of(part)
+            found |= inner
+            attributes |= others
+    return found, attributes
+
+
+def is_watched(x: Any) -> bool:
+    """Whether it may be replaced: not a module, a class, or a function of a library."""
+    if isinstance(x, (type, type(sys), property, staticmethod, classmethod)):
+        return False
+    code = getattr(x, "__code__", None)
+    if code is not None:
+        return not is_library(code.co_filename)
+    return not callable(x) or hasattr(x, "__dict__")
+
+
+def shown(x: Any) -> str:
+    """A setting in a message."""
+    return "not set" if x is MISSING else repr(x)[:40]
+
+
+def is_same(x: Any, y: Any) -> bool:
+    """Whether two objects are one, or equal numbers or texts of one type."""
+    return x is y or (type(x) is type(y) and isinstance(x, PLAIN) and (x == y or x != x and y != y))
+
+
+def state(generator: Any) -> bytes:
+    """A random generator's state."""
+    for name in ("getstate", "get_state"):
+        if hasattr(generator, name):
+            return pickle.dumps(getattr(generator, name)())
+    return pickle.dumps(generator.bit_generator.state)
+
+
+def set_state(generator: Any, before: Any) -> None:
+    """Give a random generator a state back."""
+    for name in ("setstate", "set_state"):
+        if hasattr(generator, name):
+            getattr(generator, name)(before)
+            return
+    generator.bit_generator.state = before
+
+
+class RestlessError(TypeError):
+    """A function gave other numbers when it was run again: random ones, a count, the time."""
+
+
+def recorded_twice(
+    f: Callable[..., Any], run: Callable[[Any], tuple[T, Any]]
+) -> tuple[Surroundings, T]:
+    """What a recording gives, and what its function finds outside of itself.
+
+    The function runs a second time, to see whether it does the same.
+
+    Args:
+        run: records and gives a result and the tape. It gets the tape of the first time, with
+            which it compares, or None.
+
+    Raises:
+        RestlessError: if not, naming the line; everything that is found is then as it was.
+    """
+    around = Surroundings(f)
+    try:
+        result, tape = run(None)
+        run(tape)
+        if (drawn := around.drawn()) is not None:
+            code = getattr(f, "__code__", None)
+            where = f"{code.co_filename}:{code.co_firstlineno}" if code else repr(f)
+            raise restless(f"{drawn!r:.60} has been drawn from", where)
+    except BaseException:
+        around.rewind()
+        raise
+    around.settle()
+    return around, result
+
+
+def restless(what: str, where: str) -> RestlessError:
+    """The error for a function that cannot be recorded."""
+    return RestlessError(
+        f"{what}: a recorded program would keep these numbers for ever. Draw or count outside and "
+        f"give the numbers as an input, or keep them in an engine.state.State\n  at {where}"
+    )

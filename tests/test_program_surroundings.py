@@ -1,0 +1,262 @@
+"""What a recorded function finds outside of itself: it is seen, or refused, but never frozen."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine
+from engine import Tensor, Value, fuse, record
+from engine.program.surroundings import RestlessError, StaleError
+from engine.state import State
+from nn import MLP, SGD, Module, cross_entropy, mean_squared_error, replayed, training_step
+
+X = np.array([1.0, -2.0, 3.0])
+FACTOR = 2.0
+
+
+class Noisy(Module):
+    """Multiplies by noise while it is trained."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.w = Tensor([1.0, 2.0, 3.0], role="parameter")
+        self.training, self.rng, self.calls = True, np.random.default_rng(seed), 0
+
+    def parameters(self) -> list[Any]:
+        return [self.w]
+
+    def __call__(self, x: Any) -> Any:
+        self.calls += 1
+        h = x * self.w
+        return h * (self.rng.random(3) < 0.5) if self.training else h
+
+    def over(self, xs: Any) -> Any:
+        return self(xs)
+
+
+# ---------------------------------------------------------------- what is another each time
+
+
+def restless() -> dict[str, Callable[[Any], Any]]:
+    rng, ticks, model = np.random.default_rng(0), count(1), Noisy()
+    own, legacy = random.Random(0), np.random.RandomState(0)
+    holder = SimpleNamespace(calls=0)
+
+    def counting(x: Any) -> Any:
+        holder.calls += 1
+        return x * holder.calls
+
+    return {
+        "generator": lambda x: x * float(rng.normal()),
+        "discrete": lambda x: x * float(rng.random() < 2.0),  # the same number each time
+        "legacy": lambda x: x * float(np.random.normal()),
+        "state of numpy": lambda x: x * float(legacy.normal()),
+        "random": lambda x: x * random.random(),
+        "own random": lambda x: x * own.random(),
+        "fresh": lambda x: x * float(np.random.default_rng().normal()),
+        "iterator": lambda x: x * next(ticks),
+        "counter": counting,
+        "time": lambda x: x * time.perf_counter_ns(),
+        "choice": lambda x: x * random.choice([x, x + 1]),
+        "module": lambda x: model(x * X).sum() if isinstance(x, Tensor) else x * model.rng.random(),
+    }
+
+
+@pytest.mark.parametrize("name", restless())
+@pytest.mark.parametrize("way", ["values", "arrays", "fused"])
+def test_what_is_random_or_counts_is_refused_with_the_line(name: str, way: str) -> None:
+    f = restless()[name]
+    state = random.getstate(), np.random.get_state()[1].tobytes()  # type: ignore[index]
+    with pytest.raises(RestlessError, match=r"test_program_surroundings\.py:\d+"):
+        if way == "values":
+            record(f, 1.0)
+        elif way == "arrays":
+            record(lambda x: f(x).sum(), X)
+        else:
+            fuse(lambda x: f(x).sum())(X)
+    now = random.getstate(), np.random.get_state()[1].tobytes()  # type: ignore[index]
+    assert now == state, "refusing takes no numbers from a generator"
+
+
+def test_a_training_step_with_noise_draws_as_the_plain_loop_does() -> None:
+    models = Noisy(), Noisy()
+    step = training_step(models[0], mean_squared_error, SGD(models[0].parameters(), lr=0.1))
+    optimiser = SGD(models[1].parameters(), lr=0.1)
+    for _ in range(5):
+        loss = mean_squared_error(models[1](X), np.ones(3))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        assert step(X, np.ones(3)).item() == pytest.approx(loss.item(), rel=1e-12)
+    assert models[0].calls == models[1].calls == 5
+
+
+def test_a_function_that_only_counts_its_calls_is_recorded() -> None:
+    calls: list[int] = []
+
+    def f(x: Any) -> Any:
+        calls.append(1)
+        return x * 2
+
+    program = record(f, 1.0)
+    before = len(calls)
+    assert program(3.0)[0] == 6.0
+    assert len(calls) == before
+
+
+# ---------------------------------------------------------------- what changes between calls
+
+
+def changing() -> dict[str, tuple[Callable[[Any], Any], Callable[[], None]]]:
+    """Functions, and what changes a number that they find."""
+    holder, numbers, table = SimpleNamespace(factor=2.0), [2.0], {"factor": 2.0}
+    array, model, kind = np.array([2.0]), Noisy(), type("Kind", (), {"factor": 2.0})
+    factor = 2.0
+    model.training = False
+
+    def set_closure() -> None:
+        nonlocal factor
+        factor = 5.0
+
+    def set_global() -> None:
+        globals()["FACTOR"] = 5.0
+
+    class Scaled:
+        scale = 2.0
+
+        def __call__(self, x: Any) -> Any:
+            return self.scaled(x)
+
+        def scaled(self, x: Any) -> Any:
+            return x * self.scale
+
+    scaled = Scaled()
+
+    def through(x: Any) -> Any:
+        return helper(x)
+
+    def helper(x: Any) -> Any:
+        return x * holder.factor
+
+    return {
+        "closure": (lambda x: factor * x, set_closure),
+        "global": (lambda x: x * FACTOR, set_global),
+        "attribute": (lambda x: x * holder.factor, lambda: setattr(holder, "factor", 5.0)),
+        "a function's": (through, lambda: setattr(holder, "factor", 5.0)),
+        "list": (lambda x: x * numbers[0], lambda: numbers.__setitem__(0, 5.0)),
+        "dict": (lambda x: x * table["factor"], lambda: table.update(factor=5.0)),
+        "array": (lambda x: x * float(array[0]), lambda: array.fill(5.0)),
+        "class": (lambda x: x * kind.factor, lambda: setattr(kind, "factor", 5.0)),  # type: ignore[attr-defined]
+        "object": (scaled, lambda: setattr(scaled, "scale", 5.0)),
+        "flag": (
+            lambda x: x * (2.0 if not model.training else 5.0),
+            lambda: setattr(model, "training", True),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", changing())
+def test_settings_that_have_changed_are_seen(name: str) -> None:
+    for way in ("values", "arrays", "fused", "replayed"):
+        f, change = changing()[name]
+        globals()["FACTOR"] = 2.0
+        if way == "fused":
+            fused = fuse(lambda x, f=f: f(x).sum())
+            assert fused(X).item() == 4.0
+            change()
+            assert fused(X).item() == 10.0
+            continue
+        if way == "replayed":
+            step = replayed(lambda x, t, f=f: f(x))  # type: ignore[misc]
+            assert step(3.0, [1.0])[0] == 6.0
+            change()
+            assert step(3.0, [1.0])[0] == 15.0
+            continue
+        example: Any = 3.0 if way == "values" else X
+        program = record(f if way == "values" else lambda x, f=f: f(x).sum(), example)
+        value = program(example)[0]
+        assert program(example)[0] == value
+        change()
+        with pytest.raises(StaleError, match="changed since it was recorded"):
+            program(example)
+        with pytest.raises(StaleError, match="changed since it was recorded"):
+            program.loop(1, example)
+    globals()["FACTOR"] = 2.0
+
+
+def test_numbers_that_are_set_to_what_they_were_are_no_change() -> None:
+    holder = SimpleNamespace(factor=2.0)
+    program = record(lambda x: x * holder.factor, 1.0)
+    for text in ("2.0", "2.00"):
+        holder.factor = float(text)
+        assert program(3.0)[0] == 6.0
+
+
+def test_what_is_kept_in_a_state_may_change() -> None:
+    factor = State(2.0)
+    program = record(lambda x: x * factor.data, 1.0)
+    factor.data = 5.0
+    assert program(3.0)[0] == 15.0
+
+
+def test_settings_of_an_optimiser_and_of_a_network() -> None:
+    xs, ts = [[0.0, 1.0], [1.0, 1.0]], [1.0, 0.0]
+    model = MLP(2, [2, 1], rng=0)
+    optimiser = SGD(model.parameters(), lr=0.1, momentum=0.5)
+    step = training_step(model, mean_squared_error, optimiser)
+    program = record(step, xs, ts)
+    program(xs, ts)
+    optimiser.lr = 0.01  # a State
+    program(xs, ts)
+    optimiser.momentum = 0.9
+    with pytest.raises(StaleError, match=r"momentum was 0\.5 and is 0\.9"):
+        program(xs, ts)
+    program = record(step, xs, ts)
+    MLP(2, [2, 1])  # another network is none of its business
+    program(xs, ts)
+    model.layers[0].neurons[0].nonlin = False
+    with pytest.raises(StaleError, match="nonlin"):
+        program(xs, ts)
+
+
+def test_a_lookup_table_trains_the_rows_of_each_batch() -> None:
+    class Lookup(Noisy):
+        def __init__(self) -> None:
+            self.w = Tensor(np.arange(20.0).reshape(5, 4) / 10, role="parameter")
+
+        def __call__(self, x: Any) -> Any:
+            return self.w[x]
+
+    models = Lookup(), Lookup(), Lookup()
+    steps = [training_step(m, cross_entropy, SGD(m.parameters(), lr=0.5)) for m in models[:2]]
+    steps[1] = replayed(steps[1])
+    optimiser = SGD(models[2].parameters(), lr=0.5)
+    for rows, targets in (([0, 1], [1, 2]), ([4, 3], [0, 0]), ([1, 1], [3, 0])):
+        loss = cross_entropy(models[2](np.array(rows)), np.array(targets))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        for step in steps:
+            step(np.array(rows), np.array(targets))
+    for model in models[:2]:
+        np.testing.assert_allclose(model.w.data, models[2].w.data, rtol=1e-12)
+
+
+def test_values_too_draw_in_each_step() -> None:
+    model, rng = MLP(2, [1], rng=0), random.Random(0)
+
+    def noisy(outputs: Any, targets: Any) -> Any:
+        return mean_squared_error([p + rng.random() for p in outputs], targets)
+
+    step = training_step(model, noisy, SGD(model.parameters(), lr=0.0))
+    assert len({step([[1.0, 1.0]], [0.0]).data for _ in range(4)}) == 4
+    with pytest.raises(RestlessError):
+        replayed(step)([[1.0, 1.0]], [0.0])
+    assert engine.tanh(Value(0.0)).data == 0.0
