@@ -20,6 +20,7 @@ from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, smooth
 from .findings import Finding, Outcome, spelled
 from .isolation import Worker, close_to, packed
 from .properties import (
+    AUGMENTED,
     FIRST,
     FORMS,
     GRADIENTS,
@@ -115,17 +116,15 @@ class Battery:
     def run(self) -> None:
         """Try everything and note what comes of it."""
         self.try_small()
+        self.try_large()  # before a random number happens to be as large
         self.try_random()
         if not self.failed & {*NUMBERS.needs}:
             self.try_each(NUMBERS, with_numbers(self.survey, self.ops))
         for prop in PROPERTIES:
             self.conclude(prop)
-        for prop, make in zip(FORMS, (with_ints, augmented, at_large), strict=True):
+        for prop, make in ((INTS, with_ints), (AUGMENTED, augmented)):
             if not self.failed & {*prop.needs}:
                 self.try_each(prop, make(self.survey, self.ops))
-        values_only = [op for op in self.of_right_value if op not in self.ops]
-        if "values" not in self.failed:
-            self.try_each(LARGE_VALUES, at_large(self.survey, values_only))
         for prop in FORMS:
             self.conclude(prop)
         self.try_limits()
@@ -148,6 +147,15 @@ class Battery:
                     found = self.first(prop, self.basic(), SHRINKING)[0] or found
                 if found is not None:
                     self.handle(prop, found, tried)
+
+    def try_large(self) -> None:
+        """Large inputs; of what has a wrong gradient the values."""
+        if VALUES.name in self.failed:
+            return
+        right = [] if GRADIENTS.name in self.failed else self.ops
+        others = [op for op in self.of_right_value if op not in right]
+        self.try_each(LARGE, at_large(self.survey, right))
+        self.try_each(LARGE_VALUES, at_large(self.survey, others))
 
     def try_random(self) -> None:
         """Random graphs of any size, and of what is found the smallest."""
@@ -456,8 +464,10 @@ class Battery:
     def diagnosis(self, prop: Property, finding: Finding, alone: str) -> Diagnosis | None:
         """The known mistake that explains a finding."""
         c, seen, script = finding.computation, finding.seen, finding.script
+        if finding.convention and prop is INNER:
+            return None
         if isinstance(seen, Trouble):
-            return of_trouble(seen, alone, finding, self.is_finite(c) and prop.name == LARGE.name)
+            return of_trouble(seen, alone, finding, self.is_finite(c))
         before = self.worker.run(c, ())
         later = bool(script) and isinstance(before, Reading) and not self.wrong(VALUES, c, before)
         if alone:

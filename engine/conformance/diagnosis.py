@@ -818,7 +818,7 @@ def at_once(finding: Finding, alone: str, later: bool, large: bool) -> Diagnosis
     return None
 
 
-def of_trouble(trouble: Trouble, alone: str, finding: Finding, large: bool) -> Diagnosis | None:
+def of_trouble(trouble: Trouble, alone: str, finding: Finding, finite: bool) -> Diagnosis | None:
     """What an exception or a strange result means, where that is known."""
     text = trouble.text
     if trouble.kind == "returns":
@@ -833,7 +833,7 @@ def of_trouble(trouble: Trouble, alone: str, finding: Finding, large: bool) -> D
         what = "numpy as np" if missing[1] == "np" else missing[1]
         text = f"`import {what}` is missing at the top."
         return Diagnosis("missing import", text, alone, text)
-    if large and ("OverflowError" in text or "overflow" in text):
+    if alone and finite and ("OverflowError" in text or "overflow" in text):
         return overflow(alone)
     if "MemoryError" in text or (finding.loop and trouble.kind == "hangs"):
         if trouble.step >= 0:
