@@ -6,23 +6,27 @@ are well scaled unless edges are asked for, so that finite differences can judge
     from hypothesis import given
     from engine.strategies import computations
 
-    @given(computations(max_nodes=10))
+    @given(computations(max_nodes=10, for_=MyValue))
     def test_my_engine(c):
-        *_, root = c.run(MyValue)
-        ...
+        *leaves, root = c.run(MyValue)
+        root.backward()
+        assert [x.grad for x in leaves] == pytest.approx(c.gradients()[:-1])
 
-A failing computation shrinks to few operations on simple numbers, prints as Python to paste
-(`Computation.source`) and can be drawn (`Computation.draw`).
+A failing computation shrinks to few operations on simple numbers. It is shown as code for
+Hypothesis' ``@example``, prints as Python to paste (`Computation.source`) and can be drawn
+(`Computation.draw`).
 """
 
 from __future__ import annotations
 
 import math
 import operator
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from .maths import REALS, Number, apply, on_floats
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 EDGES = (0.0, -0.0, math.inf, -math.inf, math.nan, 1e300, -1e300, 5e-324, -5e-324)
 LARGEST = 1e3  # of values and partials in a computation, so that differences keep their digits
 REACH = 64  # raw arguments that stand for earlier quantities
+GRID = 2.0**40  # beyond this, eighths are no simple numbers
 MARGIN = 0.02  # distance of arguments from the ends of their domain and from kinks
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "power": "**"}
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -47,12 +52,13 @@ def floats(low: float = -4.0, high: float = 4.0, edges: bool = False) -> SearchS
     """Well-scaled floats that shrink to eighths near 0; with ``edges``, also 0, inf, nan, ….
 
     Args:
-        low, high: the closed interval they come from.
+        low, high: the closed interval they come from, of any width.
         edges: whether to add the numbers at which floating-point code breaks.
     """
-    grid = st.integers(math.ceil(low * 8), math.floor(high * 8)).map(lambda k: k / 8)
+    first, last = math.ceil(max(low, -GRID) * 8), math.floor(min(high, GRID) * 8)
     values = st.floats(low, high, allow_subnormal=False)
-    found = st.one_of(grid, values) if low * 8 <= math.floor(high * 8) else values
+    grid = st.integers(first, last).map(lambda k: k / 8) if first <= last else values
+    found = st.one_of(grid, values)
     return st.one_of(found, st.sampled_from(EDGES)) if edges else found
 
 
@@ -110,9 +116,19 @@ def variadic_args(row: Rule, terms: int) -> SearchStrategy[tuple[float, ...]]:
 
 
 def inside(domain: tuple[float, float], reach: float = 4.0) -> tuple[float, float]:
-    """A closed interval well inside an open one."""
-    low, high = domain
-    return max(low + MARGIN, -reach), min(high - MARGIN, reach)
+    """A closed interval well inside an open one, around 0 or as near to it as there is one."""
+    margin = margin_of(domain)
+    low, high = domain[0] + margin, domain[1] - margin
+    if low > reach:
+        return low, min(high, low + 2 * reach)
+    if high < -reach:
+        return max(low, high - 2 * reach), high
+    return max(low, -reach), min(high, reach)
+
+
+def margin_of(domain: tuple[float, float]) -> float:
+    """How far to keep from the ends of an open interval."""
+    return min(MARGIN, (domain[1] - domain[0]) / 4)
 
 
 def is_smooth(point: Primitive) -> bool:
@@ -132,10 +148,14 @@ def is_smooth(point: Primitive) -> bool:
 
 def in_domain(x: float, domain: tuple[float, float]) -> bool:
     """Whether x is well inside the open interval."""
-    return domain[0] + MARGIN <= x <= domain[1] - MARGIN
+    margin = margin_of(domain)
+    return domain[0] + margin <= x <= domain[1] - margin
 
 
 # ---------------------------------------------------------------- computation graphs
+
+ARGUMENT = st.integers(-16, REACH - 1)  # as `assemble` takes it
+RawStep = tuple[Rule, Sequence[int], "tuple[Any, ...] | None"]
 
 
 class Whole(float):
@@ -159,6 +179,10 @@ class Step(NamedTuple):
     args: tuple[int | float, ...]
     params: tuple[Any, ...] = ()
 
+    def __repr__(self) -> str:
+        params = f", {self.params}" if self.params else ""
+        return f"Step({self.op!r}, {self.args}{params})"
+
     def __eq__(self, other: object) -> bool:  # the index 2 is not the constant 2.0
         return isinstance(other, Step) and repr(self) == repr(other)
 
@@ -179,6 +203,13 @@ class Computation(NamedTuple):
 
     inputs: tuple[float, ...]
     steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return f"Computation({self.inputs}, {self.steps})"
+
+    def itself(self) -> Computation:
+        """The computation."""
+        return self
 
     def run(self, make: Callable[[float], Any] = Value) -> list[Any]:
         """All quantities, inputs first and the root last.
@@ -282,6 +313,7 @@ def computations(
     max_depth: int | None = None,
     ops: Iterable[str | Rule] | None = None,
     terms: int = 4,
+    for_: Callable[[float], Any] | None = None,
 ) -> SearchStrategy[Computation]:
     """Random computation graphs on which every derivative is smooth and well scaled.
 
@@ -289,39 +321,66 @@ def computations(
     the root does not depend on is left out.
 
     Args:
-        max_nodes: how many quantities a graph has at most, inputs included.
+        max_nodes: how many quantities a graph has at most, inputs included; some have about so
+            many, most fewer.
         max_inputs: how many inputs it has at most.
         max_depth: how many operations may follow on each other; by default as many as there are.
-        ops: the rows to use by name; by default all there are when the test runs.
+        ops: the rows to use, by name; by default all there are when the test runs.
         terms: how many arguments an operation over a sequence gets at most.
+        for_: an engine's class, or what makes one of its nodes of a float: then only operations,
+            parameters and constants that it has and takes are used.
     """
-    chosen = list(TABLE) if ops is None else ops
-    rows = [op if isinstance(op, Rule) else TABLE[op] for op in chosen]
+    rows = [op if isinstance(op, Rule) else TABLE[op] for op in (TABLE if ops is None else ops)]
+    taken: Callable[[Computation], Computation] = Computation.itself
+    if for_ is not None:
+        from .conformance.fitting import fitting
+
+        rows, taken = fitting(for_, rows if ops is not None else None)
     if not rows or max_inputs < 1 or max_nodes < 2:
         raise ValueError("a computation needs an operation, an input and at least two nodes")
-    argument = st.integers(-16, REACH - 1)
+    steps = st.lists(raw_step(rows, terms), min_size=1, max_size=8)
+    parts = st.lists(steps, min_size=1, max_size=8)  # one list would rarely be long
+    inputs = st.lists(floats(), min_size=1, max_size=max_inputs)
 
     @st.composite
-    def step(draw: st.DrawFn) -> RawStep:
-        row = draw(st.sampled_from(rows))
-        count = draw(st.integers(1, terms)) if row.variadic else row.arity
-        args = [draw(argument) for _ in range(count)]
-        return row, args, draw(st.sampled_from(row.samples)) if len(row.samples) > 1 else None
+    def graph(draw: st.DrawFn) -> Computation:
+        start, raw = draw(inputs), list(chain.from_iterable(draw(parts)))
+        if max_nodes > len(raw):  # a large graph is a few steps again and again
+            raw *= draw(st.integers(1, max(1, max_nodes // 10)))
+        del raw[3 * max_nodes :]
+        found = assemble(start, raw, max_nodes - len(start), max_depth or max_nodes)
+        return taken(found if found.steps else simplest(rows, start[0], terms))
 
-    runs = st.lists(st.lists(step(), max_size=8), max_size=8)  # one list would rarely be long
-    raw = runs.map(lambda lists: list(chain.from_iterable(lists)))
-    starts = st.lists(floats(), min_size=1, max_size=max_inputs)
-
-    def build(inputs: Sequence[float], steps: Sequence[RawStep]) -> Computation:
-        return assemble(inputs, steps[: max_nodes - len(inputs)], max_depth or max_nodes)
-
-    return st.builds(build, starts, raw).filter(lambda c: bool(c.steps))
+    return graph()
 
 
-RawStep = tuple[Rule, Sequence[int], tuple[Any, ...] | None]
+@st.composite
+def raw_step(draw: st.DrawFn, rows: Sequence[Rule], terms: int) -> RawStep:
+    """A row, arguments as `assemble` takes them, and parameters if there is a choice."""
+    row = draw(st.sampled_from(rows))
+    count = draw(st.integers(1, terms)) if row.variadic else row.arity
+    args = [draw(ARGUMENT) for _ in range(count)]
+    return row, args, draw(st.sampled_from(row.samples)) if len(row.samples) > 1 else None
 
 
-def assemble(inputs: Sequence[float], raw: Sequence[RawStep], max_depth: int) -> Computation:
+def simplest(rows: Sequence[Rule], x: float, terms: int) -> Computation:
+    """One operation at a point where it is smooth, for when nothing that was drawn is."""
+    for row in rows:
+        for point in (x, 0.5, 1.5, -0.5, 2.5):
+            count = max(terms, 2) if row.variadic else row.arity
+            steps = assemble([point], [(row, [0] * count, None)], 1, 1)
+            if steps.steps:
+                return steps
+    for row in rows:
+        args = tuple(sum(inside(domain)) / 2 for domain in row.domain)
+        if not row.variadic and is_smooth(Primitive(row, args, row.samples[0])):
+            return Computation(args, (Step(row.name, tuple(range(row.arity)), row.samples[0]),))
+    return reject()
+
+
+def assemble(
+    inputs: Sequence[float], raw: Sequence[RawStep], most: int, max_depth: int
+) -> Computation:
     """The computation that raw steps describe, without those that are not smooth.
 
     A raw argument k ≥ 0 stands for the quantity that is (k / REACH)² of the way back through
@@ -331,10 +390,12 @@ def assemble(inputs: Sequence[float], raw: Sequence[RawStep], max_depth: int) ->
     known = list(inputs)
     depth = [0] * len(known)
     behind = [1 << i for i in range(len(known))]  # as bits, what each quantity depends on
-    unused = list(range(len(known)))
+    unused, used = list(range(len(known))), list[int]()
     steps: list[Step] = []
     for row, backward, chosen in raw:
-        args, rest = resolve(backward, unused, len(known))
+        if len(steps) >= most:
+            break
+        args, rest, done = resolve(backward, unused, used)
         params = row.samples[0] if chosen is None else chosen
         data = tuple(known[x] if isinstance(x, int) else x for x in args)
         deep = 1 + max((depth[x] for x in args if isinstance(x, int)), default=max_depth)
@@ -344,7 +405,7 @@ def assemble(inputs: Sequence[float], raw: Sequence[RawStep], max_depth: int) ->
             or not is_smooth(Primitive(row, data, params))
         ):
             continue
-        unused = [*rest, len(known)]
+        unused, used = [*rest, len(known)], done
         known.append(on_floats(row, data, params)[0])
         depth.append(deep)
         behind.append(1 << len(behind))
@@ -357,20 +418,24 @@ def assemble(inputs: Sequence[float], raw: Sequence[RawStep], max_depth: int) ->
 
 
 def resolve(
-    backward: Sequence[int], unused: Sequence[int], count: int
-) -> tuple[tuple[int | float, ...], list[int]]:
-    """The arguments that raw ones stand for, and what is unused after them."""
-    rest = list(unused)
+    backward: Sequence[int], unused: Sequence[int], used: Sequence[int]
+) -> tuple[tuple[int | float, ...], list[int], list[int]]:
+    """The arguments that raw ones stand for, and what is unused and used after them."""
+    rest, done = list(unused), list(used)
+    count = len(rest) + len(done)
     args: list[int | float] = []
     for k in backward:
         if k < 0:
             args.append(-k / 8)
             continue
-        candidates = [*reversed(rest), *(i for i in reversed(range(count)) if i not in rest)]
-        args.append(candidates[count * k * k // REACH**2])
-        if args[-1] in rest:
-            rest.remove(args[-1])  # type: ignore[arg-type]
-    return tuple(args), rest
+        back = count * k * k // REACH**2
+        if back >= len(rest):
+            args.append(done[len(rest) - back - 1])
+            continue
+        found = rest.pop(-back - 1)
+        insort(done, found)
+        args.append(found)
+    return tuple(args), rest, done
 
 
 def takes(row: Rule, args: Sequence[Any], params: Sequence[Any]) -> bool:

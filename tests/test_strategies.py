@@ -130,3 +130,104 @@ def test_impossible_requests_are_refused() -> None:
         computations(max_nodes=1)
     with pytest.raises(LookupError, match="no rule is called"):
         computations(ops=["nonsense"])
+
+
+def test_sizes_grow_with_what_is_allowed() -> None:
+    def sizes(most: int) -> list[int]:
+        found: list[int] = []
+
+        @settings(database=None, max_examples=100, derandomize=True, phases=[Phase.generate])
+        @given(computations(max_nodes=most))
+        def look(c: Computation) -> None:
+            found.append(len(c.inputs) + len(c.steps))
+
+        look()
+        return found
+
+    small, large = sizes(10), sizes(300)
+    assert max(small) <= 10
+    assert max(large) > 50
+    assert sum(large) > 3 * sum(small)
+
+
+class Bare:
+    """An engine with + and tanh only, which takes no plain numbers."""
+
+    def __init__(self, data: float, parents: tuple[tuple[Any, float], ...] = ()) -> None:
+        self.data, self.grad, self.parents = data, 0.0, parents
+
+    def __add__(self, other: Any) -> Any:
+        return Bare(self.data + other.data, ((self, 1.0), (other, 1.0)))
+
+    def tanh(self) -> Any:
+        t = math.tanh(self.data)
+        return Bare(t, ((self, 1 - t * t),))
+
+    def backward(self, amount: float = 1.0) -> None:
+        self.grad += amount
+        for parent, local in self.parents:
+            parent.backward(local * amount)
+
+
+@given(computations(max_nodes=10, for_=Bare))
+def test_graphs_fit_any_engine(c: Computation) -> None:
+    *others, root = c.run(Bare)
+    root.backward()
+    assert [x.grad for x in others] == pytest.approx(c.gradients()[:-1])
+    assert {step.op for step in c.steps} <= {"add", "tanh"}
+
+
+def test_an_engine_is_not_asked_for_what_it_lacks() -> None:
+    with pytest.raises(ValueError, match="Bare has no operation 'exp'"):
+        computations(ops=["add", "exp"], for_=Bare)
+    with pytest.raises(ValueError, match="has no operation that gradpath knows"):
+        computations(for_=lambda x: object())
+
+
+def test_what_fails_prints_as_code(capsys: pytest.CaptureFixture[str]) -> None:
+    @settings(database=None, derandomize=True)
+    @given(computations(max_nodes=40))
+    def fails(c: Computation) -> None:
+        raise AssertionError
+
+    with pytest.raises(AssertionError) as error:
+        fails()
+    (note,) = [x for x in error.value.__notes__ if "fails(" in x]
+    code = note.partition("c=")[2].rpartition(")")[0].strip().removesuffix(",")
+    c = eval(code, {"Computation": Computation, "Step": Step})
+    assert isinstance(c, Computation)
+    assert c.steps
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-1e308, 1e308), (1e300, 1e301), (0.1, 0.12), (-math.inf, 0.0), (2.0, 2.0)]
+)
+def test_floats_come_from_intervals_of_any_width(low: float, high: float) -> None:
+    @settings(database=None, max_examples=30)
+    @given(floats(low, high))
+    def inside(x: float) -> None:
+        assert low <= x <= high
+
+    inside()
+
+
+@pytest.mark.parametrize(
+    "domain", [(100.0, math.inf), (-math.inf, -100.0), (1.0, 1.01), (4.0, 4.03), (-1e9, -1e8)]
+)
+def test_rows_with_far_and_narrow_domains_are_drawn_from(domain: tuple[float, float]) -> None:
+    engine.rule("shifted", lambda m, x: x / 1e9, lambda m, y, x: 1e-9, domain=[domain])
+    try:
+        point = find(primitives(["shifted"]), lambda p: True, settings=QUIET)
+        assert domain[0] < point.args[0] < domain[1]
+    finally:
+        engine.TABLE.remove("shifted")
+
+
+def test_a_strategy_is_never_too_slow_or_too_choosy() -> None:
+    @settings(database=None, max_examples=50, suppress_health_check=[])
+    @given(computations(), computations(ops=["log", "sqrt", "acos"]), primitives())
+    def look(c: Computation, d: Computation, p: Primitive) -> None:
+        assert c.steps
+        assert d.steps
+
+    look()

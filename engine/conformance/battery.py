@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import time
 from collections import Counter
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 
-from ..rules import TABLE, Rule
+from ..rules import TABLE
 from ..strategies import Computation, Step, computations
 from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, smooth
 from .findings import Finding, Outcome, spelled
+from .fitting import resampled
 from .isolation import Worker, close_to, packed
 from .properties import (
     AUGMENTED,
@@ -604,13 +604,6 @@ def convention(prop: Property, finding: Finding) -> str:
         if all(x in ("None", 0.0) for x in computed[:-1]) and computed[-1] in ("None", 0.0, 1.0):
             return "gradients are kept for leaves only"
     return ""
-
-
-def resampled(row: Rule, samples: Sequence[tuple[Any, ...]]) -> Rule:
-    """A row that is tried with other parameters."""
-    other = copy.copy(row)
-    other.samples = tuple(samples)
-    return other
 
 
 def apart(right: Sequence[Any], moved: Sequence[Sequence[Any]]) -> tuple[float, ...]:
