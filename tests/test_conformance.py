@@ -13,6 +13,7 @@ from typing import Any
 import micrograd.engine  # type: ignore[import-untyped]
 import pytest
 from children import PATIENCE, running
+from variants import BROKEN, RIGHT_ENGINES, Variant
 from zoo import ZOO, Float32, Sound
 
 import engine
@@ -20,7 +21,8 @@ from engine.check import NotAnEngineError, conformance, conformance_checks
 from engine.conformance.subject import Trouble
 
 ROOT = Path(__file__).parents[1]
-THOROUGH = bool(os.environ.get("CI"))
+THOROUGH = bool(os.environ.get("CI")) or os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+SAMPLE = 1 if THOROUGH else 4  # every so-manieth engine is tried
 OPTIONS: dict[str, Any] = {} if THOROUGH else {"nodes": 12, "examples": 120}
 CORRECT = {
     "Value": engine.Value,
@@ -32,7 +34,7 @@ CORRECT = {
 # ---------------------------------------------------------------- the zoo
 
 
-@pytest.mark.parametrize("kind", ZOO)
+@pytest.mark.parametrize("kind", ZOO[::SAMPLE])
 def test_a_broken_engine_is_found_shown_small_and_diagnosed(kind: type[Sound]) -> None:
     report = conformance(kind, most=1, time_limit=1.0, strict=True, **OPTIONS)
     assert not report
@@ -49,7 +51,29 @@ def test_a_broken_engine_is_found_shown_small_and_diagnosed(kind: type[Sound]) -
 
 
 def test_the_zoo_is_large() -> None:
-    assert len(ZOO) >= 30
+    assert len(ZOO) >= 60
+    assert len(BROKEN) >= 30
+
+
+@pytest.mark.parametrize("variant", BROKEN[::SAMPLE], ids=lambda v: v.name)
+def test_a_broken_variant_is_found_and_never_explained_wrongly(
+    variant: Variant, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(variant.source)
+    report = conformance(f"{tmp_path}/mine.py:{variant.style}", most=1, **OPTIONS)
+    (finding,) = report.findings
+    assert (finding.diagnosis.name if finding.diagnosis else "") in variant.diagnoses
+    if variant.op:
+        assert finding.op == variant.op
+
+
+@pytest.mark.parametrize("name", [*RIGHT_ENGINES][::SAMPLE])
+def test_right_engines_of_other_styles_give_no_finding(name: str, tmp_path: Path) -> None:
+    style, source = RIGHT_ENGINES[name]
+    (tmp_path / "mine.py").write_text(source)
+    report = conformance(f"{tmp_path}/mine.py:{style}", **OPTIONS)
+    assert report, str(report)
+    assert not report.conventions, str(report)
 
 
 @pytest.mark.parametrize(

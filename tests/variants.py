@@ -506,11 +506,8 @@ VARIANTS = [
             "alpha if self.data > 0 else 1.0", ("", "operand order"), "leaky_relu"),
 ]  # fmt: skip
 
-RIGHT = {
-    **STYLES,
-    "children shared by all": next(
-        v for v in VARIANTS if v.name == "children shared by all"
-    ).source,
-    "partials by operand": next(v for v in VARIANTS if v.name == "partials by operand").source,
-}
 BROKEN = [v for v in VARIANTS if v.diagnoses]
+RIGHT_ENGINES = {  # style and source by name
+    **{style: (style, source) for style, source in STYLES.items()},
+    **{v.name: (v.style, v.source) for v in VARIANTS if not v.diagnoses},
+}

@@ -18,6 +18,7 @@ The engine runs in a process of its own (`isolation`). Hypothesis makes computat
 
 from __future__ import annotations
 
+import itertools
 import unittest
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from .findings import Finding, Outcome, report
 from .isolation import Target, Worker, label
 from .loading import NotAnEngineError, Origin
 from .properties import FORMS, LEAF, LIMITS, PROPERTIES, SUM, Property
+from .sharing import shared
 from .subject import Names, Survey
 
 __all__ = ["Check", "Conformance", "NotAnEngineError", "conformance", "conformance_checks"]
@@ -132,6 +134,9 @@ def only(survey: Survey, ops: Sequence[str]) -> Survey:
     )
 
 
+COUNT = itertools.count()
+
+
 class Check:
     """One property as a test: calling it raises AssertionError with the finding."""
 
@@ -153,13 +158,15 @@ class Check:
 def conformance_checks(target: Target, **options: Any) -> list[Check]:
     """The battery as functions to parametrise a test with; options as for `conformance`.
 
-    The battery runs once, when the first of them is called.
+    The battery runs once, when the first of them is called; in one process only where pytest-xdist
+    runs several.
     """
     reports: list[Conformance] = []
+    key = f"{next(COUNT)}-{label(target)}"  # all processes collect the same tests
 
     def run() -> Conformance:
         if not reports:
-            reports.append(conformance(target, **options))
+            reports.append(shared(key, lambda: conformance(target, **options)))
         return reports[0]
 
     return [Check(prop, run) for prop in (*PROPERTIES, *FORMS, LEAF, SUM, *LIMITS)]

@@ -155,7 +155,7 @@ class Battery:
         right = [] if GRADIENTS.name in self.failed else self.ops
         others = [op for op in self.of_right_value if op not in right]
         self.try_each(LARGE, at_large(self.survey, right))
-        self.try_each(LARGE_VALUES, at_large(self.survey, others))
+        self.try_each(LARGE_VALUES, at_large(self.survey, others, 10))
 
     def try_random(self) -> None:
         """Random graphs of any size, and of what is found the smallest."""

@@ -46,7 +46,7 @@ def fail(message: str, status: int = 2) -> NoReturn:
 def run() -> None:
     """Check the engine that the command line names, and exit with the status that says it all."""
     here = Path.cwd()
-    if here.resolve() != HOME:  # what lies there may be called as gradpath's modules are
+    if here.resolve() != HOME.resolve():  # what lies there may be called as gradpath's modules are
         sys.path[:] = [place for place in sys.path if place and Path(place) != here]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -93,9 +93,8 @@ class Finding:
 
     def has_cause_of(self, other: Finding) -> bool:
         """Whether both have the same explanation."""
-        mine, theirs = self.seen, other.seen
-        if isinstance(mine, Trouble) and mine.where and isinstance(theirs, Trouble):
-            return mine._replace(step=0) == theirs._replace(step=0)  # one line of code
+        if same_line(self.seen, other.seen):
+            return True
         if self.diagnosis and other.diagnosis and self.diagnosis.name == other.diagnosis.name:
             return self.op == other.op or self.diagnosis.kind == other.diagnosis.kind
         return bool(self.convention) and self.convention == other.convention
@@ -140,6 +139,13 @@ class Finding:
                 note = f"yours: {word} {figure(getattr(self.seen, what)[i])}"
                 marks[nodes[i]] = " ".join(filter(None, (marks[nodes[i]], note)))
         return draw(nodes[-1], marks=marks, **options)
+
+
+def same_line(one: Reading | Trouble, other: Reading | Trouble) -> bool:
+    """Whether two troubles are the same exception from one line of code."""
+    if isinstance(one, Trouble) and isinstance(other, Trouble):
+        return bool(one.where) and one._replace(step=0) == other._replace(step=0)
+    return False
 
 
 def report(result: Conformance) -> str:
@@ -209,7 +215,7 @@ def program(finding: Finding, absolute: bool = False) -> str:
     lines = imports(finding.origin, list(dict.fromkeys([make, *needed, *[free] * bool(free)])),
                     absolute)  # fmt: skip
     if finding.loop and len(c.steps) > LONGEST:
-        return "\n".join([*lines, *large(c, make, finding.names)])
+        return "\n".join([*lines, *large(c, make, finding.names, free)])
     leaves = [f"{name} = {make}({x!s})" for name, x in zip(names, c.inputs, strict=False)]
     computed = calculation(finding, forms)
     lines += [*leaves, *computed]
@@ -256,11 +262,15 @@ def prints(finding: Finding) -> list[str]:
     return lines
 
 
-def large(c: Computation, make: str, called: Names) -> list[str]:
+def large(c: Computation, make: str, called: Names, free: str) -> list[str]:
     """The graphs that test limits, as loops."""
     op = INFIX.get(c.steps[0].op, ",")
     x = c.inputs[0]
-    end = [f".{called.backward}()", f"print(a.{called.grad})"]
+    end = f"print(a.{called.grad})"
+
+    def start(root: str) -> str:
+        return f"{free}({root})" if free else f"{root}.{called.backward}()"
+
     if len({step.args for step in c.steps}) < len(c.steps):  # a fan
         width = sum(step.args == (0, 0) for step in c.steps)
         return [
@@ -268,12 +278,12 @@ def large(c: Computation, make: str, called: Names) -> list[str]:
             f"layer = [a {op} a for _ in range({width})]",
             "while len(layer) > 1:",
             f"    layer = [x {op} y for x, y in zip(layer[::2], layer[1::2])]",
-            f"layer[0]{end[0]}",
-            end[1],
+            start("layer[0]"),
+            end,
         ]
     second = "y" if c.steps[1].args[0] == c.steps[1].args[1] else "a"
     loop = [f"for _ in range({len(c.steps)}):", f"    y = y {op} {second}"]
-    return [f"a = y = {make}({x!r})", *loop, f"y{end[0]}", end[1]]
+    return [f"a = y = {make}({x!r})", *loop, start("y"), end]
 
 
 # ---------------------------------------------------------------- text

@@ -207,11 +207,11 @@ def augmented(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
                 yield Computation((2.0, 3.0), (before, Step(op, (2, 5.0))))
 
 
-def at_large(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+def at_large(survey: Survey, ops: Sequence[str], least: float = 1) -> Iterator[Computation]:
     """Every operation on small and large numbers within its domain, the smallest first."""
     for op in ops:
         row = TABLE[op]
-        for x in LARGE_INPUTS:
+        for x in (x for x in LARGE_INPUTS if abs(x) >= least):
             for params in survey.samples[op]:
                 for args in [(x,)] if row.arity == 1 else [(x, 2.0), (2.0, x)]:
                     if all(low < y < high for y, (low, high) in zip(args, row.domain, strict=True)):

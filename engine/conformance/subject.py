@@ -369,11 +369,10 @@ class Subject:
     def varieties(self) -> list[str]:
         """Rename what is another function of the table than its name says; what there is to say."""
         notes = []
-        for op in ("relu", "leaky_relu"):
-            slope = self.slope(op) if op in self.forms and not self.forms[op].passes else 0.0
-            if slope and op == "relu" and "leaky_relu" not in self.forms:
-                self.forms["leaky_relu"] = self.forms.pop("relu")
-                notes.append(f"its relu has the slope {slope:g} on the left, as a leaky_relu has")
+        slope = self.slope("relu") if "relu" in self.forms else 0.0
+        if slope and "leaky_relu" not in self.forms:
+            self.forms["leaky_relu"] = self.forms.pop("relu")._replace(passes=False)
+            notes.append(f"its relu has the slope {slope:g} on the left, as a leaky_relu has")
         if "gelu" in self.forms:
             with contextlib.suppress(Exception):
                 if math.isclose(replace_form(self, "gelu", False)(1.0), 0.841192, abs_tol=2e-5):
