@@ -35,5 +35,8 @@ class State:
 
     data = property(attrgetter("_data"), _set_data, doc="The number.")
 
+    def __reduce__(self) -> tuple[type[State], tuple[Any, str]]:
+        return State, (self._data, self.label)
+
     def __repr__(self) -> str:
         return f"State({self._data!r})"

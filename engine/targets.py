@@ -30,6 +30,9 @@ class Targets:
         self.low, self.high, self.step = low, high, step
         self.message, self.kind = message, kind
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Targets, (self.low, self.high, self.step, self.message, self.kind)
+
     def __repr__(self) -> str:
         return f"Targets({self.low!r}, {self.high!r}, {self.step!r})"
 

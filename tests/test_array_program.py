@@ -320,6 +320,16 @@ def test_reading_numbers_while_recording_is_refused_with_the_line(f: Any, what: 
     assert float(x.sum()) == 3.0
 
 
+@pytest.mark.parametrize("compiled", [False, importlib.util.find_spec("numba") is not None])
+def test_gradients_have_the_shapes_of_their_arrays_also_where_they_are_0(compiled: bool) -> None:
+    program = record(lambda x, y: (x > 0).sum() * 0.0 + 2.0 * y[0], np.ones((2, 3)), np.ones(2))
+    run: Any = program.jit() if compiled else program
+    value, (dx, dy) = run(np.ones((2, 3)), np.array([3.0, 4.0]))
+    assert value == 6.0
+    np.testing.assert_array_equal(dx, np.zeros((2, 3)))
+    np.testing.assert_array_equal(dy, [2.0, 0.0])
+
+
 def test_what_is_no_program_is_refused() -> None:
     with pytest.raises(TypeError, match="one number"):
         record(lambda x: x * 2, np.ones(2))

@@ -188,6 +188,14 @@ class Program:
             raise ValueError("the program computes with single numbers: nothing is buffered")
         return self._lowered.render()
 
+    def __copy__(self) -> Program:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .copying import reduced
+
+        return reduced(self)
+
     def __repr__(self) -> str:
         _, name, arguments, _ = self._recording
         steps = len(self._lowered.printer.lines if self._lowered else self._straight.code.steps)
@@ -238,7 +246,7 @@ class Program:
         from .compiled import Compiled
 
         _, _, arguments, result = self._recording
-        return Compiled(self._machine(), arguments, result, self.parameters, self._around)
+        return Compiled(self, self._machine(), arguments, result)
 
     def _machine(self) -> Machine:
         """The loops rendering with its arrays."""

@@ -9,7 +9,6 @@ recording is over.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from ..arrays import Array, quiet
 from ..backward import LOCK
 from ..buffer import Buffer
+from ..forks import lock
 from ..gradient import flatten, unflatten
 from ..graph import topological_order
 from ..maths import KindError, is_number
@@ -377,10 +377,9 @@ class ArrayProgram:
         trace, tape = recording.trace, recording.tape
         outputs = [trace.op(x) if isinstance(x, Tensor) else x for x in flatten(result)]
         self._is_step = bool(recording.written)
-        self._lock: Any = LOCK if self._is_step else Lock()  # its arrays are for one run at a time
         self._is_flat = not any(isinstance(x, list) for x in arguments)
         self._is_one = not isinstance(result, (list, tuple))
-        self._result = result
+        self._result = unflatten(result, [None] * len(outputs)) if not self._is_one else None
         self.parameters: list[Tensor] = []
         for op in tape.ops:
             leaf = op.leaf
@@ -401,7 +400,20 @@ class ArrayProgram:
                 and x.of is None
             ):
                 x.label = f"new_{owner.label or 'data'}"
-        self._program = Buffers(recording, self._inputs, outputs, self._gradients)
+        self.get_ready()
+
+    def get_ready(self) -> None:
+        """Make the arrays and the code that computes in them."""
+        self._lock: Any = LOCK if self._is_step else lock()  # for one run at a time
+        self._program = Buffers(self._recording, self._inputs, self._outputs, self._gradients)
+
+    def __copy__(self) -> ArrayProgram:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .copying import reduced_arrays
+
+        return reduced_arrays(self)
 
     def _differentiate(self, y: Any, variables: Sequence[Tensor]) -> list[Any]:
         if not isinstance(y, Tensor) or y.size != 1:
@@ -411,7 +423,12 @@ class ArrayProgram:
                 f"backward() and assigns leaves; this one returned {shown}"
             )
         self._recording.section("backward")
-        return self._recording.trace.gradients(y, variables)
+        slopes = self._recording.trace.gradients(y, variables)
+        m = self._recording.tape.mathematics
+        return [  # an array also where nothing depends on one
+            m.broadcast_to(d, x.shape) if x.shape and not isinstance(d, Op) else d
+            for d, x in zip(slopes, variables, strict=True)
+        ]
 
     @property
     def source(self) -> str:

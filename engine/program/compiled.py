@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backward import LOCK
+from ..forks import lock
 from ..gradient import flatten
 from .assembly import FUNCTIONS, function, indented
+from .copying import jitted
 from .kernels import product, product_of_any, product_of_rows
 from .loops import LoopPrinter
 from .lowering import flattened
@@ -26,10 +27,9 @@ from .surroundings import GuardError
 from .tape import Op
 
 if TYPE_CHECKING:
-    from ..value import Value
+    from . import Program
     from .lowering import Lowering
     from .straight import Straight
-    from .surroundings import Surroundings
 
 
 class Compiled:
@@ -42,17 +42,22 @@ class Compiled:
 
     def __init__(
         self,
+        program: Program,
         machine: Machine,
         arguments: Sequence[tuple[str, Any]],
         result: Any,
-        parameters: list[Value],
-        around: Surroundings,
     ) -> None:
         machine.compile()
-        self._around = around
-        self.source, self.parameters = machine.text, parameters
+        self._program, self._around = program, program._around
+        self.source, self.parameters = machine.text, program.parameters
         self._machine, self._arguments, self._result = machine, arguments, result
         self._shapes = [shape_of(x) for _, x in arguments]
+
+    def __copy__(self) -> Compiled:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return jitted, (self._program,)
 
     def __call__(self, *inputs: Any) -> Any:
         """What the program returns."""
@@ -125,7 +130,7 @@ class Machine:
         self.text, self.required = text, required
         self.inputs, self.starts, self.changed = inputs, starts, changed
         self.arrays, self.width = arrays, width
-        self.lock: Any = LOCK if changed else Lock()
+        self.lock: Any = LOCK if changed else lock()
 
     def compile(self) -> None:
         """Make machine code of the text.

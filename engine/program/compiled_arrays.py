@@ -76,6 +76,12 @@ class CompiledArrays:
         array: Array = self._printer.buffers[self._printer.names[op]]
         return array.T if self._printer.is_turned(op) else array
 
+    def __copy__(self) -> CompiledArrays:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CompiledArrays, (self._program,)
+
     def __call__(self, *inputs: Any) -> Any:
         """What the program returns."""
         program = self._program

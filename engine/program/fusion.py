@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
 from ..arrays import Array, quiet
+from ..forks import lock
 from ..gradient import flatten, gradient
 from ..modes import TAPE, active, anomaly
 from ..tensor import Tensor, constant, node
@@ -47,6 +47,12 @@ class Fused:
         self.__name__ = getattr(f, "__name__", "fused")
         self.__doc__ = f.__doc__
         self.__wrapped__ = f
+
+    def __copy__(self) -> Fused:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fused, (self.f, self.strict)
 
     def __call__(self, *args: Any) -> Any:
         """The function's result, as one node."""
@@ -143,7 +149,7 @@ class Plan:
                 recording.now[id(view), "_grad"] = received.get(view, 0.0)
             self.gradients.append(recording.assembled(x._buffer))
         self.arenas: list[Arena] = []
-        self.lock = Lock()
+        self.lock = lock()
 
     def fits(self, given: Sequence[Tensor]) -> bool:
         """Whether the arguments are like those that the plan was made for."""

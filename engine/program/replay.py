@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backward import LOCK
+from ..forks import lock
 from .array_source import Readable
 from .buffered import Buffered
 from .printing import Names, identifier
@@ -81,7 +81,7 @@ class Lowered:
             for group, (op, _) in zip(self.starts, lowering.starts, strict=True)
             if id(op) in changed
         ]
-        self.lock: Any = LOCK if lowering.updates or lowering.written_places else Lock()
+        self.lock: Any = LOCK if lowering.updates or lowering.written_places else lock()
         names = dict(arrays)
         if lowering.written_places:
             last = np.empty(len(lowering.written_places))

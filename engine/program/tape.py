@@ -128,7 +128,7 @@ class Tape:
             args = without_broadcasts(args)
         if (simple := simplified(self, rule, args, params)) is not None:
             return simple
-        key = (rule.name, *(x if isinstance(x, Op) else repr(x) for x in args), repr(params))
+        key = key_of(rule, args, params)
         hashable = not any(isinstance(part, np.ndarray) for part in flat(params))
         if hashable and key in self.known:
             return self.known[key]
@@ -140,6 +140,11 @@ class Tape:
         if hashable:
             self.known[key] = op
         return op
+
+
+def key_of(rule: Any, args: Sequence[Any], params: Sequence[Any]) -> tuple[Any, ...]:
+    """What tells an operation from others."""
+    return (rule.name, *(x if isinstance(x, Op) else repr(x) for x in args), repr(tuple(params)))
 
 
 def flat(params: Any) -> list[Any]:
