@@ -63,9 +63,18 @@ def tidy_end() -> Iterator[None]:
     except KeyboardInterrupt:
         fail("interrupted", status=130)
     except BrokenPipeError:  # whoever read the text has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
     except OSError as error:
+        drop_output()
         fail(f"error: {error}", status=1)
+
+
+def drop_output() -> None:
+    """Let what standard output cannot take go nowhere, so that Python's end does not fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # -- arguments ------------------------------------------------------------------------------------
@@ -88,12 +97,14 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:59]}…")
 
 
-def positive(text: str) -> float:
-    """An argument that is a positive number."""
+def positive(text: str, most: float = sys.float_info.max) -> float:
+    """An argument that is a positive number, and not too large a one."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
+    if most < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be at most {most:,.0f}, not {quoted(text)}")
     if 0 < number < math.inf:
         return number
     raise argparse.ArgumentTypeError(f"must be a positive number, not {quoted(text)}")

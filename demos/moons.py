@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from commandline import Parser, Pictures, draw_all, folder, follow, positive, run, tidy_end, whole
@@ -60,7 +61,8 @@ def parse(arguments: Sequence[str] | None) -> Any:
     )
     add = parser.add_argument
     add("--seed", type=whole(0), default=0, help="seed of points and weights (%(default)s)")
-    add("--noise", type=positive, default=0.1, help="the points' scatter, σ (%(default)s)")
+    scatter = partial(positive, most=1000)  # more leaves nothing of the moons
+    add("--noise", type=scatter, default=0.1, help="the points' scatter, σ (%(default)s)")
     add("--hidden", type=whole(1, 64), default=16, help="neurons in a hidden layer (%(default)s)")
     add("--epochs", type=whole(1), default=100, help="rounds through the points (%(default)s)")
     add("--batch", type=whole(1), default=50, help="points in a step (%(default)s)")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
@@ -25,14 +27,29 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
         OSError: if the folder is missing or cannot be written.
     """
     path = Path(path)
-    target = path.resolve()  # a link stays one, and what it points to is replaced
     if isinstance(data, str):
         data = data.encode("utf-8")
+    try:
+        target = path.resolve()  # a link stays one, and what it points to is replaced
+        if target.exists() and not target.is_file():  # a device or a pipe: it takes the data
+            with target.open("wb", buffering=0) as file:
+                write_all(file, data)
+        else:
+            replace(target, data)
+    except RuntimeError as error:  # links that lead round in a circle, before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+    except OSError as error:  # it may name the temporary file, which nobody knows
+        error.filename, error.filename2 = str(path), None
+        raise
+    return path
+
+
+def replace(target: Path, data: bytes) -> None:
+    """Put a new file in the place of an old one, once all of it is on the disk."""
     descriptor, temporary = tempfile.mkstemp(prefix=".gradpath-", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            write_all(file, data)
             os.fsync(file.fileno())
         Path(temporary).chmod(permissions(target))
         Path(temporary).replace(target)
@@ -40,7 +57,13 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise
-    return path
+
+
+def write_all(file: Any, data: bytes) -> None:
+    """Write to a file without a buffer, which may take less than all at once."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def permissions(path: Path) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Edge = tuple[int, float, Any]  # an argument's position, its local derivative, the argument
 
 LONGEST_TEXT = 24  # nodes of a path that its text shows
+MOST_BITS = 16_384  # of a number of paths; longer ones take long and tell nobody anything
 
 
 def topological_order(
@@ -100,17 +101,26 @@ class Path:
 
 
 def count_paths(y: Value, x: Value) -> int:
-    """How many paths lead from y down to x: exact, however many there are.
+    """How many paths lead from y down to x, exactly, without walking them.
 
     ``a * a`` has two paths to a; a node has one to itself.
 
     Raises:
         TypeError: if y or x is not a Value.
+        OverflowError: if there are more than 2^16,384, a number of 4,933 digits.
     """
+    check_ends(y, x)
     ways: dict[int, int] = {}
-    for node in between(y, x):
-        below = sum(ways.get(id(arg), 0) for arg in node.args)
-        ways[id(node)] = 1 if node is x else below
+    for node in topological_order(y):
+        count = 1 if node is x else 0
+        for arg in node.args:
+            below = ways.get(id(arg))
+            if below is not None:
+                count = count + below if count else below  # a number that stays is kept once
+        if count:
+            if count.bit_length() > MOST_BITS:
+                raise OverflowError("there are more than 2^16,384 paths: they are not counted")
+            ways[id(node)] = count
     return ways.get(id(y), 0)
 
 
@@ -275,11 +285,7 @@ def send(partial: float, upstream: float) -> float:
 
 def between(y: Value, x: Value) -> list[Value]:
     """The nodes on the paths from y down to x, arguments before results; none without a path."""
-    from .value import Value
-
-    for node in (y, x):
-        if not isinstance(node, Value):
-            raise TypeError(f"paths lead from a Value to a Value, not to {type(node).__name__}")
+    check_ends(y, x)
     reached: set[int] = set()
     found: list[Value] = []
     for node in topological_order(y):
@@ -287,6 +293,15 @@ def between(y: Value, x: Value) -> list[Value]:
             reached.add(id(node))
             found.append(node)
     return found
+
+
+def check_ends(*ends: object) -> None:
+    """Raise if paths cannot begin or end there."""
+    from .value import Value
+
+    for node in ends:
+        if not isinstance(node, Value):
+            raise TypeError(f"paths lead from a Value to a Value, not to {type(node).__name__}")
 
 
 def leads(order: Sequence[Value]) -> dict[int, list[Edge]]:

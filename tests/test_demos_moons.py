@@ -144,6 +144,7 @@ def test_the_curves_begin_before_training(moons: ModuleType) -> None:
         (["--epochs", "0"], "argument --epochs: must be a whole number of at least 1, not '0'"),
         (["--batch", "0"], "argument --batch: must be a whole number of at least 1, not '0'"),
         (["--noise", "-1"], "argument --noise: must be a positive number, not '-1'"),
+        (["--noise", "1e308"], "argument --noise: must be at most 1,000, not '1e308'"),
         (["--lr", "nan"], "argument --lr: must be a positive number, not 'nan'"),
         (["--engine", "quantum"], "argument --engine: invalid choice: 'quantum'"),
         (["--out", str(DEMO)], "argument --out: cannot write into"),

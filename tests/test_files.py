@@ -204,3 +204,48 @@ def test_of_writers_at_one_time_one_wins_whole(tmp_path: Path) -> None:
         seen.add(path.read_text())
     assert seen <= set(texts)
     assert entries(tmp_path) == ["f"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_what_is_no_file_takes_the_data_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        read: list[bytes] = []
+        reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))  # noqa: B023
+        reader.start()
+        assert write_atomically(path, b"x" * 300_000) == path
+        reader.join(20)
+        assert read == [b"x" * 300_000]
+        assert pipe.is_fifo()
+        assert link.is_symlink()
+    assert entries(tmp_path) == ["link", "pipe"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")  # noqa: PTH110
+def test_a_device_behind_a_link_stays_a_device(tmp_path: Path) -> None:
+    null, full = tmp_path / "null", tmp_path / "full"
+    null.symlink_to("/dev/null")
+    full.symlink_to("/dev/full")
+    write_atomically(null, "x")
+    with pytest.raises(OSError, match="No space left") as error:
+        write_atomically(full, "x")
+    assert error.value.filename == str(full)
+    assert null.is_symlink()
+    assert full.is_symlink()
+    assert Path("/dev/null").is_char_device()
+    assert Path("/dev/full").is_char_device()
+    assert entries(tmp_path) == ["full", "null"]
+
+
+def test_an_error_names_the_path_that_was_given(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "round").symlink_to("round")
+    for path in (tmp_path / "missing" / "f", tmp_path / "folder", tmp_path / "round"):
+        with pytest.raises(OSError, match=r".") as error:
+            write_atomically(path, "x")
+        assert (error.value.filename, error.value.filename2) == (str(path), None)
+        assert ".gradpath-" not in str(error.value)
+    assert entries(tmp_path) == ["folder", "round"]

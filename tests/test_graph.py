@@ -290,3 +290,9 @@ def test_a_node_without_a_derivative_is_named() -> None:
     for function in (paths, lambda y, x: heaviest_paths(y, x, 1)):
         with pytest.raises(RuntimeError, match="mystery"):
             function(y, x)
+
+
+def test_so_many_paths_that_they_are_not_counted() -> None:
+    assert count_paths(*diamonds(16_000)) == 2**16_000
+    with pytest.raises(OverflowError, match=r"more than 2\^16,384 paths"):
+        count_paths(*diamonds(17_000))

@@ -204,3 +204,57 @@ def test_help_shows_examples() -> None:
     done = run("--help")
     assert done.returncode == 0
     assert "examples:" in done.stdout
+
+
+# ---------------- what is typed
+
+
+def test_names_are_read_as_python_reads_them() -> None:
+    """The keyboard's micro sign is to Python the Greek letter, and ﬁ two letters."""
+    for name in ("\u00b5", "\ufb01", "\u212b", "x\u2082"[:1] + "\u1d62"):
+        done = run(f"{name}*x", f"{name}=2", "x=3", "--wrt", name)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "= 3" in done.stdout.splitlines()[0]
+    assert run("\u00b5", "\u00b5=2", "\u03bc=3").stderr == "viz: a name has two values\n"
+
+
+@pytest.mark.parametrize("sign", ["+", "*", "-"])
+@pytest.mark.parametrize("arguments", [[], ["--wrt", "x"], ["--wrt", "x", "-o-.md"]])
+def test_a_formula_may_be_as_long_as_is_allowed(sign: str, arguments: list[str]) -> None:
+    done = run(sign.join(["x"] * 1000), "x=1", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_formula_ends_in_a_traceback() -> None:
+    deep = ["(" * 900 + "x" + ")" * 900, "(" + "-" * 1500 + "x)", "**".join(["x"] * 600)]
+    for formula in [*deep, "2if a else 3", "1_if x", "0xfor x", "x.y", "x[0]", "'\\d'", "x" * 2001]:
+        done = run(formula, "x=1")
+        assert done.returncode == 2, formula[:20]
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("viz: ")
+
+
+def test_a_formula_that_is_one_variable_keeps_its_name() -> None:
+    assert run("x", "x=2", "--wrt", "x").stdout.startswith("∂x/∂x = 1\n")
+    assert run("+x", "x=2").stdout == "x = 2.0\n∂x/∂x = 1.0\n"
+
+
+def test_the_result_has_a_name_that_is_free() -> None:
+    assert run("f*y*result", "f=1", "y=2", "result=3").stdout.startswith("f1 = 6.0\n")
+    assert run("f*y*result*f1", "f=1", "y=2", "result=3", "f1=1").stdout.startswith("f2 = 6.0\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_is_said_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "viz", "x*x", "x=2"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "No space left" in done.stderr

@@ -302,3 +302,53 @@ def test_a_real_tex_compiles_it(tmp_path: Path) -> None:
 )
 def test_names_in_latex(label: str, place: str, latex: str) -> None:
     assert Name(label, place).latex() == latex
+
+
+@pytest.mark.parametrize(
+    "name", ["<img src=x onerror=p()>", "</p><script>p()</script>", "<!--", "<?p"]
+)
+def test_a_label_is_no_html(name: str) -> None:
+    """A `<` before a letter, `/`, `!` or `?` begins a tag in a page that the text is put into."""
+    x = Value(2.0, label=name)
+    y = x * x
+    y.label = name + "y"
+    for text in (derive(y, x).markdown(), derive(y, x)._repr_latex_(), derive(y, x).latex()):
+        assert not re.search(r"<[a-zA-Z/!?]", text)
+        assert not re.search(r"&(lt|#)[^;]*;[^$]*&gt;.*<", text)
+
+
+@pytest.mark.parametrize(
+    ("label", "written"),
+    [
+        ("[a](b) `c`", r"\[a\](b) \`c\`"),
+        ("*d* _e_", r"\*d\* \_e\_"),
+        ("$f$ & \\", r"\$f\$ &amp; \\"),
+    ],
+)
+def test_words_mean_themselves_in_markdown(label: str, written: str) -> None:
+    x = Value(2.0, label=label)
+    words = derive(x * x, x).markdown().splitlines()[2]
+    assert f"with respect to {written}: the sum" in words
+
+
+def long_graph(kind: str, n: int) -> tuple[Value, Value]:
+    x = Value(1.0, label="x")
+    y = x
+    for _ in range(n):
+        y = {"a leaf again": y * x, "squares": y * y, "a chain": y * 1.0}[kind]
+    return y, x
+
+
+@pytest.mark.parametrize("kind", ["a leaf again", "squares", "a chain"])
+def test_a_large_graph_is_derived_in_short(kind: str) -> None:
+    text = str(derive(*long_graph(kind, 5000)))
+    assert len(text) < 40_000
+    if kind == "squares":
+        assert re.search(r"the sum over about 1\.41·10\^1,505 paths", text)
+
+
+def test_an_enormous_graph_is_refused_at_once() -> None:
+    y, x = long_graph("squares", 20_000)
+    assert "the sum over more than 10^4,932 paths" in str(derive(y, x))
+    with pytest.raises(ValueError, match="at most 100,000 nodes"):
+        derive(*long_graph("a chain", 100_001))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import unicodedata
 from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,6 +53,17 @@ def run() -> None:
     except KeyboardInterrupt:
         fail("interrupted", 130)
     except BrokenPipeError:  # whoever read the text has read enough
+        drop_output()
+    except OSError as error:  # a full disk
+        drop_output()
+        fail(f"error: {error}", 1)
+
+
+def drop_output() -> None:
+    """Let what standard output cannot take go nowhere, so that Python's end does not fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -68,7 +81,9 @@ def main(arguments: list[str]) -> None:
         fail(f"--wrt {options.wrt}: the formula has no such name, only {', '.join(variables)}")
     if options.paths and wrt is None:
         fail("--paths needs --wrt, the name that the paths lead to")
-    root.label = next(name for name in ("f", "y", "result", "") if name not in variables)
+    if root not in variables.values():  # a formula that is one variable keeps that one's name
+        names = chain(("f", "y", "result"), (f"f{i}" for i in count(1)))
+        root.label = next(name for name in names if name not in variables)
     root.backward()
     try:
         write(root, variables, wrt, options)
@@ -88,7 +103,12 @@ def parser() -> Parser:
     add = found.add_argument
     add("formula", help="the formula, as in Python")
     add("values", nargs="*", type=assignment, metavar="name=number", help="a number for each name")
-    add("--wrt", metavar="NAME", help="show how the derivative with respect to it comes about")
+    add(
+        "--wrt",
+        type=as_python_reads,
+        metavar="NAME",
+        help="show how the derivative with respect to it comes about",
+    )
     add("--paths", action="store_true", help="every path by itself, with its product")
     add("--dark", action="store_true", help="light on dark")
     endings = " ".join((*PICTURES, *TEXTS, PAGE))
@@ -101,10 +121,15 @@ def assignment(text: str) -> tuple[str, float]:
     name, equals, number = text.partition("=")
     try:
         if equals and name.isidentifier():
-            return name, float(number)
+            return as_python_reads(name), float(number)
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"must be name=number, not {text[:60]!r}")
+
+
+def as_python_reads(name: str) -> str:
+    """A name in the form that Python gives it: the micro sign of keyboards is the Greek letter."""
+    return unicodedata.normalize("NFKC", name)
 
 
 def output(text: str) -> tuple[str, str]:

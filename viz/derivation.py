@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import add
-from typing import Any, NamedTuple
+from html import escape
+from operator import add, mul
+from typing import Any, NamedTuple, TypeVar
 
 from engine import Symbol, Value, gradient, topological_order
 from engine.graph import Path, between
@@ -19,8 +21,13 @@ from .script import Latex, Script, partial_formulas, value_formula
 
 WIDTH = 96  # columns of the text
 MOST_LEAVES = 40  # whose values are listed
+MOST_FACTORS = 24  # of a path that are written
+MOST_USES = 200  # of a node whose terms are written
+MOST_NODES = 100_000  # of a graph that is derived
 
 PLAIN, LATEX = Script(), Latex()
+
+Item = TypeVar("Item")
 
 
 class Equation(NamedTuple):
@@ -62,7 +69,7 @@ class Derivation:
 
     def markdown(self) -> str:
         """Markdown with the formulas in LaTeX between ``$$``, as GitHub and Jupyter show it."""
-        return self._laid_out("### {}", "$$\n{}\n$$", lambda words: words)
+        return self._laid_out("### {}", "$$\n{}\n$$", markdown_text, markdown_text)
 
     def latex(self) -> str:
         r"""A fragment of a LaTeX document; it needs the package ``amsmath``.
@@ -123,11 +130,13 @@ def derive(root: Value, to: Value, *, steps: int = 40, paths: int = 6) -> Deriva
     Raises:
         TypeError: if ``root`` or ``to`` is not a Value.
         ValueError: if root does not depend on it, if a node's data no longer follows from its
-            arguments, or if ``steps`` or ``paths`` is less than 1.
+            arguments, if ``steps`` or ``paths`` is less than 1, or if the graph has more than
+            100,000 nodes.
     """
     for what, least in (("steps", steps), ("paths", paths)):
         if least < 1:
             raise ValueError(f"{what} must be at least 1, not {least}")
+    refuse_large(root)
     summary = path_sum(root, to, paths)
     work = Work(root, to)
     for node in work.nodes:
@@ -146,6 +155,26 @@ def derive(root: Value, to: Value, *, steps: int = 40, paths: int = 6) -> Deriva
             section("Matrix form", lambda script: [as_item(i) for i in form.lines(script)])
         )
     return Derivation(summary.total, sections)
+
+
+def refuse_large(root: Value) -> None:
+    """Raise for a graph that would take minutes; as soon as it is known to be one."""
+    seen, waiting = set(), [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Value) and node not in seen:
+            seen.add(node)
+            waiting.extend(node.args)
+            if len(seen) > MOST_NODES:
+                raise ValueError(
+                    f"a derivation is written for graphs of at most {MOST_NODES:,} nodes: derive a "
+                    "part of this one, from or to a node within it"
+                )
+
+
+def markdown_text(text: str) -> str:
+    """Words in which every character means itself, in Markdown and in the page made of it."""
+    return re.sub(r"([\\`*_\[\]$~|])", r"\\\1", escape(text, quote=False))
 
 
 def section(heading: str, write: Any) -> Section:
@@ -261,8 +290,15 @@ def backward(work: Work, script: Script, steps: int) -> Iterator[Equation | str]
 def step(work: Work, script: Script, node: Value) -> list[str]:
     """∂root/∂node by the chain rule: with derivatives, with formulas, with numbers."""
     above = work.above[node]
-    chain, formulas, numbers = [], [], []
-    for consumer, positions in above.items():
+    chain: list[Any] = []
+    formulas: list[Any] = []
+    numbers: list[Any] = []
+    for use in parts([*above.items()], MOST_USES):
+        if isinstance(use, int):
+            for terms in (chain, formulas, numbers):
+                terms.append(Symbol(script.dots))
+            continue
+        consumer, positions = use
         local = work.local(script, consumer, positions)
         values = [script.quantity(consumer.partials[i]) for i in positions]
         if consumer is work.root:
@@ -282,8 +318,11 @@ def step(work: Work, script: Script, node: Value) -> list[str]:
 def along_paths(work: Work, script: Script, summary: PathSum) -> Iterator[Equation | str]:
     """The product along each path, and their sum."""
     for rank, path in enumerate(summary.heaviest, 1):
-        way = [script.name(work.names[node]) for node in path.nodes]
-        yield Equation([script.words(f"path {rank}:  ") + script.arrow.join(ends(script, way))])
+        way = [
+            script.dots if isinstance(node, int) else script.name(work.names[node])
+            for node in parts(path.nodes, MOST_FACTORS)
+        ]
+        yield Equation([script.words(f"path {rank}:  ") + script.arrow.join(way)])
         yield Equation(distinct(product(work, script, path)))
     products = [script.quantity(path.product) for path in summary.heaviest]
     if rest := summary.count - len(summary.heaviest):
@@ -298,14 +337,20 @@ def product(work: Work, script: Script, path: Path) -> list[str]:
     """The product along a path: of derivatives, of formulas, of numbers."""
     if not path.partials:
         return [script.number(1.0), script.number(1.0)]
-    steps = list(zip(path.nodes, path.nodes[1:], path.positions, strict=False))
-    symbols = [Symbol(work.derivative(script, upper, lower)) for upper, lower, _ in steps]
-    formulas = [work.local(script, upper, [position]) for upper, _, position in steps]
-    values = [script.quantity(d) for d in path.partials]
-    sides = [
-        script.write(reduce(lambda a, b: a * b, ends(script, factors)))
-        for factors in (symbols, formulas, values)
-    ]
+    steps = list(zip(path.nodes, path.nodes[1:], path.positions, path.partials, strict=False))
+    symbols: list[Any] = []
+    formulas: list[Any] = []
+    values: list[Any] = []
+    for step in parts(steps, MOST_FACTORS):
+        if isinstance(step, int):
+            for factors in (symbols, formulas, values):
+                factors.append(Symbol(script.dots))
+            continue
+        upper, lower, position, partial = step
+        symbols.append(Symbol(work.derivative(script, upper, lower)))
+        formulas.append(work.local(script, upper, [position]))
+        values.append(script.quantity(partial))
+    sides = [script.write(reduce(mul, factors)) for factors in (symbols, formulas, values)]
     return [*sides, script.number(path.product)]
 
 
@@ -322,17 +367,9 @@ def distinct(sides: Sequence[str]) -> list[str]:
     return [sides[0], *(b for a, b in zip(sides, sides[1:], strict=False) if a != b)]
 
 
-def parts(items: Sequence[Value], most: int) -> list[Value | int]:
+def parts(items: Sequence[Item], most: int) -> list[Item | int]:
     """The items; of too many, those at both ends and between them how many are missing."""
     if len(items) <= most:
         return list(items)
     head, tail = (most + 1) // 2, most // 2
     return [*items[:head], len(items) - most, *items[len(items) - tail :]]
-
-
-def ends(script: Script, items: Sequence[Any], most: int = 24) -> list[Any]:
-    """The items; of too many, those at both ends with dots between them."""
-    if len(items) <= most:
-        return list(items)
-    dots: Any = Symbol(script.dots) if isinstance(items[0], Symbol) else script.dots
-    return [*items[: most // 2], dots, *items[-most // 2 :]]

@@ -7,6 +7,7 @@ engine's operations. Everything else is refused with its place.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -61,7 +62,9 @@ class Reader:
         if len(self.text) > LONGEST:
             raise ExpressionError(f"{len(self.text):,} characters; at most {LONGEST:,} are read")
         try:
-            return ast.parse(self.text.strip(), mode="eval").body
+            with warnings.catch_warnings():  # "2if a" is no formula, with a warning or without
+                warnings.simplefilter("error")
+                return ast.parse(self.text.strip(), mode="eval").body
         except SyntaxError as error:
             raise self.refusal(f"this is no formula ({error.msg})", error.offset or 1) from None
         except (ValueError, MemoryError, RecursionError):
@@ -87,11 +90,21 @@ class Reader:
                 return self.read(operand, depth + 1)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.read(operand, depth + 1)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-                return self.operation(part, op, self.read(left, depth), self.read(right, depth + 1))
+            case ast.BinOp(op=op) if type(op) in OPERATORS:
+                return self.chain(part, depth)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
                 return self.call(part, name, [self.read(arg, depth + 1) for arg in args])
         raise self.at(part, "only numbers, names, + - * / **, parentheses and functions are read")
+
+    def chain(self, part: ast.BinOp, depth: int) -> Any:
+        """What operators one after the other come to, as in a long sum: from left to right."""
+        links = [part]
+        while isinstance(left := links[-1].left, ast.BinOp) and type(left.op) in OPERATORS:
+            links.append(left)
+        result = self.read(left, depth + 1)
+        for link in reversed(links):
+            result = self.operation(link, link.op, result, self.read(link.right, depth + 1))
+        return result
 
     def number(self, part: ast.expr, x: float) -> float:
         """A number in the formula."""

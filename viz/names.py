@@ -65,6 +65,7 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPES = str.maketrans(
     {c: "\\" + c for c in "#$%&_{}"}
     | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    | {"<": "$<$", ">": "$>$"}  # which, besides, no browser takes for a tag
     | {"·": r"$\cdot$", "−": "$-$", "×": r"$\times$", "∂": r"$\partial$"}
 )
 

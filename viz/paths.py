@@ -21,7 +21,7 @@ from .drawing import (
     edges,
     refuse_more_than_fits,
 )
-from .pathsum import PathSum, counted, factors, number, path_sum, signed
+from .pathsum import PathSum, counted, factors, many, number, path_sum, signed
 from .picture import Picture, picture
 
 SUMMANDS = 5  # products that a caption lists
@@ -157,7 +157,7 @@ class Study:
             raise ValueError(f"there is no path {rank}: {paths} lead to {self.summary.node!r}")
         path = self.summary.heaviest[rank - 1]
         said = (
-            f"path {rank} of {self.summary.count:,} by |product|:  {factors(path)}",
+            f"path {rank} of {many(self.summary.count)} by |product|:  {factors(path)}",
             f"{self.summary.derivative} = {number(self.summary.total)}, the sum over all",
         )
         return self.drawn(path.nodes, steps(path), path, marks, said)

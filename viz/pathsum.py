@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine import Value, gradient, topological_order
-from engine.graph import Path, count_paths, heaviest_paths
+from engine.graph import MOST_BITS, Path, count_paths, heaviest_paths
 
 from .names import names
 from .text import rounded
 
 FACTORS = 12  # local derivatives that are listed
+MOST_DIGITS = 60  # of a number of paths that is written out
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class PathSum:
     Attributes:
         output: the output's name.
         node: the name of the node it is differentiated by.
-        count: how many paths there are.
+        count: how many paths there are; inf if they are too many to be counted.
         heaviest: those that are listed, by |product|; what is not finite comes first.
         total: the derivative, the sum over all paths.
         names: what the nodes are called.
@@ -30,7 +31,7 @@ class PathSum:
 
     output: str
     node: str
-    count: int
+    count: int | float
     heaviest: tuple[Path, ...]
     total: float
     names: Mapping[Value, str]
@@ -77,7 +78,10 @@ def path_sum(root: Value, to: Value, k: int) -> PathSum:
         TypeError: if one of them is not a Value.
         ValueError: if ``root`` does not depend on ``to``.
     """
-    count = count_paths(root, to)
+    try:
+        count: int | float = count_paths(root, to)
+    except OverflowError:
+        count = math.inf
     called = {node: str(name) for node, name in names(topological_order(root)).items()}
     if not count:
         raise ValueError(
@@ -114,6 +118,16 @@ def signed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-def counted(paths: int) -> str:
+def counted(paths: int | float) -> str:
     """So many paths, in words."""
-    return "1 path" if paths == 1 else f"{paths:,} paths"
+    return "1 path" if paths == 1 else f"{many(paths)} paths"
+
+
+def many(count: int | float) -> str:
+    """A number of paths; of an enormous one, its size."""
+    if isinstance(count, float):
+        return f"more than 10^{math.floor(MOST_BITS * math.log10(2)):,}"
+    if count < 10**MOST_DIGITS:
+        return f"{count:,}"
+    power = math.floor((count.bit_length() - 1) * math.log10(2))
+    return f"about {count // 10 ** (power - 2) / 100:.2f}·10^{power:,}"
