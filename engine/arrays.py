@@ -120,7 +120,11 @@ class ArrayMathematics(Mathematics):
 
     def erf(self, x: Any) -> Any:
         """The error function, by SciPy where it is installed."""
-        return error_function()(x).astype(x.dtype)
+        return error_function("erf")(x).astype(x.dtype)
+
+    def erfc(self, x: Any) -> Any:
+        """1 − erf, by SciPy where it is installed."""
+        return error_function("erfc")(x).astype(x.dtype)
 
     def logsumexp(self, xs: Sequence[Any]) -> Any:
         """log Σ exp(xᵢ) over several arrays, shifted by the largest so that nothing overflows."""
@@ -323,14 +327,14 @@ def repeats(key: Any) -> bool:
     return any(isinstance(part, np.ndarray) and part.dtype != bool for part in parts)
 
 
-def error_function() -> Callable[[Any], Any]:
-    """erf for arrays: SciPy's, or else the standard library's entry by entry."""
+def error_function(name: str) -> Callable[[Any], Any]:
+    """erf or erfc for arrays: SciPy's, or else the standard library's entry by entry."""
     try:
-        from scipy.special import erf  # type: ignore[import-untyped]
+        from scipy import special  # type: ignore[import-untyped]
 
-        return erf  # type: ignore[no-any-return]
+        return getattr(special, name)  # type: ignore[no-any-return]
     except ImportError:
-        return np.vectorize(math.erf, otypes=[float])
+        return np.vectorize(getattr(math, name), otypes=[float])
 
 
 @quiet

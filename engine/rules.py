@@ -383,11 +383,13 @@ rule("elu", lambda m, x, alpha: m.where(x < 0, alpha * m.expm1(x), x),
 rule("silu", lambda m, x: x * m.sigmoid(x),
      lambda m, y, x: m.sigmoid(x) * (1 + x * (1 - m.sigmoid(x))),
      sign="SiLU")
-rule("gelu", lambda m, x: 0.5 * x * (1 + m.erf(x * SQRT_HALF)),
-     lambda m, y, x: 0.5 * (1 + m.erf(x * SQRT_HALF)) + x * (m.exp(-0.5 * x * x) * NORMAL),
+rule("gelu", lambda m, x: 0.5 * x * m.erfc(x * -SQRT_HALF),
+     lambda m, y, x: 0.5 * m.erfc(x * -SQRT_HALF) + x * (m.exp(-0.5 * x * x) * NORMAL),
      sign="GELU")
 rule("erf", lambda m, x: m.erf(x),
      lambda m, y, x: TWO_OVER_SQRT_PI * m.exp(-x * x))
+rule("erfc", lambda m, x: m.erfc(x),  # 1 − erf, which keeps its digits where erf is near 1
+     lambda m, y, x: -TWO_OVER_SQRT_PI * m.exp(-x * x))
 
 # Choices. Ties of max and min share the gradient; the bounds of clip count as inside.
 rule("abs", lambda m, x: m.abs(x),
@@ -432,7 +434,9 @@ rule("cross_entropy", lambda m, xs, target: 0 - pick(m.log_softmax(xs), target),
      lambda m, y, xs, target: [m.exp(x) - (i == target) for i, x in enumerate(m.log_softmax(xs))],
      variadic=True, pack=some, params={"target": REQUIRED}, samples=((0,), (1,)),
      sign="cross-entropy")
-rule("binary_cross_entropy", lambda m, z, t: t * m.softplus(-z) + (1 - t) * m.softplus(z),
+rule("binary_cross_entropy",  # an infinite logit on the right side costs nothing
+     lambda m, z, t: (m.where(m.equal(t, 0), 0, t * m.softplus(-z))
+                      + m.where(m.equal(t, 1), 0, (1 - t) * m.softplus(z))),
      lambda m, y, z, t: m.sigmoid(z) - t,
      lambda m, y, z, t: -z,
      sign="binary cross-entropy", domain=[REAL, UNIT])

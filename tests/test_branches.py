@@ -65,7 +65,7 @@ OWN: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 ROWS = [
     (row.name, params)
     for row in TABLE
-    if not row.variadic and "erf" not in row.value.__code__.co_names  # for arrays by SciPy
+    if not row.variadic and not {"erf", "erfc"} & {*row.value.__code__.co_names}  # by SciPy
     for params in row.samples
 ]
 

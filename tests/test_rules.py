@@ -11,6 +11,7 @@ from itertools import combinations_with_replacement, permutations
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from strategies_local import (
@@ -28,7 +29,7 @@ from strategies_local import (
 )
 
 import engine
-from engine import TABLE, Rule, Symbol, Value, grad, gradient, jvp, rule
+from engine import TABLE, Rule, Symbol, Tensor, Value, grad, gradient, jvp, rule
 from engine.dual import Dual
 from engine.maths import Complex, apply
 
@@ -348,6 +349,7 @@ def test_values_are_those_of_the_closed_form(row: Rule) -> None:
 
 NO_COMPLEX_STEP: dict[str, Callable[[float], float]] = {  # derivatives of rows that have none
     "erf": lambda x: 2 / math.sqrt(math.pi) * math.exp(-x * x),
+    "erfc": lambda x: -2 / math.sqrt(math.pi) * math.exp(-x * x),
     "gelu": lambda x: ndtr(x) + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi),
 }
 
@@ -650,3 +652,42 @@ def test_the_table_lists_every_operation_of_the_design_once() -> None:
     assert len(names) == len(set(names)) == len(TABLE)
     assert set(promised.split()) <= set(names)
     assert callable(engine.softmax)
+
+
+TAILS = {  # by mpmath, to 40 digits
+    "gelu": [(-8.5, -8.057604598977977e-17), (-20.0, -5.507248237212467e-88)],
+    "erfc": [(5.0, 1.5374597944280349e-12), (26.0, 5.663192408856143e-296)],
+    "softplus": [(-40.0, 4.248354255291589e-18)],
+    "silu": [(-40.0, -1.6993417021166355e-16)],
+    "sigmoid": [(-40.0, 4.248354255291589e-18)],
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_tails_keep_their_digits(name: str) -> None:
+    function = getattr(engine, name)
+    for x, right in TAILS[name]:
+        assert function(x) == pytest.approx(right, rel=1e-12)
+        assert function(Tensor([x])).data[0] == pytest.approx(right, rel=1e-12)
+        if right < -1e-30 or right > 1e-30:
+            single = function(Tensor(np.array([x], dtype="float32")))
+            assert single.data[0] == pytest.approx(right, rel=2e-5)
+
+
+def test_an_infinite_logit_on_the_right_side_costs_nothing() -> None:
+    for z, t, loss, slope in [
+        (math.inf, 1.0, 0.0, 0.0),
+        (-math.inf, 0.0, 0.0, 0.0),
+        (math.inf, 0.0, math.inf, 1.0),
+        (-math.inf, 1.0, math.inf, -1.0),
+        (math.inf, 0.5, math.inf, 0.5),
+    ]:
+        x = Value(z)
+        y = engine.binary_cross_entropy(x, t)
+        y.backward()
+        assert (y.data, x.grad) == (loss, slope)
+        assert engine.binary_cross_entropy(Tensor([z]), Tensor([t])).data[0] == loss
+        program = engine.record(lambda z, t: engine.binary_cross_entropy(z, t), 0.5, 0.5)
+        assert program(z, t)[0] == loss
+    assert math.isnan(engine.binary_cross_entropy(1.0, math.nan))
+    assert math.isnan(engine.binary_cross_entropy(math.nan, 1.0))

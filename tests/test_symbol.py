@@ -178,6 +178,7 @@ WRITTEN = {  # for each row: micrograd's name, the pictures' sign, text and LaTe
     "silu": ("silu", "SiLU", "silu(a)", r"\operatorname{silu}\left(a\right)"),
     "gelu": ("gelu", "GELU", "gelu(a)", r"\operatorname{gelu}\left(a\right)"),
     "erf": ("erf", "erf", "erf(a)", r"\operatorname{erf}\left(a\right)"),
+    "erfc": ("erfc", "erfc", "erfc(a)", r"\operatorname{erfc}\left(a\right)"),
     "abs": ("abs", "|·|", "|a|", r"\left|a\right|"),
     "max": ("max", "max", "max(a, b)", r"\max\left(a, b\right)"),
     "min": ("min", "min", "min(a, b)", r"\min\left(a, b\right)"),

@@ -164,7 +164,7 @@ class Program:
 
         It takes the inputs and then the numbers of all leaves, and returns the result and then
         the leaves' new numbers. All its functions are those of a namespace ``np``: NumPy,
-        jax.numpy and torch will do (for erf, one that has it).
+        jax.numpy and torch will do (for erf and erfc, one that has them).
         """
         return self.render("readable")
 
