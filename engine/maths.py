@@ -418,6 +418,30 @@ class Number:
     def __pos__(self) -> Any:
         return self
 
+    def conjugate(self) -> Any:
+        """Itself; NumPy's variance of numbers asks for it."""
+        return self
+
+    def arcsin(self) -> Any:
+        """`asin` by NumPy's name: np.arcsin of a number asks for it."""
+        return self.asin()
+
+    def arccos(self) -> Any:
+        """`acos` by NumPy's name."""
+        return self.acos()
+
+    def arctan(self) -> Any:
+        """`atan` by NumPy's name."""
+        return self.atan()
+
+    def fabs(self) -> Any:
+        """`abs` by NumPy's other name."""
+        return abs(self)
+
+    def exp2(self) -> Any:
+        """2 to the power of it, by NumPy's name."""
+        return 2.0**self
+
     if TYPE_CHECKING:  # what the table adds below: operators one by one, methods by their names
 
         def __add__(self, other: Any) -> Any: ...

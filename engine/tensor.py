@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from .arrays import ARRAYS, HOLE, Array, quiet
 from .backward import LOCK
-from .copies import Listing
+from .copies import Listing, adorned, attributes
 from .cuts import refuse_cut
 from .graph import topological_order
 from .maths import KindError, Number, apply, is_number, parameter, real
@@ -53,7 +53,11 @@ for one in ONES.values():
 FLOATS = {np.dtype("float64"), np.dtype("float32")}
 UFUNCS = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
           "negative": "neg", "absolute": "abs", "arcsin": "asin", "arccos": "acos",
-          "arctan": "atan", "maximum": "max", "minimum": "min"}  # fmt: skip
+          "arctan": "atan", "maximum": "max", "minimum": "min", "fabs": "abs"}  # fmt: skip
+COMPOSED: dict[str, Any] = {  # NumPy's functions of one or two operations
+    "square": lambda x: x * x, "reciprocal": lambda x: 1 / x, "positive": lambda x: x,
+    "exp2": lambda x: 2.0**x,
+}  # fmt: skip
 
 
 class Place(str):
@@ -229,6 +233,8 @@ class Tensor(Number):
         if name == "power":
             base, exponent = args
             return base**exponent if isinstance(base, Tensor) else apply(TABLE["pow"], args)
+        if name in COMPOSED:
+            return COMPOSED[name](*args)
         if name not in TABLE or TABLE[name].variadic:
             return NotImplemented
         return apply(TABLE[name], args)
@@ -544,7 +550,10 @@ class Tensor(Number):
             if node._buffer is not None:
                 deepcopy(node._buffer, memo)
             elif id(node) not in memo:
-                memo[id(node)] = restore(fields(node), [memo[id(x)] for x in node._args])
+                state = fields(node)
+                if state[7:]:
+                    state = (*state[:8], deepcopy(state[8], memo))
+                memo[id(node)] = restore(state, [memo[id(x)] for x in node._args])
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
@@ -829,18 +838,20 @@ def fields(x: Tensor) -> tuple[Any, ...]:
         then if then is not arg._data else None for then, arg in zip(x._saved, x._args, strict=True)
     ]
     names = str(x._label), str(x._scope), x._role
-    return data, x._grad, x._rule, x._params, x._needs, names, saved
+    state = data, x._grad, x._rule, x._params, x._needs, names, saved
+    return state if type(x) is Tensor else (*state, type(x), attributes(x))
 
 
 def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
     """A node of those fields and arguments."""
-    data, grad, rule, params, needs, names, saved = state
-    x = fill(Tensor.__new__(Tensor), data if rule else data.copy())
+    data, grad, rule, params, needs, names, saved = state[:7]
+    kind, extra = state[7:] or (Tensor, {})
+    x: Tensor = fill(kind.__new__(kind), data if rule else data.copy())
     x._grad = None if grad is None else np.array(grad)
     x._rule, x._args, x._params, x._needs = rule, tuple(args), params, needs
     x._saved = [arg._data if then is None else then for then, arg in zip(saved, args, strict=True)]
     x._label, x._scope, x._role = names
-    return x
+    return adorned(x, extra)  # type: ignore[no-any-return]
 
 
 def restore_last(below: object, state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:

@@ -26,7 +26,7 @@ from .backward import (
     push,
     sweep,
 )
-from .copies import Listing, fields, restore, restore_last
+from .copies import Listing, adorned, attributes, fields, restore, restore_last
 from .graph import topological_order
 from .maths import (
     OPERATORS,
@@ -313,7 +313,11 @@ class Value(Number):
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         for node in topological_order(self):
             if id(node) not in memo:
-                memo[id(node)] = restore(type(node), fields(node, memo))
+                copy = memo[id(node)] = restore(type(node), fields(node, memo))
+                if extra := attributes(node):
+                    from copy import deepcopy
+
+                    adorned(copy, deepcopy(extra, memo))
         return memo[id(self)]  # type: ignore[no-any-return]
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
@@ -513,9 +517,18 @@ TABLE.listen(install)
 def softmax(xs: Any) -> Any:
     """exp(xᵢ) / Σⱼ exp(xⱼ) for every entry: one node each, over one logsumexp.
 
-    Of a list of numbers a list; of a Tensor a Tensor, along its last axis.
+    Of a list of numbers a list, of lists of them the same in lists; of a Tensor a Tensor, of an
+    array an array. It is along the last axis, whatever is given.
     """
     if hasattr(xs, "_over"):
         return xs.softmax()
+    if isinstance(xs, (list, tuple)) and xs and all(hasattr(x, "__len__") for x in xs):
+        return [softmax(x) for x in xs]
+    if getattr(xs, "ndim", 0) and xs.dtype != object:
+        from .tensor import Tensor
+
+        return Tensor(xs, role="constant").softmax().data
+    if getattr(xs, "ndim", 0) > 1:
+        return [softmax(x) for x in xs]
     total = FUNCTIONS["logsumexp"](xs)
     return [FUNCTIONS["softmax_entry"](x, total) for x in xs]
