@@ -167,7 +167,7 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
             variables, y, graph = record(f, argnum, args, named, nested)
             slopes = gradient(y, variables, create_graph=graph)
         slopes = [plain(x, d) for x, d in zip(flatten(args[argnum]), slopes, strict=True)]
-        return (y if graph else plain(0.0, y.data)), unflatten(args[argnum], slopes)
+        return (y if graph else one(y.data)), unflatten(args[argnum], slopes)
 
     return derivative
 
@@ -245,6 +245,8 @@ def jvp(f: Function, x: Any, v: Any) -> tuple[Any, Any]:
     primals = [check(p, "jvp()") for p in flatten(x)]
     duals = [Dual(p, t, level) for p, t in zip(primals, alike(x, v), strict=True)]
     result = f(unflatten(x, duals))
+    if str(getattr(result, "dtype", "")) == "object":
+        result = result.tolist()  # an array of numbers is a list of them
     outputs = flatten(result)
     mine = [isinstance(y, Dual) and y._rank == level + 1 for y in outputs]
     values = [y.primal if own else y for y, own in zip(outputs, mine, strict=True)]
@@ -315,6 +317,8 @@ def record(
     arguments = list(args)
     arguments[argnum] = unflatten(args[argnum], variables)
     y = f(*arguments, **named)
+    if not isinstance(y, Number) and getattr(y, "size", 0) == 1:
+        y = y.item()  # an array of one entry is that number
     if not isinstance(y, Number):
         y = constant(real(y, "the result of a differentiated function"))
     if not is_node(y):
@@ -337,6 +341,11 @@ def leaf_maker(numbers: Sequence[Any]) -> Function:
     from .tensor import Tensor
 
     return Tensor
+
+
+def one(y: Any) -> float:
+    """A result as a float; an array of one entry is that number."""
+    return float(y.item() if hasattr(y, "item") else y)
 
 
 def plain(x: Any, slope: Any) -> Any:
