@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import Value
+from engine.gradient import is_tensor
 from engine.state import settings
 
 TYPE_CHECKING = False
@@ -17,9 +18,9 @@ class Module:
     """Something that computes with parameters.
 
     A subclass computes in ``__call__``. Its parameters are the leaves among its attributes, in the
-    order in which the attributes were set: `Value`s whose role is not "constant", other modules',
-    and those in lists, tuples and dicts, nested as you like. A subclass that knows better defines
-    ``parameters`` itself, and the modules around it ask it.
+    order in which the attributes were set: `Value`s and `Tensor`s whose role is not "constant",
+    other modules', and those in lists, tuples and dicts, nested as you like. A subclass that knows
+    better defines ``parameters`` itself, and the modules around it ask it.
     """
 
     if not TYPE_CHECKING:  # else any attribute could be set
@@ -70,12 +71,19 @@ def gather(x: Any, found: dict[Value, None], seen: set[int]) -> None:
                 found |= dict.fromkeys(part.parameters())
             else:
                 gather(part, found, seen)
+        elif is_tensor(part) and is_parameter(part):
+            found[part] = None
+
+
+def is_parameter(x: Any) -> bool:
+    """Whether a Value or Tensor is a leaf that can be trained."""
+    return x.role in ("parameter", "input")  # the latter is that of a plain `Value(…)`
 
 
 def visit(x: Any, path: Path, found: dict[Value, Path], seen: set[int]) -> None:
     """Add the parameters in ``x``, which is at ``path``, to those found."""
-    if isinstance(x, Value):
-        if x.role == "parameter" or x.role == "input":  # the role of a plain `Value(…)`
+    if isinstance(x, Value) or is_tensor(x):
+        if is_parameter(x):
             found.setdefault(x, path)
     elif isinstance(x, Module) and type(x).parameters is not Module.parameters:
         inside: dict[Value, Path] = {}

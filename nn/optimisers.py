@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from math import inf
 
-from engine.maths import real
+from engine.maths import Number, real
 from engine.state import State
 
 TYPE_CHECKING = False
@@ -42,6 +42,27 @@ def quiet(step: Callable[[Any], None]) -> Callable[[Any], None]:
     return quietly
 
 
+class Setting:
+    """A number of an optimiser, checked whenever it is set: at least 0, and less than a bound."""
+
+    def __init__(self, doc: str, positive: bool = False) -> None:
+        self.__doc__, self.positive = doc, positive
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.place = name, f"_{name}"
+
+    def __get__(self, optimiser: Any, owner: type) -> Any:
+        return self if optimiser is None else getattr(optimiser, self.place)
+
+    def __set__(self, optimiser: Any, number: float) -> None:
+        number = within(self.name, number)
+        if self.positive and not number:
+            raise ValueError(
+                f"{self.name} must be greater than 0: it keeps the step from dividing by 0"
+            )
+        setattr(optimiser, self.place, number)
+
+
 class Optimiser:
     """What all optimisers have: parameters, a learning rate and an L2 penalty.
 
@@ -67,7 +88,7 @@ class Optimiser:
                 raise TypeError(f"a parameter has data and grad, which {type(p).__name__} has not")
         self.parameters = joined(list(dict.fromkeys(given)))
         self._lr = State(within("lr", lr), "lr")
-        self.weight_decay = within("weight_decay", weight_decay)
+        self.weight_decay = weight_decay
         if not self.parameters:
             raise ValueError("there are no parameters to optimise")
 
@@ -82,7 +103,9 @@ class Optimiser:
 
     @lr.setter
     def lr(self, lr: float) -> None:
-        self._lr.data = lr
+        self._lr.data = lr if isinstance(lr, Number) else within("lr", lr)
+
+    weight_decay = Setting("k, of the penalty.")
 
     def step(self) -> None:
         """Move every parameter once."""
@@ -109,6 +132,8 @@ class SGD(Optimiser):
     learning*, ICML 2013, in PyTorch's form, where lr is not part of the velocity.
     """
 
+    momentum = Setting("μ.")
+
     def __init__(
         self,
         parameters: Iterable[Parameter],
@@ -117,7 +142,7 @@ class SGD(Optimiser):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        self.momentum = within("momentum", momentum)
+        self.momentum = momentum
         self.velocities = [State(zero(p), "velocity") for p in self.parameters]
 
     def step(self) -> None:
@@ -153,17 +178,26 @@ class Adam(Optimiser):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
+        self.betas = betas
+        self.eps = eps
+        self.steps = State(0, "steps")
+        self.means = [State(zero(p), "mean") for p in self.parameters]
+        self.squares = [State(zero(p), "square") for p in self.parameters]
+
+    eps = Setting("ε.", positive=True)
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """β₁ and β₂."""
+        return self._betas
+
+    @betas.setter
+    def betas(self, betas: tuple[float, float]) -> None:
         try:
             beta1, beta2 = betas
         except (TypeError, ValueError):
             raise TypeError(f"betas are two numbers, (β₁, β₂), not {betas!r}") from None
-        self.betas = within("betas[0]", beta1, below=1.0), within("betas[1]", beta2, below=1.0)
-        self.eps = within("eps", eps)
-        if not self.eps:
-            raise ValueError("eps must be greater than 0: it keeps the step from dividing by 0")
-        self.steps = State(0, "steps")
-        self.means = [State(zero(p), "mean") for p in self.parameters]
-        self.squares = [State(zero(p), "square") for p in self.parameters]
+        self._betas = within("betas[0]", beta1, below=1.0), within("betas[1]", beta2, below=1.0)
 
     def step(self) -> None:
         """Move every parameter once."""

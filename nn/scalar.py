@@ -184,8 +184,10 @@ class MLP(Module):
         """Take over weights and biases by name, as `state_dict` gives them.
 
         Raises:
-            ValueError: if a name is missing or unknown, or an array has another shape; then
-                nothing has changed.
+            ValueError: if a name is missing or unknown, or an array has another shape.
+            TypeError: if an array is not one of real numbers.
+
+        After an error nothing has changed.
         """
         twin = self.vectorized()
         twin.load_state_dict(state)

@@ -154,19 +154,24 @@ class VectorizedMLP(Module):
         """Take over weights and biases by name: arrays, or what NumPy makes arrays of.
 
         Raises:
-            ValueError: if a name is missing or unknown, or an array has another shape; then
-                nothing has changed.
+            ValueError: if a name is missing or unknown, or an array has another shape.
+            TypeError: if an array is not one of real numbers.
+
+        After an error nothing has changed.
         """
         ours = self.state_dict()
         if wrong := sorted(ours.keys() ^ state.keys()):
             raise ValueError(f"the names {list(state)} are not {list(ours)}: see {wrong}")
-        arrays = {name: np.asarray(x) for name, x in state.items()}
+        arrays = {name: weights(name, x) for name, x in state.items()}
         for name, x in arrays.items():
             if x.shape != ours[name].shape:
                 raise ValueError(f"{name} has shape {ours[name].shape}, not {x.shape}")
-        for i, layer in enumerate(self.layers):
-            weight, bias = arrays[f"layers.{i}.weight"], arrays[f"layers.{i}.bias"]
-            layer.p.data = np.concatenate([weight, bias[:, None]], 1)
+        joined = [
+            np.concatenate([arrays[f"layers.{i}.weight"], arrays[f"layers.{i}.bias"][:, None]], 1)
+            for i, _ in enumerate(self.layers)
+        ]
+        for layer, both in zip(self.layers, joined, strict=True):
+            layer.p.data = both
 
     def scalar(self) -> MLP:
         """The same network on scalars, with a copy of the weights."""
@@ -195,3 +200,16 @@ def matrix_shape(layer: Layer, i: int) -> tuple[int, int]:
         ):
             raise ValueError(f"the neurons of layer {i} differ: {first!r} and {neuron!r}")
     return len(layer.neurons), len(first.w) + 1
+
+
+def weights(name: str, x: Any) -> Any:
+    """An array of real numbers that is to be loaded."""
+    try:
+        array = np.asarray(x)
+        if array.dtype == object:
+            array = array.astype(float) if array.size and None not in array.flat else array
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} is no array of real numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} is an array of real numbers, not of {array.dtype}: {x!r:.60}")
+    return array
