@@ -23,7 +23,8 @@ from engine.conformance.subject import Trouble
 ROOT = Path(__file__).parents[1]
 THOROUGH = bool(os.environ.get("CI")) or os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 SAMPLE = 1 if THOROUGH else 4  # every so-manieth engine is tried
-OPTIONS: dict[str, Any] = {} if THOROUGH else {"nodes": 12, "examples": 120}
+SMALL: dict[str, Any] = {"nodes": 12, "examples": 120}
+OPTIONS = {} if THOROUGH else SMALL
 CORRECT = {
     "Value": engine.Value,
     "sound": Sound,
@@ -60,7 +61,7 @@ def test_a_broken_variant_is_found_and_never_explained_wrongly(
     variant: Variant, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(variant.source)
-    report = conformance(f"{tmp_path}/mine.py:{variant.style}", most=1, **OPTIONS)
+    report = conformance(f"{tmp_path}/mine.py:{variant.style}", most=1, **SMALL)
     (finding,) = report.findings
     assert (finding.diagnosis.name if finding.diagnosis else "") in variant.diagnoses
     if variant.op:
@@ -71,7 +72,7 @@ def test_a_broken_variant_is_found_and_never_explained_wrongly(
 def test_right_engines_of_other_styles_give_no_finding(name: str, tmp_path: Path) -> None:
     style, source = RIGHT_ENGINES[name]
     (tmp_path / "mine.py").write_text(source)
-    report = conformance(f"{tmp_path}/mine.py:{style}", **OPTIONS)
+    report = conformance(f"{tmp_path}/mine.py:{style}", **SMALL)
     assert report, str(report)
     assert not report.conventions, str(report)
 
