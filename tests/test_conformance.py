@@ -22,7 +22,7 @@ from engine.conformance.subject import Trouble
 
 ROOT = Path(__file__).parents[1]
 THOROUGH = bool(os.environ.get("CI")) or os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-SAMPLE = 1 if THOROUGH else 4  # every so-manieth engine is tried
+SAMPLE = 1 if THOROUGH else 6  # every so-manieth engine is tried
 SMALL: dict[str, Any] = {"nodes": 12, "examples": 120}
 OPTIONS = {} if THOROUGH else SMALL
 CORRECT = {

@@ -603,6 +603,8 @@ def convention(prop: Property, finding: Finding) -> str:
         computed = seen.grads[len(finding.computation.inputs) :]
         if all(x in ("None", 0.0) for x in computed[:-1]) and computed[-1] in ("None", 0.0, 1.0):
             return "gradients are kept for leaves only"
+        if finding.wrong == [(len(seen.grads) - 1, "grads")] and seen.grads[-1] in ("None", 0.0):
+            return "the root keeps no gradient"
     return ""
 
 

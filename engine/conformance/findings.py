@@ -215,7 +215,8 @@ def program(finding: Finding, absolute: bool = False) -> str:
     lines = imports(finding.origin, list(dict.fromkeys([make, *needed, *[free] * bool(free)])),
                     absolute)  # fmt: skip
     if finding.loop and len(c.steps) > LONGEST:
-        return "\n".join([*lines, *large(c, make, finding.names, free)])
+        form = forms.get(c.steps[0].op, Form("operator", c.steps[0].op))
+        return "\n".join([*lines, *large(c, make, finding.names, free, form)])
     leaves = [f"{name} = {make}({x!s})" for name, x in zip(names, c.inputs, strict=False)]
     computed = calculation(finding, forms)
     lines += [*leaves, *computed]
@@ -262,10 +263,9 @@ def prints(finding: Finding) -> list[str]:
     return lines
 
 
-def large(c: Computation, make: str, called: Names, free: str) -> list[str]:
+def large(c: Computation, make: str, called: Names, free: str, form: Form) -> list[str]:
     """The graphs that test limits, as loops."""
-    op = INFIX.get(c.steps[0].op, ",")
-    x = c.inputs[0]
+    op, x = c.steps[0].op, c.inputs[0]
     end = f"print(a.{called.grad})"
 
     def start(root: str) -> str:
@@ -275,14 +275,15 @@ def large(c: Computation, make: str, called: Names, free: str) -> list[str]:
         width = sum(step.args == (0, 0) for step in c.steps)
         return [
             f"a = {make}({x!r})",
-            f"layer = [a {op} a for _ in range({width})]",
+            f"layer = [{form.text(op, ('a', 'a'), ())} for _ in range({width})]",
             "while len(layer) > 1:",
-            f"    layer = [x {op} y for x, y in zip(layer[::2], layer[1::2])]",
+            "    pairs = zip(layer[::2], layer[1::2])",
+            f"    layer = [{form.text(op, ('x', 'y'), ())} for x, y in pairs]",
             start("layer[0]"),
             end,
         ]
     second = "y" if c.steps[1].args[0] == c.steps[1].args[1] else "a"
-    loop = [f"for _ in range({len(c.steps)}):", f"    y = y {op} {second}"]
+    loop = [f"for _ in range({len(c.steps)}):", f"    y = {form.text(op, ('y', second), ())}"]
     return [f"a = y = {make}({x!r})", *loop, start("y"), end]
 
 

@@ -7,6 +7,7 @@ gradpath's modules belong to others (`loading`).
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import math
 import operator
@@ -197,7 +198,9 @@ class Subject:
         try:
             node = self.make(1.0)
         except BaseException as error:
-            raise NotAnEngineError(f"{name}(1.0) fails: {describe(error)}") from None
+            way = f"write  def make(x): return {name}(…)  and name make" if self.module else ""
+            raise NotAnEngineError("; ".join(filter(None, (
+                f"{name}(1.0) fails: {describe(error)}", way)))) from None  # fmt: skip
         self.check_names(name, node)
         if not self.offered():
             raise NotAnEngineError(f"{name} has no operation that gradpath knows: no +, no *, …")
@@ -390,7 +393,8 @@ class Subject:
         found = []
         for base in kind.__mro__[:-1]:
             for name, x in vars(base).items():
-                public = not name.startswith("_") and inspect.isfunction(x)
+                method = inspect.isfunction(x) or isinstance(x, (staticmethod, classmethod))
+                public = method and not name.startswith("_")
                 strange = name.startswith("__") and name.strip("_") in TABLE.rows
                 if (public or (strange and name not in PYTHONS)) and name not in used:
                     found.append(name)
@@ -489,21 +493,28 @@ class Subject:
     def play(self, nodes: list[Any], computation: Computation, script: Script) -> Iterator[Any]:
         """Compute on leaves and run backward passes; yields every node that is added."""
         in_place = IN_PLACE in script
+        before = [self.gradient_now(leaf) for leaf in nodes] if AFRESH in script else []
         yield from self.forward(nodes, computation, in_place)
         for action in script:
             if isinstance(action, int):
                 self.backward(nodes[action])
             elif action == AFRESH:
                 del nodes[len(computation.inputs) :]
-                for leaf in nodes:
-                    self.reset(leaf)
+                for leaf, gradient in zip(nodes, before, strict=True):
+                    self.reset(leaf, gradient)
                 yield from self.forward(nodes, computation, in_place)
 
-    def reset(self, leaf: Any) -> None:
-        """Set a leaf's gradient to 0."""
-        old = getattr(leaf, self.names.grad)
+    def gradient_now(self, leaf: Any) -> Any:
+        """A copy of a new leaf's gradient: 0, in whatever form."""
         try:
-            setattr(leaf, self.names.grad, old * 0 if hasattr(old, "dtype") else 0.0)
+            return copy.deepcopy(getattr(leaf, self.names.grad))
+        except Exception:
+            return 0.0
+
+    def reset(self, leaf: Any, gradient: Any) -> None:
+        """Set a leaf's gradient to what it was when the leaf was made."""
+        try:
+            setattr(leaf, self.names.grad, gradient)
         except AttributeError:
             leaf.zero_grad()
 
