@@ -292,10 +292,16 @@ class Recorded(Mode):
 
 
 def is_ours(frame: Any) -> bool:
-    """Whether the code that runs there is the engine's or of `nn`."""
+    """Whether the code that runs there is the engine's, of `nn`, or NumPy's."""
     parent = __file__.rpartition("engine")[0]
     ours = (f"{parent}engine", f"{parent}nn", "<generated from the rule")
-    return frame.f_code.co_filename.startswith(ours)  # type: ignore[no-any-return]
+    file = frame.f_code.co_filename
+    return file.startswith(ours) or is_numpy(file)
+
+
+def is_numpy(file: str) -> bool:
+    """Whether a file is NumPy's, which calls what the user has called NumPy with."""
+    return "/numpy/" in file.replace("\\", "/")
 
 
 def origin() -> str:

@@ -4,7 +4,7 @@ Each parameter has ``data`` and ``grad``; both are used with ``+ − * / **`` al
 gradients as they are: call `zero_grad` before each backward pass.
 
 What an optimiser keeps from step to step, and its learning rate, are `State`s, so that a recorded
-step reads them anew each time. The other settings are fixed when a step is recorded.
+step reads them anew each time. If another setting is changed, the step is to be recorded anew.
 """
 
 from __future__ import annotations

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: float = 0.0) -> Step:
     """One step of training as a function of a batch's inputs and targets, which returns the loss.
 
+    A vectorised network and the loss are computed as one node (see `engine.fuse`), unless random
+    numbers are drawn in them: these are drawn in each step.
+
     Args:
         model: a network, scalar or vectorised.
         loss: a function of the outputs and the targets, such as `nn.hinge`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -137,7 +138,21 @@ def changing() -> dict[str, tuple[Callable[[Any], Any], Callable[[], None]]]:
         def scaled(self, x: Any) -> Any:
             return x * self.scale
 
-    scaled = Scaled()
+    class Slotted:
+        __slots__ = ("factor",)
+
+        def __init__(self) -> None:
+            self.factor = 2.0
+
+    class Proper:
+        def __init__(self) -> None:
+            self.half = 1.0
+
+        @property
+        def double(self) -> float:
+            return 2 * self.half
+
+    scaled, slotted, nested, proper = Scaled(), Slotted(), {"a": {"b": 2.0}}, Proper()
 
     def through(x: Any) -> Any:
         return helper(x)
@@ -155,6 +170,13 @@ def changing() -> dict[str, tuple[Callable[[Any], Any], Callable[[], None]]]:
         "array": (lambda x: x * float(array[0]), lambda: array.fill(5.0)),
         "class": (lambda x: x * kind.factor, lambda: setattr(kind, "factor", 5.0)),  # type: ignore[attr-defined]
         "object": (scaled, lambda: setattr(scaled, "scale", 5.0)),
+        "slots": (lambda x: x * slotted.factor, lambda: setattr(slotted, "factor", 5.0)),
+        "nested": (lambda x: x * nested["a"]["b"], lambda: nested.update(a={"b": 5.0})),
+        "property": (lambda x: x * proper.double, lambda: setattr(proper, "half", 2.5)),
+        "partial": (
+            partial(lambda h, x: x * h.factor, holder),
+            lambda: setattr(holder, "factor", 5.0),
+        ),
         "flag": (
             lambda x: x * (2.0 if not model.training else 5.0),
             lambda: setattr(model, "training", True),
@@ -189,6 +211,12 @@ def test_settings_that_have_changed_are_seen(name: str) -> None:
         with pytest.raises(StaleError, match="changed since it was recorded"):
             program.loop(1, example)
     globals()["FACTOR"] = 2.0
+
+
+def test_leaves_that_the_function_makes_are_no_change() -> None:
+    program = record(lambda x: (x * Tensor([1.0, 2.0, 3.0])).sum(), X)
+    assert program(X)[0] == 6.0
+    assert fuse(lambda x: (x * Tensor([1.0, 2.0, 3.0])).sum())(X).item() == 6.0
 
 
 def test_numbers_that_are_set_to_what_they_were_are_no_change() -> None:

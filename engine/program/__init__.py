@@ -22,6 +22,7 @@ The parts, in the order in which a recording goes through them:
   recordings become array programs: `patterns`, `lowering`, and `replay`, which runs them.
 - of Tensors: `array_program` notes what happens; `tape` holds the operations on arrays;
   `array_source` writes them to be read, `buffered` to be run; `fusion` makes one node of them.
+- of both: `surroundings` notes what a recording must not keep for ever; `copying` copies programs.
 - compiled by numba: `loops` and `kernels` write either kind as loops; `compiled` and
   `compiled_arrays` run them.
 """
@@ -57,7 +58,7 @@ __all__ = ["GuardError", "Program", "record"]
 
 
 def record(f: Callable[..., Any], *examples: Any) -> Program:
-    """Run f once and return what it did as a program that can be run again, much faster.
+    """Run f and return what it did as a program that can be run again, much faster.
 
     Args:
         f: a function of numbers and lists of numbers, nested as you like. Either it returns one
@@ -68,17 +69,20 @@ def record(f: Callable[..., Any], *examples: Any) -> Program:
             or a `Tensor` among them, f is run on Tensors and the program computes with arrays of
             these shapes; otherwise, or if f computes with Values, f gets Values, in lists for
             arrays. What f does must not depend on the numbers, except as far as guards check it:
-            a comparison of numbers must come out the same in each run. Random numbers that f draws
-            are drawn once, and the program repeats what Python does besides (prints, appends) no
-            more.
+            a comparison of numbers must come out the same in each run. Arrays of whole numbers may
+            be indices and classes; these and other targets are checked at each run.
 
-    Leaves that f finds outside of itself, such as a model's parameters, are read at each run,
-    constants are not. Recording leaves all leaves and states as they were.
+    Leaves and States that f finds outside of itself, such as a model's parameters, are read at each
+    run. Flags, settings and schedules in plain Python, as far as f's code names them, are looked
+    at: the program refuses to run if they have changed. f runs twice, to see that it draws no
+    random numbers and counts nothing; what it does besides (prints, appends) the program does no
+    more. Recording leaves all leaves and states as they were.
 
     Raises:
         TypeError: while recording, for reading ``.data`` of a number that was computed, and
-            for ``float()``, ``bool()``, ``int()`` and formatting of one: the program would keep
-            that number for ever. Return it and read it outside.
+            for ``float()``, ``bool()``, ``int()``, text and copies of one: the program would keep
+            that number for ever. Return it and read it outside. Also if f does something else when
+            it runs again.
     """
     names = parameter_names(f, len(examples))
     if any(map(is_array, flatten(list(examples)))):
@@ -216,7 +220,9 @@ class Program:
             each input in its shape, then one for each of `parameters`.
 
         Raises:
-            GuardError: if a comparison comes out otherwise than when it was recorded.
+            GuardError: if a comparison comes out otherwise than when it was recorded, or what the
+                function finds outside of itself has changed.
+            ValueError: for targets that are none, such as a class that does not exist.
             TypeError: for inputs of another shape, or that are no numbers.
         """
         if self._around.unchanged is not None and not self._around.unchanged():

@@ -87,7 +87,10 @@ class Recording:
         ours, theirs = self.tape.ops, self.first.tape.ops
         while self.compared < len(ours):
             at = self.compared
-            if at >= len(theirs) or self.sign(ours[at]) != self.first.sign(theirs[at]):
+            if at >= len(theirs) or not (
+                self.sign(ours[at]) == self.first.sign(theirs[at])
+                or made_alike(ours[at].leaf, theirs[at].leaf)
+            ):
                 raise restless("the function computed something else when it ran again", origin())
             self.compared += 1
 
@@ -236,6 +239,16 @@ class Recording:
                     if (id(view), "_data") in self.written
                 ]
         return found
+
+
+def made_alike(x: Tensor | None, y: Tensor | None) -> bool:
+    """Whether two leaves hold the same: the function made one each time it ran."""
+    return (
+        x is not None
+        and y is not None
+        and (x.shape, x.dtype, x._needs) == (y.shape, y.dtype, y._needs)
+        and x._data.tobytes() == y._data.tobytes()
+    )
 
 
 def variables_of(root: Tensor) -> list[Tensor]:

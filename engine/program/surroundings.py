@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from functools import lru_cache
 from opcode import opmap
 
 from ..maths import Number
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 MOST = 20_000  # objects that are looked at
-LARGE = 10_000  # entries of an array that is compared
+LARGE = 100_000  # entries of an array that is compared
+FEW = 64  # entries of a list of other things than numbers
 PARENT, _, _ = __file__.rpartition(os.path.join("engine", "program", ""))  # noqa: PTH118
 ENGINE, OURS = f"{PARENT}engine{os.sep}", f"{PARENT}nn{os.sep}"
 SPECIAL = ("__call__", "__getattr__", "__getitem__", "__len__", "__iter__")
@@ -75,6 +77,7 @@ class Surroundings:
         self.globals: dict[tuple[int, str], Any] = {}
         self.cells: dict[int, tuple[str, Any]] = {}
         self.collections: dict[int, Any] = {}
+        self.slotted: dict[int, Any] = {}
         self.arrays: dict[int, Any] = {}
         self.generators: list[Any] = [
             module for name in ("random", "numpy.random") if (module := sys.modules.get(name))
@@ -128,6 +131,9 @@ class Surroundings:
                 self.arrays[id(x)] = x
         elif hasattr(kind, "func") and hasattr(kind, "keywords"):  # a functools.partial
             return [x.func, *x.args, *x.keywords.values()]
+        elif slots_of(kind):
+            self.slotted[id(x)] = x
+            return [kind, *(getattr(x, name, None) for name in slots_of(kind))]
         elif hasattr(x, "__dict__"):
             self.spaces[id(x)] = vars(x)
             if hasattr(kind, "zero_grad") and hasattr(kind, "over"):
@@ -198,11 +204,12 @@ class Surroundings:
             for name, cell in self.cells.values()
             if is_watched(cell.cell_contents)
         ]
-        self.copies = [
-            (x, x.copy())
-            for x in self.collections.values()
-            if all(isinstance(y, PLAIN) for y in (x.values() if isinstance(x, dict) else x))
+        self.slots = [
+            (x, name, getattr(x, name, MISSING))
+            for x in self.slotted.values()
+            for name in slots_of(type(x)) & self.attributes
         ]
+        self.copies = [(x, x.copy()) for x in self.collections.values() if is_compared(x)]
         self.numbers = [(x, x.tobytes()) for x in self.arrays.values()]
         self.unchanged = self.comparison()
 
@@ -212,7 +219,8 @@ class Surroundings:
         self.counted = [(s, k, x) for s, k, x in self.counted if s.get(k, MISSING) is x]
         self.noted = settings[0]
         self.contents = [(k, c, x) for k, c, x in self.contents if c.cell_contents is x]
-        self.copies = [(x, y) for x, y in self.copies if x == y]
+        self.slots = [(x, k, y) for x, k, y in self.slots if getattr(x, k, MISSING) is y]
+        self.copies = [(x, y) for x, y in self.copies if are_equal(x, y)]
         self.numbers = [(x, y) for x, y in self.numbers if x.tobytes() == y]
         self.unchanged = self.comparison()
 
@@ -227,6 +235,9 @@ class Surroundings:
         for i, (_, cell, x) in enumerate(self.contents):
             given |= {f"c{i}": cell, f"y{i}": x}
             tests.append(f"c{i}.cell_contents is y{i}")
+        for i, (x, name, y) in enumerate(self.slots):
+            given |= {f"o{i}": x, f"z{i}": y}
+            tests.append(f"getattr(o{i}, {name!r}, None) is z{i}")
         for i, (x, y) in enumerate(self.copies):
             given |= {f"a{i}": x, f"b{i}": y}
             tests.append(f"a{i} == b{i}")
@@ -236,7 +247,7 @@ class Surroundings:
         if not tests:
             return None
         test = " and ".join(tests)
-        exec(f"def unchanged():\n try: return {test}\n except KeyError: return False", given)
+        exec(f"def unchanged():\n try: return {test}\n except Exception: return False", given)
         found: Callable[[], bool] = given["unchanged"]
         return found
 
@@ -249,8 +260,11 @@ class Surroundings:
         for name, cell, x in self.contents:
             if not is_same(cell.cell_contents, x):
                 return f"{name} was {x!r:.40} and is {cell.cell_contents!r:.40}"
+        for x, name, before in self.slots:
+            if not is_same(now := getattr(x, name, MISSING), before):
+                return f"{name} was {shown(before)} and is {shown(now)}"
         for x, before in self.copies:
-            if x != before:
+            if not are_equal(x, before):
                 return f"{before!r:.40} has become {x!r:.40}"
         for x, bytes_before in self.numbers:
             if x.tobytes() != bytes_before:
@@ -281,10 +295,15 @@ class Surroundings:
                 return g
         return None
 
+    def rewind_generators(self) -> None:
+        """Give random generators the state back that they had."""
+        for g, then in zip(self.generators, self.states, strict=True):
+            if state(g) != then:
+                set_state(g, pickle.loads(then))
+
     def rewind(self) -> None:
         """Give generators, settings and counters the state back that they had."""
-        for g, before in zip(self.generators, self.states, strict=True):
-            set_state(g, pickle.loads(before))
+        self.rewind_generators()
         for space, name, x in [*self.entries, *self.counted]:
             if isinstance(space, dict) and space.get(name, MISSING) is not x:
                 space[name] = x
@@ -292,10 +311,15 @@ class Surroundings:
                     del space[name]
         for _, cell, x in self.contents:
             cell.cell_contents = x
+        for x, name, value in self.slots:
+            if value is not MISSING:
+                setattr(x, name, value)
         for x, before in self.copies:
-            if x != before and isinstance(x, list):
+            if are_equal(x, before):
+                continue
+            if isinstance(x, list):
                 x[:] = before
-            elif x != before:
+            else:
                 x.clear()
                 x.update(before)
 
@@ -305,6 +329,36 @@ def entries(places: Iterable[tuple[Any, str]]) -> list[Entry]:
     return [(s, k, s[k]) for s, k in places if k in s and is_watched(s[k])]
 
 
+def slots_of(kind: type) -> set[str]:
+    """The attributes that objects of a user's class have in slots."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        names = vars(base).get("__slots__", ())
+        module = sys.modules.get(base.__module__)
+        if names and not is_library(getattr(module, "__file__", None) or "<frozen"):
+            found |= {names} if isinstance(names, str) else set(names)
+    return found - {"__dict__", "__weakref__"}
+
+
+def is_compared(x: Any) -> bool:
+    """Whether a collection's entries are compared: numbers and texts, or a few other things."""
+    entries = x.values() if isinstance(x, dict) else x
+    if all(isinstance(y, PLAIN) for y in entries):
+        return len(x) <= MOST
+    return len(x) <= FEW and not all(
+        isinstance(y, (Number, State)) or hasattr(y, "zero_grad") for y in entries
+    )
+
+
+def are_equal(x: Any, y: Any) -> bool:
+    """Whether two collections have the same entries."""
+    try:
+        return bool(x == y)
+    except Exception:  # arrays in other places
+        return False
+
+
+@lru_cache(4096)
 def names_of(code: Any) -> tuple[set[str], set[str]]:
     """The globals that code and the code within it reads, and the other names in it."""
     found: set[str] = set()
@@ -388,8 +442,11 @@ def recorded_twice(
             code = getattr(f, "__code__", None)
             where = f"{code.co_filename}:{code.co_firstlineno}" if code else repr(f)
             raise restless(f"{drawn!r:.60} has been drawn from", where)
-    except BaseException:
+    except TypeError:  # a refusal: whoever goes on without a program finds everything as it was
         around.rewind()
+        raise
+    except BaseException:
+        around.rewind_generators()
         raise
     around.settle()
     return around, result
