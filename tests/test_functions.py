@@ -440,3 +440,38 @@ def test_the_rows_compute_with_plain_arrays() -> None:
         engine.exp(np.array([None]))
     with pytest.raises(TypeError, match="exp takes arrays of real numbers, not of complex128"):
         engine.exp(np.array([1j]))
+
+
+def test_softmax_is_along_the_last_axis_whatever_it_is_given() -> None:
+    grid = [[1.0, 2.0], [3.0, 5.0], [0.0, -1.0]]
+    right = engine.softmax(Tensor(grid)).data
+    values = [[Value(x) for x in row] for row in grid]
+    objects = np.array(values, dtype=object)
+    given: list[Any] = [grid, np.array(grid), values, tuple(map(tuple, grid)), objects]
+    for each in given:
+        found = engine.softmax(each)
+        rows = [[float(x.data if isinstance(x, Value) else x) for x in row] for row in found]
+        assert np.allclose(rows, right, rtol=1e-15)
+
+
+def test_numpys_names_for_what_the_table_knows() -> None:
+    for name in ("arcsin", "arccos", "arctan", "fabs", "exp2", "square", "reciprocal", "sinh"):
+        function, x = getattr(np, name), Value(0.5)
+        function(x).backward()
+        t = Tensor([0.5])
+        function(t).sum().backward()
+        assert t.grad[0] == pytest.approx(x.grad)
+        assert function(t).data[0] == pytest.approx(function(0.5))
+        assert function(x).data == pytest.approx(function(0.5))
+    for name in ("cbrt", "log2", "arcsinh"):  # no rows
+        for y in (Value(0.5), Tensor([0.5])):
+            with pytest.raises(TypeError):
+                getattr(np, name)(y)
+
+
+def test_numpys_variance_of_values() -> None:
+    for function, slopes in ((np.var, [-1.0, 1.0]), (np.std, [-0.5, 0.5])):
+        xs = [Value(3.0), Value(5.0)]
+        found: Any = function(xs)
+        found.backward()
+        assert [x.grad for x in xs] == slopes

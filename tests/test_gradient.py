@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -680,3 +681,19 @@ def test_an_untaken_branch_is_no_anomaly() -> None:
         expected = grad(grad(f))(at)
         with detect_anomaly():
             assert grad(grad(f))(at) == expected
+
+
+ONE_ENTRY: dict[str, tuple[Callable[[], Any], Any]] = {
+    "grad": (lambda: grad(lambda x: x**2)(np.array([3.0])), [6.0]),
+    "value": (lambda: engine.value_and_grad(lambda x: x**2)(np.array([[3.0]]))[0], 9.0),
+    "hessian": (lambda: hessian(lambda x: x**2)(np.array([3.0])), [[2.0]]),
+    "hvp": (lambda: hvp(lambda x: x**2, np.array([3.0]), np.array([1.0])), [2.0]),
+    "of a Value": (lambda: grad(lambda x: np.array([x * x]))(3.0), 6.0),
+    "twice of a Value": (lambda: hessian(lambda x: np.array([[x * x]]))(3.0), 2.0),
+    "forward": (lambda: jvp(lambda x: np.array([x * x]), 3.0, 1.0)[1], [6.0]),
+}
+
+
+@pytest.mark.parametrize(("run", "right"), ONE_ENTRY.values(), ids=ONE_ENTRY)
+def test_a_result_of_one_entry_is_a_number(run: Callable[[], Any], right: Any) -> None:
+    assert np.asarray(run()).tolist() == right

@@ -1,9 +1,12 @@
 """`nn.Module`: which parameters it finds, in which order, under which names."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 
-from engine import Value
-from nn import MLP, Layer, Module, Neuron
+from engine import Tensor, Value
+from nn import MLP, SGD, Layer, Module, Neuron
 
 
 class Found(Module):
@@ -138,3 +141,52 @@ def test_a_module_may_refer_to_the_one_that_it_is_part_of() -> None:
     parent = Parent()
     assert [name for name, _ in parent.named_parameters()] == ["child.w", "v"]
     assert parent.child.parameters() == [parent.v, parent.child.w]
+
+
+class Linear(Module):
+    """Weights as Tensors, some of them in collections."""
+
+    def __init__(self) -> None:
+        self.w = Tensor(np.ones((2, 1)), role="parameter")
+        self.more: dict[str, Any] = {"b": [Tensor([0.0])], "scale": Tensor(2.0, role="constant")}
+
+    def __call__(self, x: Any) -> Any:
+        return x @ self.w * self.more["scale"] + self.more["b"][0]
+
+
+def test_tensors_among_the_attributes_are_parameters() -> None:
+    model = Linear()
+    assert [name for name, _ in model.named_parameters()] == ["w", "more.b.0"]
+    first, second = parameters = list[Any](model.parameters())
+    assert first is model.w
+    optimiser = SGD(parameters, lr=0.1)
+    model(Tensor([[1.0, 2.0]])).sum().backward()
+    optimiser.step()
+    assert model.w.data.tolist() == [[0.8], [0.6]]
+    model.zero_grad()
+    assert not np.any(second.grad)
+
+
+BAD: list[Any] = [
+    np.array(["x"]), np.array([1j]), None, [None], "abc", [[1.0]], np.ones(2), [{}],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD, ids=repr)
+@pytest.mark.parametrize("twin", [False, True])
+def test_loading_is_all_or_nothing(bad: Any, twin: bool) -> None:
+    mlp = MLP(2, [3, 1], rng=0)
+    model: Any = mlp.vectorized() if twin else mlp
+    before = {name: x.copy() for name, x in model.state_dict().items()}
+    state = {name: x + 1 for name, x in before.items()}
+    for wrong in (
+        {**state, "layers.1.bias": bad},
+        {name: x for name, x in state.items() if name != "layers.1.bias"},
+        {**state, "layers.2.bias": np.ones(1)},
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            model.load_state_dict(wrong)
+        for name, x in model.state_dict().items():
+            assert np.array_equal(x, before[name])
+    model.load_state_dict(state)
+    assert np.array_equal(model.state_dict()["layers.1.bias"], state["layers.1.bias"])

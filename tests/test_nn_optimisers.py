@@ -189,3 +189,32 @@ def test_bad_constants_are_named() -> None:
         SGD(p, 0.1, momentum="a")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="eps must be greater than 0"):
         Adam(p, eps=0.0)
+
+
+SETTINGS: list[tuple[type[Any], str]] = [
+    (SGD, "lr"), (SGD, "momentum"), (SGD, "weight_decay"), (Adam, "lr"), (Adam, "eps"),
+    (Adam, "weight_decay"), (AdamW, "lr"), (AdamW, "weight_decay"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name"), SETTINGS)
+def test_settings_are_checked_when_they_are_set(kind: type[Any], name: str) -> None:
+    optimiser = kind([Value(1.0)], lr=0.1)
+    before = getattr(optimiser, name)
+    for bad in (nan, inf, -1.0, "0.1", None, 1j, [0.1]):
+        with pytest.raises((TypeError, ValueError), match=f"^{name} "):
+            setattr(optimiser, name, bad)
+        assert getattr(optimiser, name) == before
+    setattr(optimiser, name, 1)
+    assert getattr(optimiser, name) == 1.0
+
+
+def test_betas_and_eps_are_checked_when_they_are_set() -> None:
+    optimiser = Adam([Value(1.0)])
+    bad_betas: list[Any] = [(0.9, 1.0), (-0.1, 0.9), (0.9,), 0.9, ("0.9", 0.9)]
+    for bad in bad_betas:
+        with pytest.raises((TypeError, ValueError), match="betas"):
+            optimiser.betas = bad
+    assert optimiser.betas == (0.9, 0.999)
+    with pytest.raises(ValueError, match="eps must be greater than 0"):
+        optimiser.eps = 0.0

@@ -108,3 +108,14 @@ def python(code: str) -> str:
     )
     assert run.returncode == 0, run.stderr
     return run.stdout
+
+
+def test_a_packages_description_refers_to_no_file_beside_it() -> None:
+    pytest.importorskip("setuptools")
+    text = subprocess.run(
+        [sys.executable, "-W", "ignore", "setup.py", "--long-description"],
+        capture_output=True, text=True, cwd=ROOT, timeout=60, check=True, encoding="utf-8",
+    ).stdout  # fmt: skip
+    assert "# gradpath" in text
+    assert "## The parts" in text
+    assert "demos/pictures" not in text
