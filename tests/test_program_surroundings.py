@@ -288,3 +288,26 @@ def test_values_too_draw_in_each_step() -> None:
     with pytest.raises(RestlessError):
         replayed(step)([[1.0, 1.0]], [0.0])
     assert engine.tanh(Value(0.0)).data == 0.0
+
+
+class Kept:
+    """A descriptor that keeps its number under another name."""
+
+    def __get__(self, x: Any, kind: type) -> Any:
+        return vars(x)["hidden"]
+
+    def __set__(self, x: Any, number: float) -> None:
+        vars(x)["hidden"] = number
+
+
+def test_settings_behind_descriptors_are_seen() -> None:
+    class Holder:
+        factor = Kept()
+
+    holder = Holder()
+    holder.factor = 2.0
+    program = record(lambda x: x * holder.factor, 1.0)
+    assert program(3.0)[0] == 6.0
+    holder.factor = 5.0
+    with pytest.raises(StaleError, match="hidden was"):
+        program(3.0)

@@ -38,6 +38,7 @@ SPECIAL = ("__call__", "__getattr__", "__getitem__", "__len__", "__iter__")
 PYTHON, _, _ = os.__file__.rpartition(os.sep)
 LIBRARIES = (ENGINE, PYTHON, "<frozen", "<generated", "<recorded", "<fused")
 MISSING = object()
+MEMBER = type(vars(State)["label"])  # a slot
 LOAD_GLOBAL, LOAD_NAME, EXTENDED_ARG = (
     opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "EXTENDED_ARG")
 )
@@ -186,11 +187,16 @@ class Surroundings:
         self.entries = entries((space, name) for (_, name), space in self.globals.items())
         self.counted: list[Entry] = []
         for i, space in self.spaces.items():
-            if i not in self.fixed:
-                found = entries((space, name) for name in space.keys() & self.attributes)
-                if i in self.plain:
-                    found = [entry for entry in found if isinstance(entry[2], PLAIN)]
-                (self.counted if i in self.modules else self.entries).extend(found)
+            if i in self.fixed:
+                continue
+            x = self.seen.get(i)
+            own = x is not None and not isinstance(x, (type, type(sys)))
+            whole = i in self.plain or (own and has_descriptors(type(x), self.attributes))
+            names = space.keys() if whole else space.keys() & self.attributes
+            found = entries((space, name) for name in names)
+            if whole:
+                found = [entry for entry in found if is_plain(entry[2])]
+            (self.counted if i in self.modules else self.entries).extend(found)
         self.entries += [
             (vars(x), name, MISSING)
             for x in self.seen.values()
@@ -389,6 +395,21 @@ def is_watched(x: Any) -> bool:
     return not callable(x) or hasattr(x, "__dict__")
 
 
+def is_plain(x: Any) -> bool:
+    """Whether it is a number or text, or some of them."""
+    return isinstance(x, PLAIN) or (isinstance(x, tuple) and all(map(is_plain, x)))
+
+
+def has_descriptors(kind: type, names: set[str]) -> bool:
+    """Whether an attribute that is read is a descriptor, which may be kept under another name."""
+    return any(
+        hasattr(type(vars(base)[name]), "__set__")
+        and not isinstance(vars(base)[name], (property, MEMBER))
+        for base in kind.__mro__
+        for name in vars(base).keys() & names
+    )
+
+
 def shown(x: Any) -> str:
     """A setting in a message."""
     return "not set" if x is MISSING else repr(x)[:40]
@@ -396,7 +417,7 @@ def shown(x: Any) -> str:
 
 def is_same(x: Any, y: Any) -> bool:
     """Whether two objects are one, or equal numbers or texts of one type."""
-    return x is y or (type(x) is type(y) and isinstance(x, PLAIN) and (x == y or x != x and y != y))
+    return x is y or (type(x) is type(y) and is_plain(x) and (x == y or x != x and y != y))
 
 
 def state(generator: Any) -> bytes:
