@@ -21,6 +21,7 @@ from nn import MLP, SGD, Module, cross_entropy, mean_squared_error, replayed, tr
 
 X = np.array([1.0, -2.0, 3.0])
 FACTOR = 2.0
+draw, gauss = random.random, random.gauss
 
 
 class Noisy(Module):
@@ -60,6 +61,8 @@ def restless() -> dict[str, Callable[[Any], Any]]:
         "legacy": lambda x: x * float(np.random.normal()),
         "state of numpy": lambda x: x * float(legacy.normal()),
         "random": lambda x: x * random.random(),
+        "gauss": lambda x: x * gauss(),
+        "imported": lambda x: x * draw(),
         "own random": lambda x: x * own.random(),
         "fresh": lambda x: x * float(np.random.default_rng().normal()),
         "iterator": lambda x: x * next(ticks),

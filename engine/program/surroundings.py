@@ -121,6 +121,8 @@ class Surroundings:
             return self.members(x)
         elif hasattr(kind, "__func__"):  # a method
             return [x.__func__, getattr(x, "__self__", None)]
+        elif kind is type(len):  # one in C
+            return [x.__self__]
         elif isinstance(x, (list, dict, set, tuple)):
             if not isinstance(x, tuple):
                 self.collections[id(x)] = x
@@ -295,9 +297,14 @@ class Surroundings:
             )
 
     def drawn(self) -> Any:
-        """A random generator that has been drawn from, or None."""
+        """A random generator that has been drawn from, or None.
+
+        Python's and NumPy's own may have been drawn from by another thread.
+        """
+        named = "random" in self.attributes or any(name == "random" for _, name in self.globals)
+        alone = named or len(sys._current_frames()) == 1
         for g, before in zip(self.generators, self.states, strict=True):
-            if state(g) != before:
+            if (alone or not isinstance(g, type(sys))) and state(g) != before:
                 return g
         return None
 
