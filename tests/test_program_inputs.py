@@ -401,7 +401,10 @@ def test_steps_of_several_threads_are_as_many_steps(
 
     def step(x: Any) -> Any:
         w.grad = 0.0
-        loss = (w * x).sum() if network == "array" else w * x
+        rest = x
+        for _ in range(5):  # calls, between which other threads may run
+            rest = engine.exp(rest) * 0.0
+        loss = (w * x).sum() + rest.sum() if network == "array" else w * x + rest
         loss.backward()
         w.data = w.data - w.grad
         return loss
