@@ -22,13 +22,14 @@ class Targets:
         kind: the error that is raised for other numbers.
     """
 
-    __slots__ = ("low", "high", "step", "message", "kind")
+    __slots__ = ("low", "high", "step", "message", "kind", "right")
 
     def __init__(
         self, low: float, high: float, step: float, message: str, kind: type[Exception] = ValueError
     ) -> None:
         self.low, self.high, self.step = low, high, step
         self.message, self.kind = message, kind
+        self.right: Any = None  # the numbers that were checked last
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Targets, (self.low, self.high, self.step, self.message, self.kind)
@@ -47,13 +48,17 @@ class Targets:
 
     def check(self, x: Any) -> None:
         """Raise for the first number that is not among them."""
-        hold = self.hold(x)
-        if not hasattr(hold, "tobytes"):
-            wrong = [] if hold else [x]
-        else:
-            wrong = x[~hold].ravel().tolist() if b"\0" in hold.tobytes() else []
-        if wrong:
-            raise self.kind(self.message.format(repr(wrong[0])))
+        if not hasattr(x, "tobytes"):
+            if not self.hold(x):
+                raise self.kind(self.message.format(repr(x)))
+            return
+        numbers = x.dtype, x.tobytes()
+        if numbers != self.right:  # many steps have the same targets
+            hold = self.hold(x)
+            if b"\0" in hold.tobytes():
+                wrong = x[~hold].ravel().tolist()[0] if x.ndim else x.item()
+                raise self.kind(self.message.format(repr(wrong)))
+            self.right = numbers
 
     def require(self, x: Any) -> None:
         """Check numbers now and, if they are given to a recording, at each run of the program."""
