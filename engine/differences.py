@@ -264,7 +264,9 @@ class Line:
             largest = max(abs(self(t)) for t in places)
             if rough > 4 * max(noise, math.ulp(largest)):  # more than the rounding of larger values
                 jump = self.jump(places, rough / 4)
-                quantum = math.inf if single(map(self, places)) else QUANTUM * largest
+                # so close to x, or of single precision, a staircase of any height is rounding
+                close = spacing < 2.0**-36 or single(map(self, places))
+                quantum = math.inf if close else QUANTUM * largest
                 if not jump or (flat and jump > quantum):
                     break
                 noise = rough

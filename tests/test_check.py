@@ -256,6 +256,7 @@ ROUGH_ONES: dict[str, tuple[Any, float, Any]] = {
     "single precision inside": (lambda x: float(np.sin(np.float32(x))), 1.0, math.cos),
     "half precision inside": (lambda x: float(np.sin(np.float16(x))), 1.0, math.cos),
     "cancellation": (lambda x: (1 - math.cos(x)) / x**2, 1e-4, lambda x: -x / 12),
+    "cancellation to nothing": (lambda x: 1 / (1 + math.exp(-x)) - 0.5, 0.0, lambda x: 0.25),
     "an offset": (lambda x: (x + 1e12) - 1e12, 0.3, lambda x: 1.0),
     "fewer digits than waves": (math.sin, 1e16, math.cos),
 }
