@@ -289,6 +289,55 @@ def test_state_between_graphs_is_told_from_a_mistake_in_one(tmp_path: Path) -> N
     assert "only after other graphs" in " ".join(str(finding).split())
 
 
+SENDING = """
+import numpy as np
+class Value:
+    def __init__(self, data, edges=(), grad=START):
+        self.data, self.grad, self.edges = data, grad, edges
+    def __add__(self, o):
+        return Value(self.data + o.data, ((self, 1.0), (o, 1.0)))
+    def __mul__(self, o):
+        return Value(self.data * o.data, ((self, o.data), (o, self.data)))
+    def backward(self):
+        self.grad = np.ones(1)
+        PASS
+"""
+IN_ORDER = """order, seen = [], set()
+        def visit(v):
+            if v not in seen:
+                seen.add(v)
+                [visit(x) for x, _ in v.edges]
+                order.append(v)
+        visit(self)
+        for v in reversed(order):
+            for x, d in v.edges:
+                x.grad += d * v.grad"""
+AT_ONCE = """self.send()
+    def send(self):
+        for x, d in self.edges:
+            x.grad = x.grad + d * self.grad
+            x.send()"""
+
+
+@pytest.mark.parametrize(
+    ("start", "sends", "diagnosis"),
+    [
+        ("np.zeros(1)", IN_ORDER, "gradients share an array"),
+        ("0.0", AT_ONCE, "running sum sent again"),
+        ("0.0", IN_ORDER.replace("order.append", "order.append(v); order.append"),
+         "sent twice"),
+        ("0.0", IN_ORDER.replace("    order.append", "order.append"), "listed twice in the order"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_the_backward_pass(
+    start: str, sends: str, diagnosis: str, tmp_path: Path
+) -> None:
+    source = SENDING.replace("START", start).replace("PASS", sends)
+    finding = only_finding(source, tmp_path, most=1)
+    assert finding.diagnosis is not None
+    assert finding.diagnosis.name == diagnosis
+
+
 def test_one_missing_import_is_one_finding(tmp_path: Path) -> None:
     methods = [unary(name, f"math.{name}(x)", "1.0") for name in ("exp", "tanh", "sinh")]
     finding = only_finding(with_methods(*methods).replace("import math\n", ""), tmp_path)

@@ -15,7 +15,7 @@ from hypothesis import seed as seeded
 
 from ..rules import TABLE
 from ..strategies import Computation, Step, computations
-from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, smooth
+from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, rungs, smooth
 from .findings import Finding, Outcome, spelled
 from .fitting import resampled
 from .isolation import Worker, close_to, packed
@@ -100,6 +100,7 @@ class Battery:
         self.of_right_value = list(self.ops)
         self.failed: set[str] = set()  # properties that fail for no single operation
         self.unexplained: Counter[str] = Counter()
+        self.afresh = False  # whether each trial needs a process of its own to be worth something
         self.shared = False  # whether what a graph gives depends on other graphs
         self.known: dict[str, Reading | Trouble] = {}
 
@@ -443,22 +444,28 @@ class Battery:
             )
         if isinstance(seen, Reading) and wrong and seen != finding.seen:
             finding.seen, finding.wrong = seen, wrong
+            self.afresh = not finding.varies
 
     def basics(self, prop: Property, c: Computation) -> Diagnosis | None:
         """The mistake that shows on operations that are not made of others, if any does."""
         basis = [op for op in self.ops if not self.survey.made_of[op]]
         if not basis or not self.made_of_others({step.op for step in c.steps}) or prop in FORMS:
             return None
-        found = self.search([prop], FEW, basis)
+        joins = [op for op in basis if TABLE[op].arity == 2][:2]
+        ladders = (rungs(op, n, back) for n in (3, 4) for op in joins for back in (1, 0, 2))
+        found, _ = self.first(prop, ladders)
         if found is None:
+            _, found, _ = self.search([prop], FEW, basis) or (prop, None, 0)
+        if found is None or len(found.steps) > MOST_STEPS:
             return None
-        c = found[1]
-        if len(c.steps) > MOST_STEPS:
-            return None
-        return diagnose(c, prop.plan, self.run_one, self.survey, basis)
+        seen = self.seen(prop, found)
+        return diagnose(found, seen, prop.plan, self.run_one, self.survey, basis)
 
     def run_one(self, c: Computation, script: Script) -> Reading | Trouble:
         """What the engine gives, in little time."""
+        if self.afresh:
+            with self.worker.fresh() as fresh:
+                return fresh.run(c, script, min(1.0, self.worker.time_limit))
         return self.worker.run(c, script, min(1.0, self.worker.time_limit))
 
     def diagnosis(self, prop: Property, finding: Finding, alone: str) -> Diagnosis | None:
@@ -483,6 +490,7 @@ class Battery:
         return at_once(finding, alone, later, prop.name == LARGE.name) or (
             diagnose(
                 c,
+                seen,
                 prop.plan,
                 self.run_one,
                 self.survey,

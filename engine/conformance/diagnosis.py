@@ -60,13 +60,13 @@ def clear_all(grads: list[float], graph: Graph, root: int) -> None:
         grads[node] = 0.0
 
 
-MASKS = range(8)  # which nodes' operands are visited last first: the order in a set is anybody's
+MASKS = range(32)  # which nodes' operands are visited last first: the order in a set is anybody's
 
 
 def operands(graph: Graph, node: int, mask: int) -> tuple[int, ...]:
     """A node's operands in the order that a mask gives them."""
     args = graph.args[node]
-    return args[::-1] if mask >> node % 3 & 1 else args
+    return args[::-1] if mask >> node % 5 & 1 else args
 
 
 def orders(order: Callable[..., Any], **options: Any) -> list[Callable[[Graph, int], Any]]:
@@ -145,7 +145,7 @@ def sending_sums(
 
     def visit(node: int) -> None:
         places = list(enumerate(graph.args[node]))
-        if mask >> node % 3 & 1:
+        if mask >> node % 5 & 1:
             places.reverse()
         if all_first:
             events.append(node)
@@ -348,12 +348,13 @@ MISTAKES = (
     ),
     Mistake(
         "gradients share an array",
-        "an operand takes over the gradient array of the result itself: what is added to one is "
-        "added to the other. Copy it, or add with a = a + b, not a += b.",
+        "the gradients of different nodes are one and the same array: an operand takes over that "
+        "of the result, or all begin with one that was made once, as a default argument is. What "
+        "is added to one is added to the other: copy it, or add with a = a + b, not a += b.",
         tuple(
             {"shares": ("add", "sub"), "root_only": only, "order": o}
             for only in (False, True) for o in orders(turned)
-        ),
+        ) + ({"one_array": "all"}, {"one_array": "others"}),
         mixed=True,
     ),
     Mistake(
@@ -608,6 +609,7 @@ class Diagnosis(NamedTuple):
 
 def diagnose(
     computation: Computation,
+    seen: Reading | Trouble,
     plan: Callable[[Computation], Script],
     run: Callable[[Computation, Script], Reading | Trouble],
     survey: Survey,
@@ -621,6 +623,7 @@ def diagnose(
 
     Args:
         computation: on which the engine is wrong.
+        seen: what it gives there.
         plan: the backward passes for a computation.
         run: runs both on the engine.
         survey: what the engine offers.
@@ -632,14 +635,15 @@ def diagnose(
     def observed(computations: Iterable[Computation]) -> list[Observation]:
         return [((c, plan(c)), run(c, plan(c))) for c in computations]
 
-    def explain(engines: Sequence[Engine], op: str, seen: Sequence[Observation]) -> bool:
-        return all(any(agrees(*pair, engine, op, same) for engine in engines) for pair in seen)
+    def explain(engines: Sequence[Engine], op: str, pairs: Sequence[Observation]) -> bool:
+        return all(any(agrees(*pair, engine, op, same) for engine in engines) for pair in pairs)
 
-    near = observed([computation, *moved(computation, whole)])
+    near = [((computation, plan(computation)), seen), *observed(moved(computation, whole))]
     if agrees(*near[0], RIGHT, "", 10 * same):
         return None  # it is off by too little to tell why
     far = [] if whole else observed(c for shape in longer(computation) for c in moved(shape))
-    elsewhere = [p for p in observed(c for op in others for c in alone(op, survey)) if tells(p[1])]
+    plain = [c for op in others for c in alone(op, survey)]
+    elsewhere = [pair for pair in observed([*plain, *ladder(others)]) if tells(pair[1])]
     composite = any(survey.made_of.get(step.op) for step in computation.steps)
     nearly = []
     for mistake, engines, op in suspects(computation):
@@ -678,6 +682,18 @@ def tells(seen: Reading | Trouble) -> bool:
     return isinstance(seen, Reading) or not seen.text.startswith(UNDEFINED)
 
 
+def ladder(ops: Sequence[str]) -> Iterator[Computation]:
+    """A graph in which computed nodes are used by those above: orders show their differences."""
+    op = next((op for op in ("add", "sub", "mul") if op in ops), None)
+    if op:
+        yield rungs(op, 5, 1)
+
+
+def rungs(op: str, count: int, back: int) -> Computation:
+    """An operation again and again, on its last result and on an earlier one."""
+    return Computation((1.25,), tuple(Step(op, (k, max(k - back, 0))) for k in range(count)))
+
+
 def alone(op: str, survey: Survey) -> Iterator[Computation]:
     """An operation on two points."""
     for point in POINTS[:2]:
@@ -690,15 +706,17 @@ def alone(op: str, survey: Survey) -> Iterator[Computation]:
 def suspects(computation: Computation) -> Iterator[tuple[Mistake, list[Engine], str]]:
     """Every mistake that can show in a computation, in each operation and variant.
 
-    Variants come together where one graph may show one of them and the next another.
+    Last come the variants together, where one graph may show one of them and the next another.
     """
     present = {step.op: TABLE[step.op].arity for step in computation.steps}
-    for mistake in MISTAKES:
-        engines = [replace(RIGHT, **parts) for parts in mistake.variants]
-        for op, arity in present.items() if mistake.single else [("", 2)]:
-            if (not mistake.ops or op in mistake.ops) and arity >= mistake.operands:
-                for group in [engines] if mistake.mixed else [[engine] for engine in engines]:
-                    yield mistake, group, op
+    for mixed in (False, True):
+        for mistake in MISTAKES:
+            engines = [replace(RIGHT, **parts) for parts in mistake.variants]
+            groups = [engines] * mistake.mixed if mixed else [[engine] for engine in engines]
+            for op, arity in present.items() if mistake.single else [("", 2)]:
+                if (not mistake.ops or op in mistake.ops) and arity >= mistake.operands:
+                    for group in groups:
+                        yield mistake, group, op
 
 
 def agrees(trial: Trial, seen: Reading | Trouble, engine: Engine, op: str, same: float) -> bool:

@@ -97,6 +97,7 @@ class Engine:
             gradient itself, where the partial is 1, so that both change together.
         root_only: whether they do so only with the root's own gradient (products of NumPy's arrays
             without axes are scalars, which nothing changes).
+        one_array: whether all gradients are one array: "all", or "others" if the root gets its own.
         alters: what a step makes of its arguments' values.
     """
 
@@ -112,6 +113,7 @@ class Engine:
     owner: Callable[[Step, int], int] = lambda step, result: result
     shares: tuple[str, ...] = ()
     root_only: bool = False
+    one_array: str = ""
     alters: Callable[[Step, Numbers], Numbers] | None = None
 
 
@@ -121,9 +123,9 @@ RIGHT = Engine()
 class Gradients:
     """The gradients of a graph's nodes, of which several may be one and the same."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, one: bool = False) -> None:
         self.numbers = [0.0] * count
-        self.cell = list(range(count))
+        self.cell = [0] * count if one else list(range(count))
         self.fresh = set(range(count))  # those that have got nothing yet
 
     def __getitem__(self, node: int) -> float:
@@ -173,7 +175,9 @@ def simulate(
     graph = Graph(tuple(below), tuple(data))
 
     def start() -> Any:
-        return Gradients(len(data)) if engine.shares else [0.0] * len(data)
+        if engine.shares or engine.one_array:
+            return Gradients(len(data), bool(engine.one_array))
+        return [0.0] * len(data)
 
     grads = start()
     for root in script:
@@ -182,6 +186,9 @@ def simulate(
         if not isinstance(root, int):
             continue
         engine.clear(grads, graph, root)
+        if engine.one_array == "others":
+            grads.numbers.append(0.0)
+            grads.cell[root] = len(grads.numbers) - 1
         if engine.shares:
             grads.fresh = {node for node in range(len(data)) if grads[node] == 0.0}
         grads[root] = engine.seed(grads[root], data[root])
