@@ -163,6 +163,24 @@ def softmax_cross_entropy(logits: Any, classes: Any) -> Tensor:
     Returns:
         Shape (…), one loss for each row.
     """
+    return make(ARRAY_TABLE["cross_entropy_rows"], with_classes(logits, classes))
+
+
+def pick_rows(x: Any, classes: Any) -> Tensor:
+    """From each row the entry with the number of its class.
+
+    Args:
+        x: shape (…, k).
+        classes: shape (…): whole numbers from 0 to k − 1.
+
+    Returns:
+        Shape (…).
+    """
+    return make(ARRAY_TABLE["pick_rows"], with_classes(x, classes))
+
+
+def with_classes(logits: Any, classes: Any) -> tuple[Tensor, Tensor]:
+    """Rows and the classes that go with them, which are checked, in every run of a program too."""
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     targets = classes._data if isinstance(classes, Tensor) else np.array(classes)
     whole = targets.dtype in FLOATS and (targets == np.floor(targets)).all()
@@ -179,7 +197,7 @@ def softmax_cross_entropy(logits: Any, classes: Any) -> Tensor:
         )
     kept = classes if isinstance(classes, Tensor) and not whole else constant(targets)
     known(logits.shape[-1]).require(kept)
-    return make(ARRAY_TABLE["cross_entropy_rows"], (logits, kept))
+    return logits, kept
 
 
 # ---------------------------------------------------------------- NumPy's own functions

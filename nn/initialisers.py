@@ -4,18 +4,22 @@ An initialiser is called once for every weight, as ``init(nin, nout, rng)``: the
 inputs and ``nout`` neurons, ``rng`` is a `random.Random`. Biases start at 0.
 
 Xavier keeps the variance of activations (Var w = 1/nin) and of gradients (Var w = 1/nout) about
-constant from layer to layer, as a compromise between the two; He doubles 1/nin for ReLU, which
-halves the variance.
+constant from layer to layer, as a compromise between the two; LeCun keeps that of activations
+alone; He doubles 1/nin for ReLU, which halves the variance. A gain multiplies the weights for an
+activation that shrinks what passes through it: ``with_gain("xavier_normal", gain("tanh"))``.
 
-Sources: X. Glorot, Y. Bengio, *Understanding the difficulty of training deep feedforward neural
-networks*, AISTATS 2010, equations 12 and 16; K. He, X. Zhang, S. Ren, J. Sun, *Delving deep into
-rectifiers*, ICCV 2015, equation 10.
+Sources: Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, *Efficient BackProp*, 1998, §4.6; X. Glorot,
+Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS
+2010, equations 12 and 16; K. He, X. Zhang, S. Ren, J. Sun, *Delving deep into rectifiers*, ICCV
+2015, equation 10.
 """
 
 from __future__ import annotations
 
 import random
-from math import sqrt
+from math import inf, sqrt
+
+from engine.maths import real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
         def uniform(self, a: float, b: float) -> float: ...  # noqa: D102
         def gauss(self, mu: float, sigma: float) -> float: ...  # noqa: D102
+        def shuffle(self, x: list[Any]) -> None: ...  # noqa: D102
 
     Initialiser = Callable[[int, int, Randomness], float]
 
@@ -58,6 +63,17 @@ def he_normal(nin: int, nout: int, rng: Randomness) -> float:
     return rng.gauss(0, sqrt(2 / nin))
 
 
+def lecun_uniform(nin: int, nout: int, rng: Randomness) -> float:
+    """Uniform in ±√(3 / nin), so Var w = 1 / nin."""
+    bound = sqrt(3 / nin)
+    return rng.uniform(-bound, bound)
+
+
+def lecun_normal(nin: int, nout: int, rng: Randomness) -> float:
+    """Normal with variance 1 / nin."""
+    return rng.gauss(0, sqrt(1 / nin))
+
+
 def zeros(nin: int, nout: int, rng: Randomness) -> float:
     """0: all neurons of a layer are the same, and stay so."""
     return 0.0
@@ -65,8 +81,55 @@ def zeros(nin: int, nout: int, rng: Randomness) -> float:
 
 INITIALISERS: dict[str, Initialiser] = {
     f.__name__: f
-    for f in (uniform, xavier_uniform, xavier_normal, he_uniform, he_normal, zeros)
+    for f in (
+        uniform, xavier_uniform, xavier_normal, he_uniform, he_normal, lecun_uniform,
+        lecun_normal, zeros,
+    )
 }  # fmt: skip
+
+
+def constant(value: float) -> Initialiser:
+    """An initialiser that makes every weight the same number."""
+    value = real(value, "constant()")
+    return lambda nin, nout, rng: value
+
+
+def normal(std: float = 1.0) -> Initialiser:
+    """An initialiser that draws from a normal distribution of mean 0, whatever the widths.
+
+    Raises:
+        ValueError: if the standard deviation is negative or not finite.
+    """
+    std = real(std, "normal()")
+    if not 0 <= std < inf:
+        raise ValueError(f"a standard deviation is at least 0 and finite, not {std!r}")
+    return lambda nin, nout, rng: rng.gauss(0, std)
+
+
+def with_gain(init: str | Initialiser, factor: float) -> Initialiser:
+    """An initialiser whose weights are those of another one, times a factor."""
+    draw, factor = initialiser(init), real(factor, "with_gain()")
+    return lambda nin, nout, rng: factor * draw(nin, nout, rng)
+
+
+def gain(activation: str, slope: float = 0.01) -> float:
+    """The gain that PyTorch recommends for an activation, its ``calculate_gain``.
+
+    Args:
+        activation: "linear", "sigmoid", "tanh", "relu", "leaky_relu" or "selu".
+        slope: of leaky ReLU for negative numbers.
+    """
+    gains = {
+        "linear": 1.0,
+        "sigmoid": 1.0,
+        "tanh": 5 / 3,
+        "relu": sqrt(2.0),
+        "leaky_relu": sqrt(2 / (1 + slope * slope)),
+        "selu": 3 / 4,
+    }
+    if activation not in gains:
+        raise ValueError(f"no gain is known for {activation!r}; there are {', '.join(gains)}")
+    return gains[activation]
 
 
 def initialiser(init: str | Initialiser) -> Initialiser:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import engine
 from engine import Value, mean
 from engine.gradient import is_tensor
-from engine.maths import Number, is_number
+from engine.maths import Number, is_number, real
 from engine.targets import Targets, classes
 
 from .optimisers import joined
@@ -88,6 +88,65 @@ def binary_cross_entropy(logits: Any, targets: Any) -> Any:
     """
     require(PROBABILITIES, targets)
     return average(engine.binary_cross_entropy, logits, targets)
+
+
+def huber(predictions: Any, targets: Any, delta: float = 1.0) -> Any:
+    """The mean of ½e² for errors e = p − t of at most δ, and δ·(|e| − ½δ) beyond.
+
+    Raises:
+        TypeError, ValueError: as `mean_squared_error`; if δ is not greater than 0.
+
+    Source: P. Huber, *Robust estimation of a location parameter*, 1964; PyTorch's ``HuberLoss``.
+    """
+    delta = real(delta, "huber()")
+    if not delta > 0:
+        raise ValueError(f"delta must be greater than 0, not {delta!r}")
+
+    def loss(p: Any, t: Any) -> Any:
+        e = p - t
+        near = engine.clip(e, -delta, delta)
+        return 0.5 * near**2 + delta * (abs(e) - abs(near))
+
+    return average(loss, predictions, targets)
+
+
+def negative_log_likelihood(log_probabilities: Any, targets: Any) -> Any:
+    """The mean of −log pₜ over samples with log-probabilities log p and the class t as target.
+
+    `cross_entropy` is this of the logits' log-softmax, and does not need it.
+
+    Raises:
+        TypeError, ValueError: as `cross_entropy`.
+    """
+    if is_tensor(log_probabilities):
+        from engine.functions import pick_rows
+
+        return -nonempty(pick_rows(log_probabilities, targets)).mean()
+    picked = []
+    for row, t in paired(log_probabilities, targets, rows=True):
+        if not hasattr(t, "__index__"):
+            raise TypeError(f"a target is the number of a class, not {t!r}")
+        classes(len(row)).check(t.__index__())
+        picked.append(row[t.__index__()])
+    return -mean(picked)
+
+
+def sum_of_absolutes(parameters: Iterable[Any]) -> Any:
+    """Σ |w| over all parameters: what an L1 penalty multiplies.
+
+    Raises:
+        TypeError: if they are no list of parameters.
+        ValueError: if there are none.
+    """
+    ps = joined(samples("parameters", parameters))
+    if not ps:
+        raise ValueError("there are no parameters to sum over")
+    if is_tensor(ps[0]):
+        total = abs(ps[0]).sum()
+        for p in ps[1:]:
+            total = total + abs(p).sum()
+        return total
+    return engine.sum([abs(p) for p in ps])
 
 
 def sum_of_squares(parameters: Iterable[Any]) -> Any:

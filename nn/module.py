@@ -9,7 +9,7 @@ from engine.state import settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Self
 
     Path = tuple["Path", object] | None  # the way to an attribute, from its last step to its first
 
@@ -22,6 +22,8 @@ class Module:
     other modules', and those in lists, tuples and dicts, nested as you like. A subclass that knows
     better defines ``parameters`` itself, and the modules around it ask it.
     """
+
+    training = True  # whether it behaves as in training: see `train` and `eval`
 
     if not TYPE_CHECKING:  # else any attribute could be set
 
@@ -53,6 +55,30 @@ class Module:
         """Set the gradient of every parameter to 0."""
         for p in self.parameters():
             p.grad = 0.0
+
+    def modules(self) -> list[Module]:
+        """This module and all that it consists of, each once."""
+        found: dict[int, Module] = {}
+        seen: set[int] = set()
+        waiting: list[Any] = [self]
+        while waiting:
+            x = waiting.pop()
+            if id(x) not in seen:
+                seen.add(id(x))
+                if isinstance(x, Module):
+                    found[id(x)] = x
+                waiting += reversed([part for _, part in parts(x) if isinstance(part, COLLECTIONS)])
+        return list(found.values())
+
+    def train(self, mode: bool = True) -> Self:
+        """Let it and all its modules behave as in training: dropout drops."""
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Let it and all its modules behave as in use: dropout lets everything pass."""
+        return self.train(False)
 
 
 def gather(x: Any, found: dict[Value, None], seen: set[int]) -> None:

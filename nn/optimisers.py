@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from math import inf
 
+import engine
 from engine.maths import Number, real
 from engine.state import State
 
@@ -45,8 +46,8 @@ def quiet(step: Callable[[Any], None]) -> Callable[[Any], None]:
 class Setting:
     """A number of an optimiser, checked whenever it is set: at least 0, and less than a bound."""
 
-    def __init__(self, doc: str, positive: bool = False) -> None:
-        self.__doc__, self.positive = doc, positive
+    def __init__(self, doc: str, positive: bool = False, below: float = inf) -> None:
+        self.__doc__, self.positive, self.below = doc, positive, below
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.place = name, f"_{name}"
@@ -55,7 +56,7 @@ class Setting:
         return self if optimiser is None else getattr(optimiser, self.place)
 
     def __set__(self, optimiser: Any, number: float) -> None:
-        number = within(self.name, number)
+        number = within(self.name, number, self.below)
         if self.positive and not number:
             raise ValueError(
                 f"{self.name} must be greater than 0: it keeps the step from dividing by 0"
@@ -127,6 +128,7 @@ class SGD(Optimiser):
     Args:
         parameters, lr, weight_decay: as in `Optimiser`.
         momentum: μ, how much of the last step's velocity is kept.
+        nesterov: whether to look ahead, w ← w − lr·(g + μ·v); needs momentum.
 
     Source: I. Sutskever et al., *On the importance of initialization and momentum in deep
     learning*, ICML 2013, in PyTorch's form, where lr is not part of the velocity.
@@ -140,18 +142,24 @@ class SGD(Optimiser):
         lr: float,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
+        nesterov: bool = False,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.momentum = momentum
+        if nesterov and not self.momentum:
+            raise ValueError("nesterov=True looks ahead along the velocity: it needs a momentum")
+        self.nesterov = nesterov
         self.velocities = [State(zero(p), "velocity") for p in self.parameters]
 
     def step(self) -> None:
         """Move every parameter once."""
         lr = self.lr
         for p, v in zip(self.parameters, self.velocities, strict=True):
-            velocity = self.gradient(p)
+            velocity = g = self.gradient(p)
             if self.momentum:
-                velocity = v.data = self.momentum * v.data + velocity
+                velocity = v.data = self.momentum * v.data + g
+            if self.nesterov:
+                velocity = g + self.momentum * velocity
             p.data = p.data - lr * velocity
 
 
@@ -246,6 +254,143 @@ class AdamW(Adam):
     def gradient(self, p: Parameter) -> Any:
         """The plain gradient: the decay does not pass through it."""
         return p.grad
+
+
+class RMSprop(Optimiser):
+    """Steps divided by the root of a running mean of squares: w ← w − lr·g / (√v + ε).
+
+    With v ← α·v + (1 − α)·g², from 0; with momentum, b ← μ·b + g / (√v + ε) and w ← w − lr·b.
+
+    Args:
+        parameters, lr, weight_decay: as in `Optimiser`; the penalty is part of g.
+        alpha: α, at least 0 and less than 1.
+        eps: ε, greater than 0.
+        momentum: μ.
+        centered: whether v is the running variance, less the square of the running mean of g.
+
+    Source: T. Tieleman, G. Hinton, *Lecture 6.5: rmsprop*, 2012, in PyTorch's form.
+    """
+
+    momentum = Setting("μ.")
+    alpha = Setting("α.", below=1.0)
+    eps = Setting("ε.", positive=True)
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        self.alpha, self.eps, self.momentum, self.centered = alpha, eps, momentum, centered
+        self.squares = [State(zero(p), "square") for p in self.parameters]
+        self.means = [State(zero(p), "mean") for p in self.parameters]
+        self.velocities = [State(zero(p), "velocity") for p in self.parameters]
+
+    def step(self) -> None:
+        """Move every parameter once."""
+        lr, alpha = self.lr, self.alpha
+        kept = zip(self.parameters, self.squares, self.means, self.velocities, strict=True)
+        for p, square, mean, velocity in kept:
+            g = self.gradient(p)
+            v = square.data = alpha * square.data + (1 - alpha) * g * g
+            if self.centered:
+                m = mean.data = alpha * mean.data + (1 - alpha) * g
+                v = v - m * m
+            move = g / (v**0.5 + self.eps)
+            if self.momentum:
+                move = velocity.data = self.momentum * velocity.data + move
+            p.data = p.data - lr * move
+
+
+class Adagrad(Optimiser):
+    """Steps that shrink with all gradients so far: s ← s + g², w ← w − lr·g / (√s + ε).
+
+    Args:
+        parameters, lr, weight_decay: as in `Optimiser`; the penalty is part of g.
+        lr_decay: η: in step t, from 0, the rate is lr / (1 + η·t).
+        initial_accumulator_value: where s starts.
+        eps: ε, greater than 0.
+
+    Source: J. Duchi, E. Hazan, Y. Singer, *Adaptive subgradient methods for online learning and
+    stochastic optimization*, JMLR 2011, in PyTorch's form.
+    """
+
+    lr_decay = Setting("η.")
+    eps = Setting("ε.", positive=True)
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        self.lr_decay, self.eps = lr_decay, eps
+        start = within("initial_accumulator_value", initial_accumulator_value)
+        self.steps = State(0, "steps")
+        self.sums = [State(zero(p) + start, "sum") for p in self.parameters]
+
+    def step(self) -> None:
+        """Move every parameter once."""
+        steps = self.steps.data
+        self.steps.data = steps + 1
+        lr = self.lr / (1 + self.lr_decay * steps)
+        for p, total in zip(self.parameters, self.sums, strict=True):
+            g = self.gradient(p)
+            s = total.data = total.data + g * g
+            p.data = p.data - lr * g / (s**0.5 + self.eps)
+
+
+RMSProp, AdaGrad = RMSprop, Adagrad  # as their authors write them
+
+
+# ---------------------------------------------------------------- clipping
+
+
+def clip_grad_value_(parameters: Iterable[Parameter], clip_value: float) -> None:
+    """Bring every gradient into ±clip_value, one by one.
+
+    Raises:
+        ValueError: if the bound is negative or not finite.
+    """
+    bound = within("clip_value", clip_value)
+    for p in joined(list(parameters)):
+        p.grad = engine.clip(p.grad, -bound, bound)
+
+
+def clip_grad_norm_(parameters: Iterable[Parameter], max_norm: float) -> Any:
+    """Shrink all gradients together, so that their joint norm is at most ``max_norm``.
+
+    Their direction stays. As in PyTorch the factor is max_norm / (norm + 1e-6), at most 1.
+
+    Returns:
+        The norm before, √Σg².
+
+    Raises:
+        ValueError: if the bound is negative or not finite.
+
+    Source: R. Pascanu, T. Mikolov, Y. Bengio, *On the difficulty of training recurrent neural
+    networks*, ICML 2013, algorithm 1.
+    """
+    bound = within("max_norm", max_norm)
+    ps = joined(list(parameters))
+    squares: Any = 0.0
+    for p in ps:
+        g = p.grad
+        squares = squares + ((g * g).sum() if getattr(g, "ndim", 0) else g * g)
+    norm = squares**0.5
+    factor = engine.min(bound / (norm + 1e-6), 1.0)
+    for p in ps:
+        p.grad = p.grad * factor
+    return norm
 
 
 def within(name: str, number: float, below: float = inf) -> float:

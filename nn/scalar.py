@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from engine import Value
 from engine.backward import named
 from engine.value import MAKERS
 
 from .activations import activation_function, title
+from .dropout import Dropout
 from .initialisers import initialiser, randomness
 from .module import Module
 from .nodes import Row, annotate, row, weighted_sum
@@ -134,7 +137,11 @@ class MLP(Module):
         nin: the number of inputs.
         nouts: the number of neurons in each layer.
         activation, init, rng, fused: as in `Neuron`.
+        dropout: the probability with which each output of a hidden layer is 0 in training: see
+            `Dropout`, and ``train()`` and ``eval()``. It has a generator of its own.
     """
+
+    dropout: Dropout | None = None
 
     def __init__(
         self,
@@ -145,11 +152,13 @@ class MLP(Module):
         init: str | Initialiser = "uniform",
         rng: Randomness | int | None = None,
         fused: bool = True,
+        dropout: float = 0.0,
     ) -> None:
+        rng = randomness(rng)
         options: Any = {
             "activation": activation,
             "init": init,
-            "rng": randomness(rng),
+            "rng": rng,
             "fused": fused,
         }
         widths = [width(nin, "nin"), *widths_of(nouts)]
@@ -158,11 +167,15 @@ class MLP(Module):
             Layer(widths[i], widths[i + 1], nonlin=i != last, scope=f"layers.{i}", **options)
             for i in range(last + 1)
         ]
+        if dropout:
+            self.dropout = Dropout(dropout, Random(rng.uniform(0.0, 1.0)))
 
     def __call__(self, x: Any) -> Any:
         """The last layer's outputs: a list, or the output itself if it is one."""
         for layer in self.layers:
             x = layer(x)
+            if self.dropout is not None and layer is not self.layers[-1]:
+                x = self.dropout(x)
         return x
 
     def vectorized(self, dtype: Any = "float64") -> VectorizedMLP:

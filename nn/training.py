@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from engine import Value
 
+from .data import in_parts, paired
 from .initialisers import randomness
-from .losses import sum_of_squares
+from .losses import sum_of_absolutes, sum_of_squares
 from .module import Module
+from .optimisers import clip_grad_norm_, clip_grad_value_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +31,16 @@ if TYPE_CHECKING:
     Loss = Callable[[Any, Any], Any]
 
 
-def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: float = 0.0) -> Step:
+def training_step(
+    model: Module,
+    loss: Loss,
+    optimiser: Optimiser,
+    penalty: float = 0.0,
+    *,
+    l1: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+) -> Step:
     """One step of training as a function of a batch's inputs and targets, which returns the loss.
 
     A vectorised network and the loss are computed as one node (see `engine.fuse`), unless random
@@ -40,11 +51,16 @@ def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: floa
         loss: a function of the outputs and the targets, such as `nn.hinge`.
         optimiser: what moves the parameters.
         penalty: k, for an L2 penalty k·Σw² in the loss.
+        l1: k, for an L1 penalty k·Σ|w| in the loss.
+        clip_value, clip_norm: bounds of the gradients, one by one and of all together: see
+            `clip_grad_value_` and `clip_grad_norm_`.
     """
 
     def plain(inputs: Any, targets: Any) -> Any:
         value = loss(model.over(inputs), targets)
-        return value + penalty * sum_of_squares(model.parameters()) if penalty else value
+        if penalty:
+            value = value + penalty * sum_of_squares(model.parameters())
+        return value + l1 * sum_of_absolutes(model.parameters()) if l1 else value
 
     objective: Step = plain
     if isinstance(model, Module) and not isinstance(model.parameters()[0], Value):
@@ -57,6 +73,10 @@ def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: floa
         value = objective(inputs, targets)
         model.zero_grad()
         value.backward()
+        if clip_value is not None:
+            clip_grad_value_(model.parameters(), clip_value)
+        if clip_norm is not None:
+            clip_grad_norm_(model.parameters(), clip_norm)
         optimiser.step()
         return value
 
@@ -66,24 +86,38 @@ def training_step(model: Module, loss: Loss, optimiser: Optimiser, penalty: floa
 def replayed(step: Step) -> Step:
     """The step as a program: recorded for the first batch of each size, then replayed.
 
-    It is recorded anew when flags or settings that it finds have changed. See `engine.record` for
+    It is recorded anew when flags or settings that it finds have changed. A step that computes
+    something else each time, as dropout does in training, is run as it is. See `engine.record` for
     what a program may depend on.
     """
     from engine import record  # not needed by those who do not replay
-    from engine.program.surroundings import StaleError
+    from engine.program.surroundings import RestlessError, StaleError
+    from engine.state import settings
 
-    programs: dict[Any, Any] = {}
+    programs: dict[Any, Any] = {}  # for a step that is run as it is, the state of all settings
+
+    def plain(inputs: Any, targets: Any) -> float:
+        return number(step(inputs, targets))
+
+    def recorded(inputs: Any, targets: Any) -> Any:
+        try:
+            return record(step, inputs, targets)
+        except RestlessError:
+            return settings[0]
 
     def replay(inputs: Any, targets: Any) -> Any:
         kinds = [getattr(getattr(x, "dtype", None), "kind", "") for x in (inputs, targets)]
         key = len(targets), *kinds
-        if key not in programs:
-            programs[key] = record(step, inputs, targets)
+        program = programs.get(key)
+        if program is None or (isinstance(program, int) and program != settings[0]):
+            program = programs[key] = recorded(inputs, targets)
+        if isinstance(program, int):
+            return plain(inputs, targets)
         try:
-            return programs[key](inputs, targets)
+            return program(inputs, targets)
         except StaleError:
-            programs[key] = record(step, inputs, targets)
-            return programs[key](inputs, targets)
+            del programs[key]
+            return replay(inputs, targets)
 
     return replay
 
@@ -112,9 +146,7 @@ def train(
         ValueError: if there are no samples, or not as many inputs as targets, or the batch size
             or the number of epochs is out of range.
     """
-    n = len(targets)
-    if len(inputs) != n or not n:
-        raise ValueError(f"there are {len(inputs)} inputs and {n} targets: give some, one for one")
+    paired(inputs, targets)
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"a batch has at least one sample, not {batch_size!r}")
     if epochs < 0:
@@ -126,24 +158,16 @@ def run(
     step: Step, inputs: Any, targets: Any, epochs: int, batch_size: int | None, rng: Any
 ) -> Iterator[float]:
     """The mean loss of each epoch."""
-    n = len(targets)
-    order = list(range(n))
+    order = list(range(len(targets)))
     for _ in range(epochs):
         if batch_size is None:
             yield number(step(inputs, targets))
             continue
         rng.shuffle(order)
         total = 0.0
-        for start in range(0, n, batch_size):
-            chosen = order[start : start + batch_size]
-            loss = step(pick(inputs, chosen), pick(targets, chosen))
-            total += number(loss) * len(chosen)
-        yield total / n
-
-
-def pick(samples: Any, chosen: list[int]) -> Any:
-    """Some of the samples."""
-    return samples[chosen] if hasattr(samples, "ndim") else [samples[i] for i in chosen]
+        for xs, ts in in_parts(inputs, targets, order, batch_size):
+            total += number(step(xs, ts)) * len(ts)
+        yield total / len(order)
 
 
 def number(loss: Any) -> float:

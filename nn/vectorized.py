@@ -8,6 +8,7 @@ are a matrix [W b] with a row for each neuron, and an optimiser moves all of the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from math import prod
 from typing import Any
 
@@ -91,6 +92,8 @@ class VectorizedMLP(Module):
             neuron = layer.neurons[0]
             self.layers.append(VectorizedLayer(p, neuron.activation if neuron.nonlin else None))
             start += prod(shape)
+        self.dropout = deepcopy(mlp.dropout)
+        self.train(mlp.training)
 
     def __call__(self, x: Any) -> Any:
         """The outputs for a batch of inputs.
@@ -116,6 +119,8 @@ class VectorizedMLP(Module):
         for i, layer in enumerate(self.layers):
             h = layer(h)
             h._label, h._scope = f"h{i}" if layer.activation else f"z{i}", f"layers.{i}"
+            if self.dropout is not None and i < len(self.layers) - 1:
+                h = self.dropout(h)
         if h.shape[1] == 1:
             h = h.reshape(-1)
         return h[0] if single else h
@@ -183,7 +188,9 @@ class VectorizedMLP(Module):
                 neuron.activation = ours.activation or neuron.activation
         for p, x in zip(mlp.parameters(), self.buffer.whole.data.tolist(), strict=True):
             p.data = x
-        return mlp
+        if self.dropout is not None:
+            mlp.dropout = deepcopy(self.dropout)
+        return mlp.train(self.training)
 
     def __repr__(self) -> str:
         return f"VectorizedMLP of [{', '.join(map(repr, self.layers))}]"

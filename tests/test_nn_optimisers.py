@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import nn
 from engine import Value
 from nn import MLP, SGD, Adam, AdamW, Optimiser, mean_squared_error
 
@@ -86,6 +87,12 @@ def test_adamw_decays_by_default_and_the_others_do_not() -> None:
         ("SGD", {}),
         ("SGD", {"momentum": 0.9}),
         ("SGD", {"momentum": 0.9, "weight_decay": 0.1}),
+        ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+        ("RMSprop", {}),
+        ("RMSprop", {"alpha": 0.9, "momentum": 0.5, "weight_decay": 0.1}),
+        ("RMSprop", {"centered": True, "eps": 1e-3}),
+        ("Adagrad", {}),
+        ("Adagrad", {"lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
         ("Adam", {}),
         ("Adam", {"betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
         ("AdamW", {}),
@@ -97,7 +104,7 @@ def test_steps_are_torchs(name: str, options: dict[str, Any]) -> None:
     start = [0.5, -2.0, 3.0]
     ours = [Value(w) for w in start]
     theirs = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    optimiser = {"SGD": SGD, "Adam": Adam, "AdamW": AdamW}[name](ours, lr=0.05, **options)
+    optimiser = getattr(nn, name)(ours, lr=0.05, **options)
     other = getattr(torch.optim, name)([theirs], lr=0.05, **options)
     for step in range(100):
         if step == 50:

@@ -69,6 +69,15 @@ class Op(Number):
         self.of: Op | None = None
 
     @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    def sum(self) -> Any:
+        """The sum of all entries."""
+        return self.tape.mathematics.sum_over(self, tuple(range(self.ndim)), False)
+
+    @property
     def name(self) -> str:
         """The name of its operation; "" for what is given."""
         return self.rule.name if self.rule else ""
