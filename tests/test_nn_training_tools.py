@@ -345,9 +345,10 @@ def test_accuracy_and_confusion() -> None:
         assert accuracy(outputs, targets) == 0.75
         assert confusion_matrix(outputs, targets).tolist() == table
     assert confusion_matrix(scores, targets, classes=4).shape == (4, 4)
-    for outputs in ([-1.0, 2.0, 0.0], [Value(-1.0), Value(2.0), Value(0.0)]):
-        assert accuracy(outputs, [0, 1, 1]) == accuracy(outputs, [-1, 1, 1]) == pytest.approx(2 / 3)
-        assert confusion_matrix(outputs, [0, 1, 1]).tolist() == [[1, 0], [1, 1]]
+    numbers: Any
+    for numbers in ([-1.0, 2.0, 0.0], [Value(-1.0), Value(2.0), Value(0.0)]):
+        assert accuracy(numbers, [0, 1, 1]) == accuracy(numbers, [-1, 1, 1]) == pytest.approx(2 / 3)
+        assert confusion_matrix(numbers, [0, 1, 1]).tolist() == [[1, 0], [1, 1]]
 
 
 @pytest.mark.parametrize(
