@@ -193,7 +193,8 @@ def test_what_fails_prints_as_code(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(AssertionError) as error:
         fails()
     (note,) = [x for x in error.value.__notes__ if "fails(" in x]
-    code = note.partition("c=")[2].rpartition(")")[0].strip().removesuffix(",")
+    bare = "\n".join(line.partition("#")[0] for line in note.splitlines())
+    code = bare.partition("c=")[2].rpartition(")")[0].strip().removesuffix(",")
     c = eval(code, {"Computation": Computation, "Step": Step})
     assert isinstance(c, Computation)
     assert c.steps
