@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .metrics import accuracy, confusion_matrix, predictions
+    from .quantisation import quantize
+    from .sizes import summary
 
 __all__ = [
     "INITIALISERS",
@@ -88,9 +90,11 @@ __all__ = [
     "negative_log_likelihood",
     "normal",
     "predictions",
+    "quantize",
     "replayed",
     "sum_of_absolutes",
     "sum_of_squares",
+    "summary",
     "train",
     "train_test_split",
     "training_step",
@@ -99,6 +103,7 @@ __all__ = [
 
 LATER = {  # public names by the modules that they come from, which load NumPy
     "accuracy": "metrics", "confusion_matrix": "metrics", "predictions": "metrics",
+    "quantize": "quantisation", "summary": "sizes",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ are a matrix [W b] with a row for each neuron, and an optimiser moves all of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from math import prod
 from typing import Any
@@ -108,22 +108,7 @@ class VectorizedMLP(Module):
         Raises:
             ValueError: if there are more or fewer inputs than the network takes.
         """
-        dtype = self.buffer.whole.dtype
-        h = x if isinstance(x, Tensor) else Tensor(x, dtype=dtype, role="constant")
-        nin = self.layers[0].p.shape[1] - 1
-        if h.ndim not in (1, 2) or h.shape[-1] != nin:
-            raise ValueError(f"the network takes inputs of shape (n, {nin}), not {h.shape}")
-        single = h.ndim == 1
-        if single:
-            h = h.reshape(1, nin)
-        for i, layer in enumerate(self.layers):
-            h = layer(h)
-            h._label, h._scope = f"h{i}" if layer.activation else f"z{i}", f"layers.{i}"
-            if self.dropout is not None and i < len(self.layers) - 1:
-                h = self.dropout(h)
-        if h.shape[1] == 1:
-            h = h.reshape(-1)
-        return h[0] if single else h
+        return forward(self.layers, x, self.buffer.whole.dtype, self.dropout)
 
     def over(self, xs: Any) -> Any:
         """The outputs for several samples."""
@@ -180,12 +165,7 @@ class VectorizedMLP(Module):
 
     def scalar(self) -> MLP:
         """The same network on scalars, with a copy of the weights."""
-        nin = self.layers[0].p.shape[1] - 1
-        mlp = MLP(nin, [layer.p.shape[0] for layer in self.layers], init="zeros")
-        for ours, theirs in zip(self.layers, mlp.layers, strict=True):
-            for neuron in theirs.neurons:
-                neuron.nonlin = ours.activation is not None
-                neuron.activation = ours.activation or neuron.activation
+        mlp = alike([(layer.p.shape, layer.activation) for layer in self.layers])
         for p, x in zip(mlp.parameters(), self.buffer.whole.data.tolist(), strict=True):
             p.data = x
         if self.dropout is not None:
@@ -194,6 +174,36 @@ class VectorizedMLP(Module):
 
     def __repr__(self) -> str:
         return f"VectorizedMLP of [{', '.join(map(repr, self.layers))}]"
+
+
+def forward(layers: Sequence[Any], x: Any, dtype: Any, dropout: Any = None) -> Any:
+    """What layers make of a batch of inputs, or of one sample: see `VectorizedMLP.__call__`."""
+    h = x if isinstance(x, Tensor) else Tensor(x, dtype=dtype, role="constant")
+    nin = layers[0].p.shape[1] - 1
+    if h.ndim not in (1, 2) or h.shape[-1] != nin:
+        raise ValueError(f"the network takes inputs of shape (n, {nin}), not {h.shape}")
+    single = h.ndim == 1
+    if single:
+        h = h.reshape(1, nin)
+    for i, layer in enumerate(layers):
+        h = layer(h)
+        h._label, h._scope = f"h{i}" if layer.activation else f"z{i}", f"layers.{i}"
+        if dropout is not None and i < len(layers) - 1:
+            h = dropout(h)
+    if h.shape[1] == 1:
+        h = h.reshape(-1)
+    return h[0] if single else h
+
+
+def alike(layers: Sequence[tuple[tuple[int, ...], Any]]) -> MLP:
+    """A network on scalars whose layers have matrices [W b] of those shapes, and activations φ."""
+    nin = layers[0][0][1] - 1
+    mlp = MLP(nin, [shape[0] for shape, _ in layers], init="zeros")
+    for (_, activation), layer in zip(layers, mlp.layers, strict=True):
+        for neuron in layer.neurons:
+            neuron.nonlin = activation is not None
+            neuron.activation = activation or neuron.activation
+    return mlp
 
 
 def matrix_shape(layer: Layer, i: int) -> tuple[int, int]:
