@@ -421,3 +421,21 @@ def test_the_command(arguments: list[str], status: int, text: str, tmp_path: Pat
     assert text in found.stdout
     assert (tmp_path / "steps.html").exists() == (arguments[:1] == ["play"])
     assert (found.stderr == "") == (status == 0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="descriptors are POSIX")
+@pytest.mark.parametrize(
+    "harm",
+    ["os.closerange(3, 200)", "[os.write(f, b'x' * 99) for f in range(3, 30) if is_open(f)]"],
+)
+def test_nothing_that_an_engine_does_to_its_process_reaches_the_tester(
+    harm: str, tmp_path: Path
+) -> None:
+    method = f"def tanh(self):\n    {harm}\n    return self"
+    helper = (
+        "import os\ndef is_open(f):\n    try: return bool(os.fstat(f))\n    except OSError: 0\n"
+    )
+    (tmp_path / "mine.py").write_text(helper + with_methods(method))
+    found = check("mine.py:Value", folder=tmp_path)
+    assert (found.returncode, found.stderr) == (1, "")
+    assert "The line `b = a.tanh()` ends Python" in found.stdout

@@ -15,6 +15,8 @@ import multiprocessing
 import os
 import random
 import signal
+import socket
+import struct
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -42,6 +44,8 @@ Target = str | Callable[[float], Any]
 MEMORY = 2 << 30  # bytes that an engine may take beyond what it starts with
 NAMES = Names()
 PATIENCE = 20  # times as long as a computation may take, it may wait for a busy processor
+ANSWERING = 10  # seconds for a message that has begun
+LONGEST_ANSWER = 64 << 20  # bytes
 STARTING = 60.0  # seconds for importing a file
 
 
@@ -85,6 +89,7 @@ class Worker:
     def start(self) -> None:
         """Start the child and wait until it has the engine."""
         self.connection, theirs = multiprocessing.Pipe()
+        give_up_after(self.connection, ANSWERING)
         known = (self.names, self.forms, self.nested)
         arguments = (theirs, self.connection, self.target, str(Path.cwd()), known)
         self.process = self.context.Process(target=serve, args=arguments, daemon=True)
@@ -179,7 +184,7 @@ class Worker:
         limit = limit or self.time_limit
         try:
             self.connection.send_bytes(json.dumps([task, args, limit]).encode())
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:
             return self.ended()
         answer = self.receive(limit)
         if isinstance(answer, Trouble) and answer.kind in ("hangs", "crashes"):
@@ -198,7 +203,7 @@ class Worker:
             while waited < PATIENCE * limit:
                 wait = limit if not waited else min(limit, 0.1)
                 if self.connection.poll(wait):
-                    return json.loads(self.connection.recv_bytes())
+                    return json.loads(self.connection.recv_bytes(LONGEST_ANSWER))
                 waited += wait
                 runs, used = activity(self.process.pid)
                 if not runs or used - before >= 0.9 * limit:
@@ -211,7 +216,11 @@ class Worker:
 
     def ended(self) -> Trouble:
         """Why the child is no more."""
-        self.process.join(5)
+        self.process.join(1)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+            return Trouble("crashes", "it writes where it should not")
         code = self.process.exitcode
         if code is not None and code < 0:
             return Trouble("crashes", signal.Signals(-code).name)
@@ -228,6 +237,15 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def give_up_after(connection: Connection, seconds: int) -> None:
+    """Let no message take longer: who writes into what is not his may leave half of one."""
+    with contextlib.suppress(OSError, AttributeError):  # it is no socket on Windows
+        end = socket.socket(fileno=os.dup(connection.fileno()))
+        for way in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            end.setsockopt(socket.SOL_SOCKET, way, struct.pack("ll", seconds, 0))
+        end.close()
 
 
 def activity(pid: int) -> tuple[bool, float]:
