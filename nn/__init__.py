@@ -35,6 +35,7 @@ from .optimisers import (
     clip_grad_norm_,
     clip_grad_value_,
 )
+from .range_test import RangeTest, learning_rate_range_test
 from .scalar import MLP, Layer, Neuron
 from .schedules import (
     CosineAnnealingLR,
@@ -73,6 +74,7 @@ __all__ = [
     "Optimiser",
     "RMSProp",
     "RMSprop",
+    "RangeTest",
     "Schedule",
     "StepLR",
     "accuracy",
@@ -86,6 +88,7 @@ __all__ = [
     "gain",
     "hinge",
     "huber",
+    "learning_rate_range_test",
     "mean_squared_error",
     "negative_log_likelihood",
     "normal",
