@@ -1,0 +1,169 @@
+"""Claims about multilayer perceptrons that can be run: what a lesson is made of.
+
+A lesson is a script with a list of `Claim`s. It ends with ``run(lambda: lesson(CLAIMS))``, and its
+claims are then also found by ``python -m demos`` and in the booklet.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from commandline import Parser, Pictures, draw_all, folder, whole
+
+LESSONS = ("backprop", "counting", "activations")
+WIDTH = 80  # characters of a line
+CERTAIN = 3.3  # standard errors to either side: an interval that misses once in a thousand times
+
+HOLDS, FAILS = "holds", "does not hold"
+
+Plate = tuple[str, Callable[[bool], Any], str]  # file name, what draws it light or dark, caption
+
+
+class Finding(NamedTuple):
+    """What a run of a claim has shown.
+
+    Attributes:
+        verdict: *holds*, *holds if …* or *does not hold*, computed from the numbers.
+        text: the measurement, as it is printed.
+        numbers: what was measured, by name.
+        pictures: what draws them; a name that ends in ``.html`` is a page to step through.
+    """
+
+    verdict: str
+    text: str
+    numbers: dict[str, float | str]
+    pictures: Sequence[Plate] = ()
+
+
+class Claim(NamedTuple):
+    """A claim and its experiment.
+
+    Attributes:
+        number: its place in the notes, such as ``W6``.
+        title: what it is about.
+        claim: what is claimed, in our own words.
+        run: the experiment, a function of the seed and of whether it has to be quick.
+    """
+
+    number: str
+    title: str
+    claim: str
+    run: Callable[[int, bool], Finding]
+
+    def command(self, seed: int = 0, quick: bool = False) -> str:
+        """What a reader types to see the same numbers."""
+        options = f" --seed {seed}" if seed else ""
+        return f"python -m demos {self.number}{options}{' --quick' if quick else ''}"
+
+
+def verdict(holds: bool, condition: str = "") -> str:
+    """The verdict in words."""
+    return (f"holds if {condition}" if condition else HOLDS) if holds else FAILS
+
+
+def find_claims() -> list[Claim]:
+    """All claims of all lessons, in the order of the notes."""
+    found = [claim for lesson in LESSONS for claim in import_module(lesson).CLAIMS]
+    return sorted(found, key=lambda claim: int(claim.number[1:]))
+
+
+# -- a run ----------------------------------------------------------------------------------------
+
+
+def lesson(claims: Sequence[Claim], arguments: Sequence[str] | None = None) -> None:
+    """A lesson's command line: all its claims, or those that are named."""
+    numbers = ", ".join(claim.number for claim in claims)
+    parser = Parser("Run claims about multilayer perceptrons and see whether they hold.", "")
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"{numbers}; all by default")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    for claim in chosen(claims, options.claims, parser):
+        show(claim, options)
+
+
+def add_options(parser: Parser) -> None:
+    """What every demo of a claim can be told."""
+    add = parser.add_argument
+    add("--seed", type=whole(0), default=0, help="seed of all random numbers (%(default)s)")
+    add("--out", type=folder, default=Path("out"), help="folder for the pictures (%(default)s)")
+    add("--quick", action="store_true", help="smaller experiments, at most ten seconds each")
+
+
+def chosen(claims: Sequence[Claim], numbers: Sequence[str], parser: Parser) -> list[Claim]:
+    """The claims of these numbers, all if none is named."""
+    known = {claim.number: claim for claim in claims}
+    for number in numbers:
+        if number.upper() not in known:
+            parser.error(f"there is no claim {number[:20]!r} here; there are {', '.join(known)}")
+    return [known[number.upper()] for number in numbers] or list(claims)
+
+
+def show(claim: Claim, options: Any) -> None:
+    """Run a claim: text first, then pictures."""
+    print(heading(claim))
+    finding = claim.run(options.seed, options.quick)
+    print(f"{finding.text}\n\nVerdict: {finding.verdict}")
+    pictures: Pictures = [
+        (name, partial(draw, False), said) for name, draw, said in finding.pictures
+    ]
+    if pictures:
+        draw_all(pictures, options.out)
+    print()
+
+
+def heading(claim: Claim) -> str:
+    """The claim, as it is printed above its measurement."""
+    title = f"{claim.number}  {claim.title}"
+    return f"{title}\n{'=' * len(title)}\n{textwrap.fill(claim.claim, WIDTH)}\n"
+
+
+# -- what experiments share -----------------------------------------------------------------------
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns, the first flush left, the others flush right."""
+    cells = [list(head), *([shown(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for first, *others in cells:
+        line = [f"{first:{widths[0]}}"]
+        line += [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  " + "  ".join(line).rstrip())
+    return "\n".join(lines)
+
+
+def shown(x: object) -> str:
+    """A number with as many digits as a reader needs."""
+    return f"{x:.4g}" if isinstance(x, float) else str(x)
+
+
+class Interval(NamedTuple):
+    """A mean over independent runs, and how far off it may be."""
+
+    mean: float
+    margin: float
+
+    def covers(self, x: float) -> bool:
+        """Whether a number is within the interval."""
+        return abs(x - self.mean) <= self.margin
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} ± {self.margin:.2g}"
+
+
+def interval(sample: Sequence[float]) -> Interval:
+    """The mean of at least eight runs with an interval that misses once in a thousand times.
+
+    Student's t has heavier tails than the normal distribution that `CERTAIN` is taken from;
+    3.3·(1 + 4.7/(n − 1)) is above its quantile for n ≥ 8.
+    """
+    n = len(sample)
+    error = statistics.stdev(sample) / math.sqrt(n)
+    return Interval(statistics.fmean(sample), CERTAIN * (1 + 4.7 / (n - 1)) * error)

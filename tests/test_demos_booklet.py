@@ -1,0 +1,229 @@
+"""The claims of `demos/`: what they find, the map of them, the command line and the booklet."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from children import PATIENCE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).parents[1]
+DEMOS = ROOT / "demos"
+VERDICT = re.compile("holds|holds if .+|does not hold")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def path() -> Iterator[None]:
+    """The demos can be imported."""
+    before = sys.path[:]
+    sys.path.insert(0, str(DEMOS))
+    yield
+    sys.path[:] = before
+
+
+@pytest.fixture(scope="module")
+def claims() -> ModuleType:
+    import claims
+
+    return claims
+
+
+@pytest.fixture(scope="module")
+def quick(claims: ModuleType) -> dict[str, Any]:
+    """A quick run of every claim: each claim with what was found."""
+    return {c.number: (c, c.run(0, True)) for c in claims.find_claims()}
+
+
+def numbers(quick: dict[str, Any], number: str) -> dict[str, Any]:
+    found: dict[str, Any] = quick[number][1].numbers
+    return found
+
+
+# -- all claims -----------------------------------------------------------------------------------
+
+
+def test_the_map_is_what_a_fresh_run_finds(quick: dict[str, Any], claims: ModuleType) -> None:
+    scripts = {
+        claim.number: f"`{name}.py`" for name in claims.LESSONS for claim in __import__(name).CLAIMS
+    }
+    fresh = [
+        f"| {number} | {claim.title} | {finding.verdict} | {scripts[number]} |"
+        for number, (claim, finding) in quick.items()
+    ]
+    lines = (DEMOS / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if re.match(r"\| W\d", line)] == fresh
+
+
+def test_every_finding_is_whole(quick: dict[str, Any]) -> None:
+    names: list[str] = []
+    for number, (claim, finding) in quick.items():
+        assert VERDICT.fullmatch(finding.verdict)
+        assert claim.title
+        assert len(claim.claim) > 40
+        assert finding.numbers
+        assert all(isinstance(x, (int, float, str)) for x in finding.numbers.values())
+        assert max(map(len, finding.text.splitlines())) <= 100
+        assert finding.pictures
+        names += [name for name, _, _ in finding.pictures]
+        prefix = f"w{int(number[1:]):02}-"
+        assert all(name.startswith(prefix) and said for name, _, said in finding.pictures)
+    assert len(set(names)) == len(names)
+
+
+def test_an_interval_is_of_the_mean_and_widens_with_the_spread(claims: ModuleType) -> None:
+    narrow = claims.interval([0.9, 1.1] * 5)
+    wide = claims.interval([0.0, 2.0] * 5)
+    assert narrow.mean == pytest.approx(1)
+    assert wide.margin == pytest.approx(10 * narrow.margin)
+    assert wide.covers(0.1)
+    assert not narrow.covers(0.7)
+
+
+# -- single claims --------------------------------------------------------------------------------
+
+
+def test_w6_names_both_signs(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W6")
+    notes = found["∂J/∂o in the notes, y − o"]
+    assert found["∂J/∂o by the engine"] == pytest.approx(-notes)
+    assert found["∂J/∂o by differences"] == pytest.approx(-notes)
+    text = quick["W6"][1].text
+    assert "y − o" in text
+    assert "o − y" in text
+
+
+@given(st.tuples(*[st.integers(1, 9)] * 3))
+@settings(max_examples=20)
+def test_w10_counts_are_the_formulas_for_any_architecture(shape: tuple[int, int, int]) -> None:
+    import counting
+
+    d, h, o = shape
+    found = counting.count(d, h, o, 0)
+    assert found.parameters == counting.formula(d, h, o) == h * (d + 1) + o * (h + 1)
+    assert (found.float64, found.float32, found.int8) == tuple(
+        size * found.parameters for size in (8, 4, 1)
+    )
+    assert found.products == d * h + h * o
+
+
+@given(st.integers(2, 2000), st.floats(-1e3, 1e3))
+def test_w13_look_up_tables_obey_their_bounds(size: int, x: float) -> None:
+    import activations
+    import numpy as np
+
+    lookup, at = activations.Lookup(size), np.array([x])
+    right, tail = activations.exact(np.clip(at, -500, 500)), 3e-9
+    assert abs(lookup.nearest(at) - right) <= lookup.step / 8 + tail
+    assert abs(lookup.between(at) - right) <= lookup.step**2 / 8 * activations.BEND + tail
+    assert abs(lookup.one(x) - right) <= lookup.step / 8 + tail
+
+
+# -- the command line and the booklet -------------------------------------------------------------
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """``python -m demos`` as a process of its own."""
+    command = [sys.executable, "-m", "demos", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", cwd=ROOT, timeout=PATIENCE, check=False
+    )
+
+
+def test_without_arguments_the_claims_are_listed(quick: dict[str, Any]) -> None:
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    for number, (claim, _) in quick.items():
+        assert re.search(rf"^ +{number} +{re.escape(claim.title)}$", done.stdout, re.MULTILINE)
+
+
+def test_one_claim_prints_claim_measurement_and_verdict(tmp_path: Path) -> None:
+    done = run("w10", "--quick", "--out", tmp_path / "new")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("W10  What a network costs\n")
+    assert "\nVerdict: holds\n" in done.stdout
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        "w10-network.svg",
+        "w10-bytes.svg",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["W99"], "there is no claim 'W99' here; there are W"),
+        (["W6", "--json", "x.json"], "argument --json: goes with all"),
+        (["W6", "--seed", "-1"], "argument --seed: must be a whole number"),
+    ],
+)
+def test_a_bad_argument_is_one_line_and_status_2(arguments: list[str], message: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert message in done.stderr
+
+
+class Reader(HTMLParser):
+    """Collects the tags of a page, its identifiers and all addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.add(value or "")
+            if name in ("src", "href", "srcset"):
+                self.addresses.append(value or "")
+
+
+def test_the_booklet_has_everything_and_asks_for_nothing(
+    quick: dict[str, Any], claims: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import booklet
+
+    fresh = [c._replace(run=lambda *_, f=f: f) for c, f in quick.values()]
+    made = booklet.entries(fresh, 0, True, tmp_path)
+    path = booklet.write_booklet(made, tmp_path)
+    text = path.read_text(encoding="utf-8")
+    page = Reader()
+    page.feed(text)
+    assert len(text) < 15e6
+    assert set(quick) <= page.ids
+    assert all(re.match(r"data:|#W\d", address) for address in page.addresses)
+    assert "script" not in page.tags
+    drawn = [name for _, f in quick.values() for name, _, _ in f.pictures]
+    assert page.tags.count("img") + page.tags.count("iframe") == len(drawn)
+    assert page.tags.count("source") == page.tags.count("img")
+    for claim, finding in quick.values():
+        assert f"python -m demos {claim.number} --quick" in text
+        assert text.count(finding.verdict) >= 2
+    content = json.loads(booklet.write_json(made, tmp_path / "all.json").read_text("utf-8"))
+    for number, entry in content.items():
+        assert list(entry) == ["verdict", "claim", "numbers", "pictures", "command"]
+        assert all((tmp_path / name).is_file() for name in entry["pictures"])
+        assert entry["verdict"] == quick[number][1].verdict
+
+
+def test_a_lesson_runs_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["backprop.py", "W6", "--quick", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr("commandline.run", lambda main: main())
+    runpy.run_path(str(DEMOS / "backprop.py"), run_name="__main__")
+    assert "Verdict: holds if ∂J/∂o is o − y, not y − o" in capsys.readouterr().out
+    assert (tmp_path / "w06-graph.svg").stat().st_size > 1000
