@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from commandline import Parser, Pictures, draw_all, folder, whole
 
-LESSONS = ("backprop", "counting", "activations")
+LESSONS = ("backprop", "counting", "activations", "initialisation", "gradients", "xor")
 WIDTH = 80  # characters of a line
 CERTAIN = 3.3  # standard errors to either side: an interval that misses once in a thousand times
 
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
     verdict: str
     text: str
-    numbers: dict[str, float | str]
+    numbers: Mapping[str, float | str]
     pictures: Sequence[Plate] = ()
 
 

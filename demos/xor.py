@@ -8,6 +8,7 @@ network learns on scalars, on their vectorised twin or as a recorded program (``
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from commandline import Parser, draw_all, folder, follow, positive, run, tidy_end, whole
 
 with tidy_end():
+    from claims import Claim, Finding, table, verdict
     from experiment import ENGINES, samples, say_time, trainer
 
     import viz
@@ -283,16 +285,16 @@ def draw_network(mlp: MLP) -> Any:
     return viz.draw_network(layers, ["x0", "x1"], ["y"], hidden=[hidden], title=title(mlp))
 
 
-def draw_regions(line: Line, mlp: MLP) -> Any:
+def draw_regions(line: Line, mlp: MLP, dark: bool = False) -> Any:
     """The decision regions of the best line and of the network."""
     classifiers = {
         "Best line": lambda x0, x1: score(line, x0, x1),
         title(mlp): lambda x0, x1: mlp((x0, x1)).data - 0.5,
     }
-    return viz.draw_regions(classifiers, POINTS, TARGETS, x_label="x0", y_label="x1")
+    return viz.draw_regions(classifiers, POINTS, TARGETS, x_label="x0", y_label="x1", dark=dark)
 
 
-def draw_hidden(mlp: MLP) -> Any:
+def draw_hidden(mlp: MLP, dark: bool = False) -> Any:
     """What hidden neurons add to the output, everywhere; of many, those with most weight."""
     hidden, (output,) = mlp.layers[0].neurons, mlp.layers[1].neurons
     heaviest = sorted(range(len(hidden)), key=lambda i: -abs(output.w[i].data))[:SHARES]
@@ -304,7 +306,8 @@ def draw_hidden(mlp: MLP) -> Any:
         f"{output.w[i].data:+.2f}·h{i}".replace("-", "−"): share(hidden[i], output.w[i])
         for i in sorted(heaviest)
     }
-    return viz.draw_regions(shares, POINTS, TARGETS, x_label="x0", y_label="x1", verdict=False)
+    labels = {"x_label": "x0", "y_label": "x1"}
+    return viz.draw_regions(shares, POINTS, TARGETS, **labels, verdict=False, dark=dark)
 
 
 def draw_losses(losses: dict[str, list[float]]) -> Any:
@@ -322,6 +325,75 @@ def title(mlp: MLP) -> str:
     """The network's name by its widths."""
     return f"Network 2-{len(mlp.layers[0].neurons)}-1"
 
+
+# -- the claim ------------------------------------------------------------------------------------
+
+
+def lines_and_networks(seed: int, quick: bool) -> Finding:
+    """W9: the best of all lines, trained linear models and trained networks."""
+    best, line = max((right(split(line)), line) for line in lines())
+    seeds = range(seed, seed + (10 if quick else 100))
+    options = argparse.Namespace(lr=0.05, steps=500, engine="program")
+    linear = [trained(MLP(2, [1], rng=s), options) for s in seeds]
+    networks = [trained(network(4, s), options) for s in seeds]
+    learnt = sum(right(predict(mlp)) == len(POINTS) for mlp in networks)
+    most = max(right(predict(mlp)) for mlp in linear)
+    near = max(abs(y - 0.5) for mlp in linear for y in predict(mlp))
+    shown = networks[0]
+    text = f"""\
+{
+        table(
+            ["", "right answers"],
+            [
+                ["the best of all lines", f"{best} of 4"],
+                [
+                    f"trained linear models, {len(seeds)} starts",
+                    f"{most} of 4: all say ½, ± {near:.0e}",
+                ],
+                [
+                    f"networks 2-4-1 with tanh, {len(seeds)} starts",
+                    f"4 of 4 in {learnt} of {len(seeds)}",
+                ],
+            ],
+        )
+    }
+
+{
+        len({split(line) for line in lines()})
+    } of the 16 ways to answer four points can be drawn with one line, and XOR is not
+among them: a linear f has f(0, 0) + f(1, 1) = f(0, 1) + f(1, 0)."""
+    return Finding(
+        verdict(max(best, most) == 3 and learnt > 0.9 * len(seeds)),
+        text,
+        {
+            "right answers of the best line": best,
+            "starts": len(seeds),
+            "networks with 4 of 4": learnt,
+            "largest distance of a linear model's answer from ½": near,
+        },
+        [
+            ("w09-regions.svg", lambda dark: draw_regions(line, shown, dark), "where they say 1"),
+            ("w09-hidden.svg", lambda dark: draw_hidden(shown, dark), "what each hidden unit adds"),
+        ],
+    )
+
+
+def trained(mlp: MLP, options: Any) -> MLP:
+    """The network after its training."""
+    for _ in descend(mlp, options):
+        pass
+    return mlp
+
+
+CLAIMS = [
+    Claim(
+        "W9",
+        "XOR needs a hidden layer",
+        "A perceptron without a hidden layer separates by one line and cannot learn XOR; with a "
+        "hidden layer and an activation that is not linear it can.",
+        lines_and_networks,
+    )
+]
 
 if __name__ == "__main__":
     run(main)

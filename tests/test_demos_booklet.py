@@ -117,6 +117,21 @@ def test_w10_counts_are_the_formulas_for_any_architecture(shape: tuple[int, int,
     assert found.products == d * h + h * o
 
 
+def test_w8_names_the_step_the_node_and_the_line(quick: dict[str, Any]) -> None:
+    found, text = numbers(quick, "W8"), quick["W8"][1].text
+    assert re.search(r"a node \(\S+, inf\) is not finite", text)
+    assert re.search(r"made at: gradients\.py:\d+", text)
+    assert found["first epoch with loss inf"] < found["first epoch with loss nan"] < 200
+    assert re.search(r"^ +epoch 0, loss: \d{4,6}\.\d{5}$", text, re.MULTILINE)
+
+
+def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W16")
+    assert found["different neurons: zeros, sigmoid"] == 1
+    assert found["different neurons: all ½, one weight off"] > 1
+    assert found["loss: Xavier, tanh"] < 1e-3 < found["loss: all ½, tanh"]
+
+
 @given(st.integers(2, 2000), st.floats(-1e3, 1e3))
 def test_w13_look_up_tables_obey_their_bounds(size: int, x: float) -> None:
     import activations
