@@ -40,6 +40,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """The whole suite runs on all cores, unless ``-n`` says otherwise."""
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     option = config.option
+    if hasattr(config, "workerinput"):
+        return  # one of the processes that this has started
     if whole and getattr(option, "numprocesses", 0) is None and not option.usepdb:
         option.numprocesses = "auto"
 
