@@ -51,7 +51,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .fitting import EarlyStopping, History, NonFiniteLossError, fit
     from .metrics import accuracy, confusion_matrix, predictions
+    from .observation import observe
     from .quantisation import quantize
     from .sizes import summary
 
@@ -65,11 +67,14 @@ __all__ = [
     "AdamW",
     "CosineAnnealingLR",
     "Dropout",
+    "EarlyStopping",
     "ExponentialLR",
+    "History",
     "Layer",
     "LinearLR",
     "Module",
     "Neuron",
+    "NonFiniteLossError",
     "OneCycleLR",
     "Optimiser",
     "RMSProp",
@@ -85,6 +90,7 @@ __all__ = [
     "confusion_matrix",
     "constant",
     "cross_entropy",
+    "fit",
     "gain",
     "hinge",
     "huber",
@@ -92,6 +98,7 @@ __all__ = [
     "mean_squared_error",
     "negative_log_likelihood",
     "normal",
+    "observe",
     "predictions",
     "quantize",
     "replayed",
@@ -106,6 +113,8 @@ __all__ = [
 
 LATER = {  # public names by the modules that they come from, which load NumPy
     "accuracy": "metrics", "confusion_matrix": "metrics", "predictions": "metrics",
+    "EarlyStopping": "fitting", "History": "fitting", "NonFiniteLossError": "fitting",
+    "fit": "fitting", "observe": "observation",
     "quantize": "quantisation", "summary": "sizes",
 }  # fmt: skip
 

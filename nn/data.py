@@ -5,7 +5,10 @@ from __future__ import annotations
 from math import ceil
 from operator import index
 
+from engine.gradient import is_tensor
+
 from .initialisers import randomness
+from .scalar import MLP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .initialisers import Randomness
+    from .module import Module
 
 
 def train_test_split(
@@ -82,6 +86,35 @@ def paired(inputs: Any, targets: Any) -> int:
     if len(inputs) != n or not n:
         raise ValueError(f"there are {len(inputs)} inputs and {n} targets: give some, one for one")
     return n
+
+
+def samples(model: Module, what: str, data: Any) -> tuple[Any, Any]:
+    """Inputs and targets as the model takes them: arrays, if it computes with arrays.
+
+    Raises:
+        TypeError: if they are no pair.
+        ValueError: if there are not as many inputs as targets, or none.
+    """
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError(f"{what} are inputs and targets, (inputs, targets), not {data!r:.60}")
+    inputs, targets = data
+    paired(inputs, targets)
+    leaf = model.parameters()[0]
+    if is_tensor(leaf):
+        network = hasattr(model, "buffer")  # of which all inputs are numbers to compute with
+        return as_array(inputs, leaf, network), as_array(targets, leaf, False)
+    if isinstance(model, MLP):  # a recorded program is fastest on lists
+        return tuple(x.tolist() if hasattr(x, "tolist") else x for x in data)
+    return inputs, targets
+
+
+def as_array(x: Any, leaf: Any, numbers: bool) -> Any:
+    """An array in a parameter's precision; one of whole numbers or truths may stay as it is."""
+    import numpy as np
+
+    array = np.asarray(x.data if is_tensor(x) else x)
+    kinds = "fbiu" if numbers else "f"
+    return array.astype(leaf.data.dtype) if array.dtype.kind in kinds else array
 
 
 def pick(xs: Any, chosen: list[int]) -> Any:

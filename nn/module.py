@@ -8,7 +8,7 @@ from engine.state import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, Self
 
     Path = tuple["Path", object] | None  # the way to an attribute, from its last step to its first
@@ -147,3 +147,4 @@ def dotted(path: Path) -> str:
 
 
 COLLECTIONS = (Module, list, tuple, dict)  # what `parts` takes apart
+WATCHERS: list[Callable[[Any, Any], None]] = []  # called with each layer and its outputs

@@ -7,10 +7,10 @@ from operator import index
 
 from engine.maths import real
 
-from .data import batches, paired
+from .data import batches, samples
 from .initialisers import randomness
 from .snapshots import Snapshot, mode
-from .training import number, replayed, training_step
+from .training import number, replayed, require_own, training_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,16 +109,17 @@ def learning_rate_range_test(
         )
     if steps < 2:
         raise ValueError(f"steps is at least 2, not {steps}")
-    paired(inputs, targets)
+    inputs, targets = samples(model, "samples", (inputs, targets))
+    require_own(optimiser, model)
     step = replayed(training_step(model, loss, optimiser))
-    samples = endless(inputs, targets, batch_size, randomness(rng))
+    parts = endless(inputs, targets, batch_size, randomness(rng))
     found, before = RangeTest(), Snapshot(model, optimiser)
     try:
         with mode(model, training=True):
             for i in range(steps):
                 rate = lowest * (highest / lowest) ** (i / (steps - 1))
                 optimiser.lr = rate
-                found.add(rate, number(step(*next(samples))))
+                found.add(rate, number(step(*next(parts))))
                 if found.diverged:
                     break
     finally:

@@ -11,7 +11,7 @@ from engine.value import MAKERS
 from .activations import activation_function, title
 from .dropout import Dropout
 from .initialisers import initialiser, randomness
-from .module import Module
+from .module import WATCHERS, Module
 from .nodes import Row, annotate, row, weighted_sum
 
 TYPE_CHECKING = False
@@ -124,6 +124,8 @@ class Layer(Module):
         """The neurons' outputs for the same inputs: a list, or the output itself if it is one."""
         xs = x if type(x) is Row else row(x)
         out = Row([neuron(xs) for neuron in self.neurons])
+        for watch in WATCHERS:
+            watch(self, out)
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:

@@ -83,6 +83,19 @@ def training_step(
     return step
 
 
+def require_own(optimiser: Optimiser, model: Module) -> None:
+    """Raise ValueError if the optimiser moves nothing of the model: it was made for another one."""
+    moved: set[int] = set()
+    for p in optimiser.parameters:
+        buffer = getattr(p, "_buffer", None)
+        moved |= {id(p), *map(id, buffer.views if buffer is not None and p is buffer.whole else ())}
+    if not any(id(p) in moved for p in model.parameters()):
+        raise ValueError(
+            "the optimiser moves none of the model's parameters: make it from the "
+            "model.parameters() of this model (a network and its twin have their own)"
+        )
+
+
 def replayed(step: Step) -> Step:
     """The step as a program: recorded for the first batch of each size, then replayed.
 

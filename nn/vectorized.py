@@ -23,7 +23,7 @@ from engine.tensor import Tensor, precision
 from engine.value import FUNCTIONS
 
 from .activations import title
-from .module import Module
+from .module import WATCHERS, Module
 from .scalar import MLP, Layer
 
 
@@ -54,12 +54,15 @@ class VectorizedLayer(Module):
     def __call__(self, x: Any) -> Any:
         """The outputs for a batch: shape (n, nin) gives (n, nout)."""
         if self.activation is None:
-            return layer_node(x, self.p)
-        if self.row:
-            return layer_node(x, self.p, self.row)
-        h = self.activation(layer_node(x, self.p))
+            h = layer_node(x, self.p)
+        elif self.row:
+            h = layer_node(x, self.p, self.row)
+        else:
+            h = self.activation(layer_node(x, self.p))
         if not isinstance(h, Tensor):
             raise refusal(f"an activation that returns {type(h).__name__}, not a Tensor,")
+        for watch in WATCHERS:
+            watch(self, h)
         return h
 
     def __repr__(self) -> str:
