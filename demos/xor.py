@@ -274,15 +274,8 @@ def draw_graph(mlp: MLP) -> Any:
 
 def draw_network(mlp: MLP) -> Any:
     """The network with its weights and biases."""
-    layers = [
-        (
-            [[w.data for w in neuron.w] for neuron in layer.neurons],
-            [n.b.data for n in layer.neurons],
-        )
-        for layer in mlp.layers
-    ]
     hidden = [f"h{i}" for i in range(len(mlp.layers[0].neurons))]
-    return viz.draw_network(layers, ["x0", "x1"], ["y"], hidden=[hidden], title=title(mlp))
+    return viz.draw_network(mlp, ["x0", "x1"], ["y"], hidden=[hidden], title=title(mlp))
 
 
 def draw_regions(line: Line, mlp: MLP, dark: bool = False) -> Any:

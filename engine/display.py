@@ -1,6 +1,6 @@
-"""How a Value shows itself in a notebook: text always, and the picture if it can be drawn.
+"""How things show themselves in a notebook: text always, and the picture if it can be drawn.
 
-This is the one place where the engine reaches for `viz`, and only when a notebook asks.
+This is the one place where the engine (and `nn`) reaches for `viz`, and only when a notebook asks.
 """
 
 from __future__ import annotations
@@ -8,19 +8,47 @@ from __future__ import annotations
 from .graph import topological_order
 from .value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 LARGEST = 150  # nodes that are drawn unasked
 
 
 def mimebundle(value: Value) -> dict[str, object]:
     """What Jupyter shows for a Value, by MIME type; never an exception."""
-    text = repr(value)
-    try:
+
+    def picture() -> str:
         size = len(topological_order(value))
         if size > LARGEST:
-            return {"text/plain": f"{text}\n({size:,} nodes: viz.draw(…) draws them)"}
+            return f"({size:,} nodes: viz.draw(…) draws them)"
         from viz import draw
 
-        return {"text/plain": text, "image/svg+xml": draw(value).pipe("svg", encoding="utf-8")}
+        return draw(value).pipe("svg", encoding="utf-8")  # type: ignore[no-any-return]
+
+    return bundle(value, picture)
+
+
+def network_mimebundle(model: Any) -> dict[str, object]:
+    """What Jupyter shows for a network, by MIME type; never an exception."""
+
+    def picture() -> str:
+        from viz import draw_network
+        from viz.style import rendered
+
+        return rendered(draw_network(model), "svg").decode()
+
+    return bundle(model, picture)
+
+
+def bundle(x: Any, picture: Callable[[], str]) -> dict[str, object]:
+    """The text, with the picture, or with a line that says why there is none."""
+    text = repr(x)
+    try:
+        drawn = picture()
     except Exception as error:  # a cell's value must show, whatever is missing
-        reason = str(error).partition("\n")[0]
-        return {"text/plain": f"{text}\n(no picture: {reason})"}
+        drawn = f"(no picture: {str(error).partition(chr(10))[0]})"
+    if drawn.startswith("("):
+        return {"text/plain": f"{text}\n{drawn}"}
+    return {"text/plain": text, "image/svg+xml": drawn}

@@ -104,6 +104,13 @@ class QuantizedMLP:
             layer.p.data = ours.p.data
         return model
 
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> dict[str, object]:
+        from engine.display import network_mimebundle
+
+        return network_mimebundle(self)
+
     def __repr__(self) -> str:
         return f"QuantizedMLP of [{', '.join(map(repr, self.layers))}]"
 

@@ -209,6 +209,13 @@ class MLP(Module):
         for p, x in zip(self.parameters(), twin.buffer.whole.data.tolist(), strict=True):
             p.data = x
 
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> dict[str, object]:
+        from engine.display import network_mimebundle
+
+        return network_mimebundle(self)
+
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(repr, self.layers))}]"
 

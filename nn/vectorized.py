@@ -175,6 +175,13 @@ class VectorizedMLP(Module):
             mlp.dropout = deepcopy(self.dropout)
         return mlp.train(self.training)
 
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> dict[str, object]:
+        from engine.display import network_mimebundle
+
+        return network_mimebundle(self)
+
     def __repr__(self) -> str:
         return f"VectorizedMLP of [{', '.join(map(repr, self.layers))}]"
 

@@ -204,7 +204,7 @@ def test_networks_are_drawn_from_values_and_arrays_alike() -> None:
 
 def test_networks_say_what_they_accept() -> None:
     model = MLP(2, [2, 1])
-    wrong: list[Any] = [model, model.layers, [1.0], [([1.0], [0.0])], [([["a"]], [0.0])], "ab"]
+    wrong: list[Any] = [MLP, model.layers, [1.0], [([1.0], [0.0])], [([["a"]], [0.0])], "ab"]
     for layers in wrong:
         with pytest.raises(TypeError, match=r"a pair \(weights, biases\) .* model.layers\], not "):
             draw_network(layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 from matplotlib.axes import Axes
 
@@ -27,7 +27,7 @@ _ROUNDS = 4  # so often every weight looks for its best place
 
 
 def draw_network(
-    layers: Iterable[Layer],
+    layers: Any,
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
     *,
@@ -43,8 +43,10 @@ def draw_network(
     eight are shown.
 
     Args:
-        layers: for each layer its weights, one row per neuron and in it one number per input, and
-            its biases, one per neuron.
+        layers: a perceptron, such as an `nn.MLP` or its twin: its ``state_dict()`` has weights and
+            biases by names such as ``layers.0.weight``, as PyTorch's have. Or for each layer its
+            weights, one row per neuron and in it one number per input, and its biases, one per
+            neuron.
         inputs: names of the inputs.
         outputs: names of the outputs.
         hidden: names of the neurons in the layers between them, layer by layer.
@@ -52,10 +54,10 @@ def draw_network(
         dark: light on dark instead of dark on light.
 
     Raises:
-        TypeError: if ``layers`` are no pairs of weights and biases.
+        TypeError: if it is neither a model nor pairs of weights and biases.
         ValueError: if there are no layers, or shapes or names do not fit together.
     """
-    weights, biases = _numbers(layers)
+    weights, biases = _numbers(_layers(layers))
     sizes, between = _sizes(weights, biases), list(hidden)
     if between and len(between) != len(sizes) - 2:
         raise ValueError(f"names of {len(between)} hidden layers for {len(sizes) - 2}")
@@ -95,6 +97,18 @@ def draw_network(
     return result
 
 
+def _layers(model: Any) -> Any:
+    """A model's weights and biases layer by layer; what is no model as it is."""
+    if not hasattr(model, "state_dict") or isinstance(model, type):
+        return model
+    state = model.state_dict()
+    ends = [name.removesuffix("weight") for name in state if name.endswith("weight")]
+    return [
+        (state[f"{end}weight"], state.get(f"{end}bias", [0.0] * len(state[f"{end}weight"])))
+        for end in ends
+    ]
+
+
 def _numbers(layers: Iterable[Layer]) -> tuple[list[list[list[float]]], list[list[float]]]:
     """The weights and the biases of all layers."""
     try:
@@ -103,8 +117,8 @@ def _numbers(layers: Iterable[Layer]) -> tuple[list[list[list[float]]], list[lis
         return weights, [[float(b) for b in column] for _, column in pairs]
     except (TypeError, ValueError):
         raise TypeError(
-            "draw_network() takes for each layer a pair (weights, biases) of numbers, such as "
-            "[([n.w for n in layer.neurons], [n.b for n in layer.neurons]) "
+            "draw_network() takes a perceptron, or for each layer a pair (weights, biases) of "
+            "numbers, such as [([n.w for n in layer.neurons], [n.b for n in layer.neurons]) "
             f"for layer in model.layers], not {type(layers).__name__}: {layers!r:.60}"
         ) from None
 
