@@ -135,9 +135,8 @@ class ArrayMathematics(Mathematics):
     def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
         """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
         top = self.largest(xs)
-        shift = np.where(np.isfinite(top), top, self.dtype_of_choices.type(0))
-        xs = [x - shift for x in xs]
-        total = self.logsumexp(xs)
+        xs = [self.select(x == top, 0.0, x - top) for x in xs]
+        total = np.log(self.sum([np.exp(x) for x in xs]))
         return [x - total for x in xs]
 
     # ------------------------------------------------------------ what the array rows use
@@ -229,7 +228,7 @@ class ArrayMathematics(Mathematics):
     def log_softmax_rows(self, x: Array) -> Array:
         """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
         top = x.max(axis=-1, keepdims=True)
-        x = x - np.where(np.isfinite(top), top, x.dtype.type(0))
+        x = self.select(x == top, 0.0, x - top)  # an infinite number takes all, in the limit
         found: Array = x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
         return found
 

@@ -70,11 +70,16 @@ class Mathematics:
         return top + self.log(self.sum([self.exp(x - top) for x in xs]))
 
     def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
-        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
+        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost.
+
+        An infinite number takes all, in the limit; several of them share it.
+        """
         top = self.largest(xs)
         if self.equal(top - top, 0.0):
             xs = [x - top for x in xs]
-        total = self.logsumexp(xs)
+        else:
+            xs = [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
+        total = self.log(self.sum([self.exp(x) for x in xs]))
         return [x - total for x in xs]
 
     def largest(self, xs: Sequence[Any]) -> Any:

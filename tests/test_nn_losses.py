@@ -1,5 +1,6 @@
 """Loss functions: their formulas, their gradients, their nodes and their errors."""
 
+import math
 from collections.abc import Callable
 from math import exp, inf, log
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine
 from engine import Value, topological_order
 from nn import binary_cross_entropy, cross_entropy, hinge, mean_squared_error
 
@@ -160,3 +162,42 @@ def test_logits_are_a_list_for_each_sample() -> None:
             cross_entropy([wrong], [0])
     with pytest.raises(TypeError, match="the outputs are a list .*, not 1.0"):
         cross_entropy(1.0, [0])
+
+
+@pytest.mark.parametrize(
+    ("logits", "target", "loss", "slopes"),
+    [
+        ([math.inf, 0.0], 0, 0.0, [0.0, 0.0]),
+        ([math.inf, 0.0], 1, math.inf, [1.0, -1.0]),
+        ([math.inf, math.inf], 0, math.log(2), [-0.5, 0.5]),
+        ([0.0, -math.inf], 0, 0.0, [0.0, 0.0]),
+        ([math.inf, -math.inf], 0, 0.0, [0.0, 0.0]),
+        ([1e308, -1e308], 0, 0.0, [0.0, 0.0]),
+    ],
+)
+def test_an_infinite_logit_takes_all_in_every_way_of_running(
+    logits: list[float], target: int, loss: float, slopes: list[float]
+) -> None:
+    rows, classes = np.array([logits]), np.array([target])
+
+    def total(x: Any, t: Any) -> Any:
+        return engine.softmax_cross_entropy(x, t).sum()
+
+    nodes = [Value(x) for x in logits]
+    y = engine.cross_entropy(nodes, target)
+    y.backward()
+    program = engine.record(total, np.zeros((1, 2)), classes)
+    numbers = engine.record(lambda xs: engine.cross_entropy(xs, target), [0.3, 0.1])
+    tensor = engine.Tensor(rows)
+    z = total(tensor, classes)
+    z.backward()
+    assert tensor.grad is not None
+    ways = [
+        (y.data, [x.grad for x in nodes]),
+        (float(z.data), tensor.grad[0].tolist()),
+        (program(rows, classes)[0], program(rows, classes)[1][0][0].tolist()),
+        (numbers(logits)[0], numbers(logits)[1][0]),
+    ]
+    for found, gradients in ways:
+        assert found == pytest.approx(loss, abs=1e-15)
+        assert gradients == pytest.approx(slopes, abs=1e-15)

@@ -95,9 +95,9 @@ class ProgramMathematics(AtomMathematics):
     def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
         """log(exp(xᵢ) / Σ exp(xⱼ)) for every i."""
         top = self.largest(xs)
-        total = self.log(self.sum([self.exp(x - top) for x in xs]))
-        total = self.where(self.equal(top - top, 0.0), total, 0.0)
-        return [x - top - total for x in xs]
+        xs = [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
+        total = self.log(self.sum([self.exp(x) for x in xs]))
+        return [x - total for x in xs]
 
 
 PROGRAM = ProgramMathematics()

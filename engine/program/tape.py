@@ -323,9 +323,9 @@ class TapeMathematics(Mathematics):
 
     def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
         """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
-        shift = self.finite(self.largest(xs))
-        xs = [x - shift for x in xs]
-        total = self.logsumexp(xs)
+        top = self.largest(xs)
+        xs = [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
+        total = self.log(self.sum([self.exp(x) for x in xs]))
         return [x - total for x in xs]
 
     def logsumexp_over(self, x: Op, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -339,8 +339,8 @@ class TapeMathematics(Mathematics):
     def log_softmax_rows(self, x: Op) -> Any:
         """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
         last = (len(x.shape) - 1,)
-        largest = float(np.finfo(x.dtype).max)  # inf − inf would make nan of the whole row
-        x = x - self.min(self.max_over(x, last, True), largest)
+        top = self.max_over(x, last, True)
+        x = self.where(self.equal(x, top), 0.0, x - top)
         return x - self.log(self.sum_over(self.exp(x), last, True))
 
     def cross_entropy_rows(self, x: Op, t: Any) -> Any:
