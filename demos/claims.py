@@ -17,7 +17,15 @@ from typing import Any, NamedTuple
 
 from commandline import Parser, Pictures, draw_all, folder, whole
 
-LESSONS = ("backprop", "counting", "activations", "initialisation", "gradients", "xor")
+LESSONS = (
+    "backprop",
+    "counting",
+    "activations",
+    "initialisation",
+    "gradients",
+    "regularisation",
+    "xor",
+)
 WIDTH = 80  # characters of a line
 CERTAIN = 3.3  # standard errors to either side: an interval that misses once in a thousand times
 

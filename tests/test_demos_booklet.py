@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import runpy
@@ -91,6 +92,29 @@ def test_an_interval_is_of_the_mean_and_widens_with_the_spread(claims: ModuleTyp
 
 
 # -- single claims --------------------------------------------------------------------------------
+
+
+def test_w2_and_w3_are_judged_by_intervals(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W2") | numbers(quick, "W3")
+    ratios = [str(x) for name, x in found.items() if " over " in name]
+    assert len(ratios) == 5
+    for text in ratios:
+        middle, low, high = map(float, re.findall(r"[\d.]+", text))
+        assert 1 < low < middle < high
+
+
+def test_w3_averages_are_exact_where_all_is_linear_after_dropout(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W3")
+    name = "the same in standard errors: {}"
+    assert found[name.format("tanh, 1 hidden layer")] < 5
+    assert found[name.format("tanh, 2 hidden layers")] > 10
+
+
+def test_w4_decay_is_a_penalty_for_sgd_alone(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W4")
+    name = "largest distance, penalty and decay: {}"
+    assert found[name.format("SGD")] < 1e-13
+    assert found[name.format("AdamW")] > 1e-2
 
 
 def test_w6_names_both_signs(quick: dict[str, Any]) -> None:
@@ -225,7 +249,7 @@ def test_the_booklet_has_everything_and_asks_for_nothing(
     assert page.tags.count("source") == page.tags.count("img")
     for claim, finding in quick.values():
         assert f"python -m demos {claim.number} --quick" in text
-        assert text.count(finding.verdict) >= 2
+        assert text.count(html.escape(finding.verdict)) >= 2
     content = json.loads(booklet.write_json(made, tmp_path / "all.json").read_text("utf-8"))
     for number, entry in content.items():
         assert list(entry) == ["verdict", "claim", "numbers", "pictures", "command"]
