@@ -39,7 +39,9 @@ class QuantizedLayer:
             raise ValueError("a parameter that is not finite cannot be quantised")
         largest = np.abs(p).max(1 if per == "row" else None, keepdims=True)
         smallest = np.finfo(p.dtype).tiny  # so that nothing is divided by 0
-        self.scale = np.maximum(largest / p.dtype.type(LARGEST), smallest)
+        scale = np.maximum(largest / p.dtype.type(LARGEST), smallest)
+        with np.errstate(over="ignore"):  # the largest number of all: s was rounded up
+            self.scale = np.where(np.isinf(scale * LARGEST), np.nextafter(scale, 0 * scale), scale)
         self.q = np.clip(np.rint(p / self.scale), -LARGEST, LARGEST).astype(np.int8)
         self.activation = activation
 

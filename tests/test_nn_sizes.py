@@ -91,7 +91,13 @@ def test_modules_of_ones_own() -> None:
 
 # ---------------------------------------------------------------- quantisation
 
-NUMBERS = st.one_of(st.floats(-1e300, 1e300), st.floats(-3, 3), st.just(0.0), st.just(5e-324))
+NUMBERS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.just(1.7976931348623157e308),
+    st.floats(-3, 3),
+    st.just(0.0),
+    st.just(5e-324),
+)
 
 
 @given(st.lists(NUMBERS, min_size=9, max_size=9), st.sampled_from(["row", "layer"]))
@@ -104,8 +110,8 @@ def test_no_parameter_moves_by_more_than_half_a_step(numbers: list[float], per: 
     for ours, layer in zip(small.layers, twin.layers, strict=True):
         assert ours.q.dtype == np.int8
         assert ours.scale.shape == ((len(layer.p.data), 1) if per == "row" else (1, 1))
-        error = np.abs(ours.p.data - layer.p.data)
-        assert (error <= ours.scale / 2 * (1 + 1e-12)).all()
+        error = np.abs(ours.p.data / 2 - layer.p.data / 2)  # halves cannot overflow
+        assert (error <= ours.scale / 4 * (1 + 1e-12)).all()
         assert (ours.p.data[layer.p.data == 0] == 0).all()
     opposite = MLP(2, [2, 1], rng=0)
     for p, x in zip(opposite.parameters(), numbers, strict=True):
