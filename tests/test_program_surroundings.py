@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -156,6 +157,21 @@ def changing() -> dict[str, tuple[Callable[[Any], Any], Callable[[], None]]]:
             return 2 * self.half
 
     scaled, slotted, nested, proper = Scaled(), Slotted(), {"a": {"b": 2.0}}, Proper()
+    chosen, queue, large = SimpleNamespace(of=min), deque([2.0, 5.0]), np.full(200_000, 2.0)
+
+    def with_default(x: Any, factor: float = 2.0) -> Any:
+        return x * factor
+
+    def reloaded(x: Any) -> Any:
+        return x * 2.0
+
+    @lru_cache
+    def cached() -> Any:
+        return holder.factor
+
+    def set_cached() -> None:
+        holder.factor = 5.0
+        cached.cache_clear()
 
     def through(x: Any) -> Any:
         return helper(x)
@@ -184,6 +200,30 @@ def changing() -> dict[str, tuple[Callable[[Any], Any], Callable[[], None]]]:
             lambda x: x * (2.0 if not model.training else 5.0),
             lambda: setattr(model, "training", True),
         ),
+        "a function of Python's": (
+            lambda x: x * chosen.of((2.0, 5.0)),
+            lambda: setattr(chosen, "of", max),
+        ),
+        "by name": (
+            lambda x: x * getattr(holder, "factor"),  # noqa: B009
+            lambda: setattr(holder, "factor", 5.0),
+        ),
+        "among all names": (
+            lambda x: x * vars(holder)["factor"],
+            lambda: setattr(holder, "factor", 5.0),
+        ),
+        "global by name": (lambda x: x * globals()["FACTOR"], set_global),
+        "queue": (lambda x: x * queue[0], queue.reverse),
+        "default": (
+            lambda x: with_default(x),
+            lambda: setattr(with_default, "__defaults__", (5.0,)),
+        ),
+        "code": (
+            lambda x: reloaded(x),
+            lambda: setattr(reloaded, "__code__", (lambda x: x * 5.0).__code__),
+        ),
+        "cached": (lambda x: x * cached(), set_cached),
+        "large array": (lambda x: x * float(large.mean()), lambda: large.fill(5.0)),
     }
 
 
@@ -220,6 +260,16 @@ def test_leaves_that_the_function_makes_are_no_change() -> None:
     program = record(lambda x: (x * Tensor([1.0, 2.0, 3.0])).sum(), X)
     assert program(X)[0] == 6.0
     assert fuse(lambda x: (x * Tensor([1.0, 2.0, 3.0])).sum())(X).item() == 6.0
+
+
+def test_a_leaf_that_takes_the_place_of_another_is_seen() -> None:
+    leaves = [Value(2.0)]
+    program = record(lambda x: x * leaves[0], 3.0)
+    leaves[0].data = 5.0
+    assert program(3.0)[0] == 15.0
+    leaves[0] = Value(2.0)
+    with pytest.raises(StaleError, match="has become"):
+        program(3.0)
 
 
 def test_numbers_that_are_set_to_what_they_were_are_no_change() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections import deque
 from functools import lru_cache
 from opcode import opmap
 
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
 MOST = 20_000  # objects that are looked at
-LARGE = 100_000  # entries of an array that is compared
+LARGE = 100_000  # entries of an array that is compared; of a larger one, some are
+SOME = 1_000
 FEW = 64  # entries of a list of other things than numbers
 PARENT, _, _ = __file__.rpartition(os.path.join("engine", "program", ""))  # noqa: PTH118
 ENGINE, OURS = f"{PARENT}engine{os.sep}", f"{PARENT}nn{os.sep}"
+BY_NAME = {"getattr", "vars", "__dict__", "globals", "attrgetter"}  # take names from texts
 SPECIAL = ("__call__", "__getattr__", "__getitem__", "__len__", "__iter__")
 PYTHON, _, _ = os.__file__.rpartition(os.sep)
 LIBRARIES = (ENGINE, PYTHON, "<frozen", "<generated", "<recorded", "<fused")
@@ -79,6 +82,7 @@ class Surroundings:
         self.cells: dict[int, tuple[str, Any]] = {}
         self.collections: dict[int, Any] = {}
         self.slotted: dict[int, Any] = {}
+        self.functions: dict[int, Any] = {}
         self.arrays: dict[int, Any] = {}
         self.generators: list[Any] = [
             module for name in ("random", "numpy.random") if (module := sys.modules.get(name))
@@ -123,15 +127,14 @@ class Surroundings:
             return [x.__func__, getattr(x, "__self__", None)]
         elif kind is type(len):  # one in C
             return [x.__self__]
-        elif isinstance(x, (list, dict, set, tuple)):
+        elif isinstance(x, (list, dict, set, tuple, deque, bytearray)):
             if not isinstance(x, tuple):
                 self.collections[id(x)] = x
             return list(x.values()) if isinstance(x, dict) else list(x)
         elif any(hasattr(kind, name) for name in ("bit_generator", "setstate", "set_state")):
             self.generators.append(x)
         elif hasattr(kind, "dtype") and hasattr(kind, "tobytes"):
-            if x.size < LARGE:
-                self.arrays[id(x)] = x
+            self.arrays[id(x)] = x
         elif hasattr(kind, "func") and hasattr(kind, "keywords"):  # a functools.partial
             return [x.func, *x.args, *x.keywords.values()]
         elif slots_of(kind):
@@ -143,7 +146,7 @@ class Surroundings:
                 self.modules.add(id(x))
             elif kind.__module__.startswith("nn."):
                 self.plain.add(id(x))
-            return [kind]
+            return [kind, getattr(x, "__wrapped__", None)]
         return ()
 
     def function(self, f: Any) -> list[Any]:
@@ -151,7 +154,7 @@ class Surroundings:
         code = f.__code__
         if is_library(code.co_filename):
             return []
-        found = [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
+        found = [*(f.__defaults__ or ()), f.__kwdefaults__]
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
             try:
                 found.append(cell.cell_contents)
@@ -163,6 +166,7 @@ class Surroundings:
         self.attributes |= attributes
         if code.co_filename.startswith(OURS):
             return found  # what it calls by its own names does not change
+        self.functions[id(f)] = f
         for name in names & f.__globals__.keys():
             self.globals[id(f.__globals__), name] = f.__globals__
             found.append(f.__globals__[name])
@@ -217,8 +221,16 @@ class Surroundings:
             for x in self.slotted.values()
             for name in slots_of(type(x)) & self.attributes
         ]
-        self.copies = [(x, x.copy()) for x in self.collections.values() if is_compared(x)]
-        self.numbers = [(x, x.tobytes()) for x in self.arrays.values()]
+        self.slots += [  # which an editor's reload replaces
+            (f, name, getattr(f, name))
+            for f in self.functions.values()
+            for name in ("__code__", "__defaults__")
+        ]
+        ours = {id(x) for i in self.modules | self.plain for x in self.spaces[i].values()}
+        self.copies = [
+            (x, x.copy()) for i, x in self.collections.items() if is_compared(x, i in ours)
+        ]
+        self.numbers = [(x, numbers_of(x)) for x in self.arrays.values()]
         self.unchanged = self.comparison()
 
     def settle(self) -> None:
@@ -229,7 +241,7 @@ class Surroundings:
         self.contents = [(k, c, x) for k, c, x in self.contents if c.cell_contents is x]
         self.slots = [(x, k, y) for x, k, y in self.slots if getattr(x, k, MISSING) is y]
         self.copies = [(x, y) for x, y in self.copies if are_equal(x, y)]
-        self.numbers = [(x, y) for x, y in self.numbers if x.tobytes() == y]
+        self.numbers = [(x, y) for x, y in self.numbers if numbers_of(x) == y]
         self.unchanged = self.comparison()
 
     def comparison(self) -> Callable[[], bool] | None:
@@ -250,8 +262,9 @@ class Surroundings:
             given |= {f"a{i}": x, f"b{i}": y}
             tests.append(f"a{i} == b{i}")
         for i, (x, y) in enumerate(self.numbers):
-            given |= {f"n{i}": x, f"m{i}": y}
-            tests.append(f"n{i}.tobytes() == m{i}")
+            given |= {f"n{i}": x, f"m{i}": y, "numbers_of": numbers_of}
+            few = x.size < LARGE
+            tests.append(f"n{i}.tobytes() == m{i}" if few else f"numbers_of(n{i}) == m{i}")
         if not tests:
             return None
         test = " and ".join(tests)
@@ -275,7 +288,7 @@ class Surroundings:
             if not are_equal(x, before):
                 return f"{before!r:.40} has become {x!r:.40}"
         for x, bytes_before in self.numbers:
-            if x.tobytes() != bytes_before:
+            if numbers_of(x) != bytes_before:
                 return f"an array of shape {x.shape} has been changed in place"
         self.remember()  # equal numbers, in other objects
         return ""
@@ -325,16 +338,16 @@ class Surroundings:
         for _, cell, x in self.contents:
             cell.cell_contents = x
         for x, name, value in self.slots:
-            if value is not MISSING:
+            if value is not MISSING and getattr(x, name, MISSING) is not value:
                 setattr(x, name, value)
         for x, before in self.copies:
             if are_equal(x, before):
                 continue
-            if isinstance(x, list):
+            if isinstance(x, (list, bytearray)):
                 x[:] = before
             else:
                 x.clear()
-                x.update(before)
+                (x.extend if isinstance(x, deque) else x.update)(before)
 
 
 def entries(places: Iterable[tuple[Any, str]]) -> list[Entry]:
@@ -353,13 +366,24 @@ def slots_of(kind: type) -> set[str]:
     return found - {"__dict__", "__weakref__"}
 
 
-def is_compared(x: Any) -> bool:
-    """Whether a collection's entries are compared: numbers and texts, or a few other things."""
+def numbers_of(array: Any) -> bytes:
+    """An array's numbers, with which a later look is compared; of a large one, a thousand."""
+    if array.size < LARGE:
+        return array.tobytes()  # type: ignore[no-any-return]
+    return array.flat[:: array.size // SOME].tobytes()  # type: ignore[no-any-return]
+
+
+def is_compared(x: Any, ours: bool) -> bool:
+    """Whether a collection's entries are compared: numbers and texts, or a few other things.
+
+    Args:
+        ours: it belongs to an object of `nn`, which keeps its leaves.
+    """
     entries = x.values() if isinstance(x, dict) else x
     if all(isinstance(y, PLAIN) for y in entries):
         return len(x) <= MOST
-    return len(x) <= FEW and not all(
-        isinstance(y, (Number, State)) or hasattr(y, "zero_grad") for y in entries
+    return len(x) <= FEW and not (
+        ours and all(isinstance(y, (Number, State)) or hasattr(y, "zero_grad") for y in entries)
     )
 
 
@@ -384,6 +408,10 @@ def names_of(code: Any) -> tuple[set[str], set[str]]:
         elif op == LOAD_NAME:
             found.add(code.co_names[number])
     attributes = set(code.co_names) - found
+    if not BY_NAME.isdisjoint(code.co_names):
+        texts = {x for x in code.co_consts if isinstance(x, str)}
+        found |= texts
+        attributes |= texts
     for part in code.co_consts:
         if hasattr(part, "co_names"):
             inner, others = names_of(part)
@@ -393,13 +421,8 @@ def names_of(code: Any) -> tuple[set[str], set[str]]:
 
 
 def is_watched(x: Any) -> bool:
-    """Whether it may be replaced: not a module, a class, or a function of a library."""
-    if isinstance(x, (type, type(sys), property, staticmethod, classmethod)):
-        return False
-    code = getattr(x, "__code__", None)
-    if code is not None:
-        return not is_library(code.co_filename)
-    return not callable(x) or hasattr(x, "__dict__")
+    """Whether it may be replaced: not a module, nor a descriptor."""
+    return not isinstance(x, (type(sys), property, staticmethod, classmethod))
 
 
 def is_plain(x: Any) -> bool:
