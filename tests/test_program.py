@@ -652,3 +652,26 @@ def test_a_step_takes_no_arrays() -> None:
     with pytest.raises(TypeError, match="training step"):
         program([[np.zeros(3), 1.0], *XS[1:]], YS)
     assert isinstance(program(np.array(XS), np.array(YS)), float)
+
+
+def test_whole_numbers_and_infinities_run_without_compiling_again(monkeypatch: Any) -> None:
+    model = MLP(2, [2, 1], rng=0)
+    optimiser = SGD(model.parameters(), lr=0.1)
+    step = nn.training_step(model, nn.mean_squared_error, optimiser)
+    program = record(step, [[0.0, 1.0], [1.0, 1.0]], [1.0, 0.0])
+    slope = record(lambda x: x**2, 1.0)
+    program([[0, 1], [1, 1]], [1, 0]), slope(3), slope(1e300)  # each way once
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("compiled again")
+
+    monkeypatch.setattr("engine.program.straight.compiled", refuse)
+    before = model.state_dict()
+    losses = [program([[0, True], [1, np.int64(1)]], [1, 0]) for _ in range(3)]
+    assert slope(3) == (9.0, (6.0,))
+    assert slope(1e300) == (math.inf, (2e300,))
+    monkeypatch.undo()
+    model.load_state_dict(before)
+    assert losses == program.loop(3, [[0, 1], [1, 1]], [1, 0])
+    model.load_state_dict(before)
+    assert losses == [program([[0.0, 1.0], [1.0, 1.0]], [1.0, 0.0]) for _ in range(3)]

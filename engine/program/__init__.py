@@ -38,7 +38,7 @@ from ..value import Value
 from .formulas import Quantity
 from .printing import function_name, identifier
 from .recording import Backward, Tape, methods, recorded
-from .straight import Straight, fitting_all, nested
+from .straight import Straight, as_floats, fitting_all, nested
 from .surroundings import GuardError, recorded_twice
 from .unrolling import resolved
 
@@ -232,7 +232,13 @@ class Program:
         except GuardError:
             raise
         except Exception:  # whatever it is, the careful way does it right or says what is wrong
-            fitting_all(self._recording[2], inputs)
+            inputs = tuple(as_floats(self._recording[2], inputs))
+            try:
+                return self._run(*inputs)  # whole numbers as floats
+            except GuardError:
+                raise
+            except Exception:
+                pass
             return self._straight.carefully(inputs)
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:

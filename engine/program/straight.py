@@ -7,6 +7,8 @@ Arrays go through the readable rendering.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ..backward import LOCK
 from ..gradient import flatten
 from ..maths import REALS, Real, is_number, real
@@ -51,6 +53,7 @@ class Straight:
 
     def loop(self, steps: int, inputs: Sequence[Any]) -> list[Any]:
         """Run several times: the list of results."""
+        inputs = as_floats(self.assembly.arguments, inputs)
         run = alone(self.compiled("loop"))
         losses: list[Any] = []
         while len(losses) < steps:
@@ -62,16 +65,20 @@ class Straight:
                 losses.append(self.carefully(inputs))
         return losses
 
+    @cached_property
+    def pure(self) -> Callable[..., Any]:
+        """The code for numbers that never raise."""
+        names: dict[str, Any] = {name: getattr(REALS, name) for name in atomic()}
+        return compiled(self.assembly.pure(), "pure", names | CAREFUL_FUNCTIONS)
+
     def carefully(self, inputs: Sequence[Any]) -> Any:
         """Run on inputs that are not floats, or numbers on which Python's floats raise."""
         numbers = fitting_all(self.assembly.arguments, inputs)
         if any(getattr(x, "ndim", 0) for x in numbers):
             return self.on_arrays(inputs)
-        names: dict[str, Any] = {name: getattr(REALS, name) for name in atomic()}
-        pure = compiled(self.assembly.pure(), "pure", names | CAREFUL_FUNCTIONS)
         with LOCK:
             starts = [getattr(p.owner, p.attribute) for p in self.places if p.start]
-            result, changed = pure(*map(Real, numbers), *map(Real, starts))
+            result, changed = self.pure(*map(Real, numbers), *map(Real, starts))
             for place, x in zip([p for p in self.places if p.written], changed, strict=True):
                 setattr(place.owner, place.attribute, float(x))
         return nested(result, lambda x: x if x is None else float(x))
@@ -136,6 +143,13 @@ def fitting_all(arguments: Sequence[tuple[str, Any]], inputs: Sequence[Any]) -> 
         for (name, shape), x in zip(arguments, inputs, strict=True)
         for number in fitting(name, shape, x)
     ]
+
+
+def as_floats(arguments: Sequence[tuple[str, Any]], inputs: Sequence[Any]) -> Sequence[Any]:
+    """The arguments with floats in the place of other numbers; as they are, if some are arrays."""
+    numbers = iter(fitting_all(arguments, inputs))
+    floats = [nested(shape, lambda _: next(numbers)) for _, shape in arguments]
+    return floats if all(type(x) is float for x in flatten(floats)) else inputs
 
 
 def fitting(name: str, shape: Any, x: Any) -> list[Any]:
