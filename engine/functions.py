@@ -187,6 +187,9 @@ def with_classes(logits: Any, classes: Any) -> tuple[Tensor, Tensor]:
     if whole:
         if isinstance(classes, Tensor):
             targets = classes._read("taking real numbers as classes (give whole numbers)")
+        if logits.ndim:
+            with np.errstate(invalid="ignore"):  # of an infinite one
+                known(logits.shape[-1]).check(targets)
         targets = targets.astype(np.int64)
     if targets.dtype.kind not in "iu":
         raise TypeError(f"classes are whole numbers, not {targets.dtype}")

@@ -236,7 +236,10 @@ class Tensor(Number):
         if name in COMPOSED:
             return COMPOSED[name](*args)
         if name not in TABLE or TABLE[name].variadic:
-            return NotImplemented
+            raise TypeError(
+                f"numpy.{ufunc.__name__} has no derivative here: compute with engine's functions, "
+                "or take .data where the numbers are meant to be constants"
+            )
         return apply(TABLE[name], args)
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -475,3 +476,17 @@ def test_numpys_variance_of_values() -> None:
         found: Any = function(xs)
         found.backward()
         assert [x.grad for x in xs] == slopes
+
+
+@pytest.mark.parametrize("f", [np.arctan2, np.hypot, np.logaddexp, np.fmod])
+def test_functions_of_numpy_without_a_derivative_are_named(f: Any) -> None:
+    x = Tensor([1.0, 2.0])
+    for args in ((x, x), (x, 2.0), (np.ones(2), x)):
+        with pytest.raises(TypeError, match=rf"numpy\.{f.__name__} has no derivative"):
+            f(*args)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, 1e30, -1.0, 3.0])
+def test_real_classes_are_checked_before_they_become_whole(wrong: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"there is no class {wrong}")):
+        softmax_cross_entropy(Tensor(np.ones((2, 3))), np.array([0.0, wrong]))

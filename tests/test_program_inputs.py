@@ -425,3 +425,15 @@ def test_steps_of_several_threads_are_as_many_steps(
 
     in_threads(work)
     np.testing.assert_array_equal(w.data, start - 800.0)
+
+
+@pytest.mark.parametrize("way", ["recorded", COMPILED])
+def test_arrays_may_be_given_as_lists(way: str) -> None:
+    x, classes = np.arange(12.0).reshape(4, 3) / 10, np.array([0, 1, 2, 1])
+    run = running(way, cross_entropy, x, classes)
+    value, slopes = run(x, classes)
+    again, same = run(x.tolist(), classes.tolist())
+    assert again == value
+    np.testing.assert_array_equal(same, slopes)
+    with pytest.raises(ValueError, match="no class"):
+        run(x.tolist(), [0, 1, 3, 1])

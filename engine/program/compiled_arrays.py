@@ -113,7 +113,7 @@ class CompiledArrays:
         around = self._program._around
         if around.unchanged is not None and not around.unchanged():
             around.check()
-        self._load(flatten(list(inputs)))
+        self._load(inputs if self._program._is_flat else flatten(list(inputs)))
         losses = np.empty((steps, len(self._losses)))
         self._steps(steps, losses, *self._printer.buffers.values(), *self._places)
         updated = self._places[len(self._results) :]
