@@ -24,6 +24,7 @@ LESSONS = (
     "initialisation",
     "gradients",
     "regularisation",
+    "saddles",
     "xor",
 )
 WIDTH = 80  # characters of a line

@@ -156,6 +156,14 @@ def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: dict[str, Any]) -> 
     assert found["loss: Xavier, tanh"] < 1e-3 < found["loss: all ½, tanh"]
 
 
+def test_w19_optimisers_stay_on_the_ridge_and_leave_beside_it(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W19")
+    steps = [int(str(x)) for name, x in found.items() if name.startswith("steps to leave")]
+    assert len(steps) == 4
+    assert max(steps) == int(str(found["steps to leave, beside the ridge, SGD"]))
+    assert "+1, +2  minimum" in quick["W19"][1].text
+
+
 @given(st.integers(2, 2000), st.floats(-1e3, 1e3))
 def test_w13_look_up_tables_obey_their_bounds(size: int, x: float) -> None:
     import activations
