@@ -39,7 +39,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
     except RuntimeError as error:  # links that lead round in a circle, before Python 3.13
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
     except OSError as error:  # it may name the temporary file, which nobody knows
-        error.filename, error.filename2 = str(path), None
+        error.filename = str(path)
+        del error.filename2  # None would be shown
         raise
     return path
 

@@ -247,5 +247,6 @@ def test_an_error_names_the_path_that_was_given(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=r".") as error:
             write_atomically(path, "x")
         assert (error.value.filename, error.value.filename2) == (str(path), None)
+        assert str(error.value).endswith(f": {str(path)!r}")
         assert ".gradpath-" not in str(error.value)
     assert entries(tmp_path) == ["folder", "round"]
