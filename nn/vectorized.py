@@ -153,6 +153,8 @@ class VectorizedMLP(Module):
         After an error nothing has changed.
         """
         ours = self.state_dict()
+        if not hasattr(state, "keys"):
+            raise TypeError(f"the weights are a dictionary by name, not {state!r:.60}")
         if wrong := sorted(ours.keys() ^ state.keys()):
             raise ValueError(f"the names {list(state)} are not {list(ours)}: see {wrong}")
         arrays = {name: weights(name, x) for name, x in state.items()}

@@ -316,3 +316,10 @@ def test_networks_without_a_matrix_are_refused() -> None:
     mlp.layers[1].neurons[0].w[0] = mlp.layers[0].neurons[0].w[0]
     with pytest.raises(ValueError, match="used in two places"):
         mlp.vectorized()
+
+
+@pytest.mark.parametrize("state", [None, [1.0], "layers.0.weight"])
+def test_weights_without_names_are_refused(state: Any) -> None:
+    twin = MLP(2, [1], rng=0).vectorized()
+    with pytest.raises(TypeError, match="the weights are a dictionary by name"):
+        twin.load_state_dict(state)
