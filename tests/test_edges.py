@@ -465,6 +465,10 @@ DIFFERENT: dict[str, tuple[Callable[..., bool], str]] = {
         lambda x, alpha: x != x,
         "its derivative at nan is nan in the vectorised loop and 1 for single numbers",
     ),
+    "gelu": (
+        lambda x: x < -1,
+        "its 1 + erf(x/√2) cancels in the negative tail, where erfc keeps all digits",
+    ),
     "softplus": (
         lambda x: 20 < x < 40 or -745 < x < -709,
         "it is linear from 20 on, which drops digits; below -709 it keeps subnormal slopes",
