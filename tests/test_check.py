@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -326,10 +325,15 @@ def test_of_thousands_of_derivatives_the_wrong_ones_are_found() -> None:
         found[[17, 7123]] *= 1.0001
         return found
 
-    start = time.perf_counter()
-    assert gradcheck(lambda w: float((w**2).sum()), [w], lambda w: 2 * w)
-    report = gradcheck(lambda w: float((w**2).sum()), [w], slopes)
-    assert time.perf_counter() - start < 5
+    calls = [0]
+
+    def f(w: Any) -> float:
+        calls[0] += 1
+        return float((w**2).sum())
+
+    assert gradcheck(f, [w], lambda w: 2 * w)
+    report = gradcheck(f, [w], slopes)
+    assert calls[0] < 2_000  # directions first, and then halves of what is wrong
     wrong = {finding.what for finding in report.findings if not finding.passes}
     assert wrong == {"∂f/∂x0[17]", "∂f/∂x0[7123]"}
 
