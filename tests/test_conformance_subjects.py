@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from test_conformance import RIGHT
 
+from engine import TABLE
 from engine.check import NotAnEngineError, conformance
+from engine.conformance.fitting import resampled
+from engine.maths import REALS
 
 ROOT = Path(__file__).parents[1]
 WRONG = RIGHT.replace("(other, self.data)", "(other, other.data)").replace(
@@ -439,3 +442,13 @@ def test_nothing_that_an_engine_does_to_its_process_reaches_the_tester(
     found = check("mine.py:Value", folder=tmp_path)
     assert (found.returncode, found.stderr) == (1, "")
     assert "The line `b = a.tanh()` ends Python" in found.stdout
+
+
+def test_an_engine_with_other_parameters_leaves_the_table_as_it_is() -> None:
+    row = TABLE["elu"]
+    before = row.samples
+    other = resampled(row, [(2.0,)])
+    assert other.samples == ((2.0,),)
+    assert row.samples is before
+    assert TABLE["elu"] is row
+    assert other.evaluate(REALS, [-1.0], [2.0]) == row.evaluate(REALS, [-1.0], [2.0])
