@@ -89,4 +89,5 @@ def test_a_network_is_the_same_in_second_order_and_recorded(seed: int, sizes: li
     y = loss([Value(x) for x in xs])
     w = model.parameters()[0]
     assert math.isfinite(gradient(gradient(y, w, create_graph=True), w))
-    assert record(loss, xs)(xs)[0].hex() == y.data.hex()
+    # the sums are the same; NumPy's tanh may differ from Python's in the last digit
+    assert math.isclose(record(loss, xs)(xs)[0], y.data, rel_tol=1e-14)
