@@ -138,15 +138,20 @@ def sum_of_absolutes(parameters: Iterable[Any]) -> Any:
         TypeError: if they are no list of parameters.
         ValueError: if there are none.
     """
-    ps = joined(samples("parameters", parameters))
-    if not ps:
-        raise ValueError("there are no parameters to sum over")
+    ps = summands(parameters)
     if is_tensor(ps[0]):
         total = abs(ps[0]).sum()
         for p in ps[1:]:
             total = total + abs(p).sum()
         return total
     return engine.sum([abs(p) for p in ps])
+
+
+def summands(parameters: Iterable[Any]) -> list[Any]:
+    """The parameters that a penalty sums over, of which there must be one."""
+    if ps := joined(samples("parameters", parameters)):
+        return ps
+    raise ValueError("there are no parameters to sum over")
 
 
 def sum_of_squares(parameters: Iterable[Any]) -> Any:
@@ -156,9 +161,7 @@ def sum_of_squares(parameters: Iterable[Any]) -> Any:
         TypeError: if they are no list of parameters.
         ValueError: if there are none.
     """
-    ps = joined(samples("parameters", parameters))
-    if not ps:
-        raise ValueError("there are no parameters to sum over")
+    ps = summands(parameters)
     if is_tensor(ps[0]):
         return engine.sum_of_squares(ps)
     return engine.dot(ps, ps)
