@@ -18,7 +18,7 @@ from matplotlib.text import Text
 
 from engine import Value
 from nn import MLP
-from viz import draw_curve, draw_network, draw_regions, save
+from viz import draw_curve, draw_histograms, draw_network, draw_regions, save
 from viz.confusion import draw_confusion
 from viz.text import short_number
 from viz.theme import DARK, LIGHT
@@ -42,6 +42,7 @@ PLOTS: dict[str, Callable[..., Any]] = {
     "network": lambda **o: draw_network(TINY, ["x0", "x1"], ["y"], title="2-2-1", **o),
     "regions": lambda **o: draw_regions({"line": linear, "XOR": solved}, CORNERS, XOR, **o),
     "curve": lambda **o: draw_curve({"train": [3, 2, 1], "test": [3, 2.5, 2.4]}, **o),
+    "histograms": lambda **o: draw_histograms([(0, [-1, 0, 2]), (1, [-3, -2, 1])], **o),
 }
 
 
@@ -79,6 +80,9 @@ def test_plots_have_the_palette_of_the_graphs(plot: Callable[..., Any], dark: bo
         for axes in figure.axes
         for dots in axes.collections
         for color in [*dots.get_facecolor(), *dots.get_edgecolor()]
+    }
+    colors |= {
+        to_hex(patch.get_facecolor()).upper() for axes in figure.axes for patch in axes.patches
     }
     assert {theme.plus, theme.minus} <= colors
 
@@ -121,7 +125,7 @@ def test_the_users_matplotlib_stays_as_it_is() -> None:
     assert run.stdout == "False\n", run.stderr
 
 
-@pytest.mark.parametrize("name", ["draw_curve", "draw_network", "draw_regions"])
+@pytest.mark.parametrize("name", ["draw_curve", "draw_histograms", "draw_network", "draw_regions"])
 def test_without_matplotlib_the_cure_is_named(name: str) -> None:
     code = f"import sys; sys.modules['matplotlib'] = None; from viz import {name}"
     root = Path(__file__).parents[1]
@@ -135,7 +139,8 @@ def test_names_are_no_formulas(tmp_path: Path) -> None:
     curves = draw_curve({name: [1, 2] for name in names}, title=names[1], y_label=names[3])
     network = draw_network([([[1.0] * len(names)], [0.0])], names, ["$"], title="$$")
     regions = draw_regions(dict.fromkeys(names, linear), CORNERS, XOR)
-    for number, figure in enumerate((curves, network, regions)):
+    bars = draw_histograms({name: [(name, [1, 2])] for name in names})
+    for number, figure in enumerate((curves, network, regions, bars)):
         assert save(figure, tmp_path / f"{number}.svg").stat().st_size
         assert {"$x$", "_hidden", "a�b�", "x" * 59 + "…"} <= texts(figure)
 
@@ -151,6 +156,12 @@ LONG = {
     "curve": lambda name: draw_curve({name: [1, 2], "b": [2, 1]}, title=name, y_label=name),
     "regions": lambda name: draw_regions(
         {name: linear, "b": solved}, CORNERS, XOR, x_label=name, y_label=name
+    ),
+    "histograms": lambda name: draw_histograms(
+        {name: [(name, [1, math.nan]), ("b", [0, 2])], "b": [(name, [1, 2, math.inf])]},
+        title=name,
+        x_label=name,
+        y_label=name,
     ),
     "confusion": lambda name: draw_confusion([[5, 1], [2, 7]], [name, "b"], title=name),
 }

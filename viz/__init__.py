@@ -1,4 +1,4 @@
-"""Pictures: graphs, gradient paths, derivations, backpropagation step by step, networks, regions.
+"""Pictures: graphs, gradient paths, derivations, backpropagation step by step, networks, training.
 
 Import this package for free: each function brings its library (Graphviz, matplotlib) when it is
 first used.
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .derivation import derive
     from .export import save
     from .film import Film
+    from .histograms import draw_histograms
     from .images import draw_images
     from .layout import GraphvizError
     from .network import draw_network
@@ -36,6 +37,7 @@ __all__ = [
     "draw_backward",
     "draw_confusion",
     "draw_curve",
+    "draw_histograms",
     "draw_images",
     "draw_network",
     "draw_paths",
@@ -54,6 +56,7 @@ _HOMES = {
     "draw_backward": "backward",
     "draw_confusion": "confusion",
     "draw_curve": "curves",
+    "draw_histograms": "histograms",
     "draw_images": "images",
     "draw_network": "network",
     "draw_paths": "paths",

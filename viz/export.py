@@ -17,7 +17,7 @@ def save(picture: Any, path: str | os.PathLike[str]) -> Path:
     The same picture gives the same bytes whenever it is saved.
 
     Args:
-        picture: what `draw`, `draw_network`, `draw_regions` or `draw_curve` returned, or `play`.
+        picture: what `draw`, `play` or another function of `viz` returned.
         path: a name that ends in ``.svg``, ``.png`` or ``.pdf``, or for a graph also ``.dot``, in a
             folder that exists; for what `play` returned a name that ends in ``.html``.
 
