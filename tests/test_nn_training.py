@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import nn
-from engine import Value
+from engine import TABLE, Value
+from nn.activations import fits
 
 XS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.5, -0.5], [2.0, 1.0], [-1.0, 1.0]]
 TS = [0.0, 1.0, 1.0, 0.0, 0.5, 1.0, 0.0]
@@ -40,6 +41,24 @@ def test_all_engines_train_alike(name: str) -> None:
         ts: Any = np.array(TS) if "twin" in engine else TS
         courses.append(list(nn.train(step, xs, ts, epochs=12, batch_size=3, rng=5)))
     assert courses[0][-1] < courses[0][0]
+    for course in courses[1:]:
+        assert course == pytest.approx(courses[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("activation", [row.name for row in TABLE if fits(row)])
+def test_a_twin_with_any_activation_trains_as_the_scalar_network(activation: str) -> None:
+    courses = []
+    for kind in ("scalar", "twin", "program of the twin"):
+        # all numbers are where logarithms and roots are defined
+        model: Any = nn.MLP(2, [4, 1], activation=activation, init=nn.constant(0.3))
+        model = model if kind == "scalar" else model.vectorized()
+        step = nn.training_step(model, nn.mean_squared_error, nn.SGD(model.parameters(), lr=1e-3))
+        xs, ts = np.abs(XS) / 4 + 0.1, np.array(TS)
+        both = (xs.tolist(), ts.tolist()) if kind == "scalar" else (xs, ts)
+        courses.append(
+            list(nn.train(nn.replayed(step) if "program" in kind else step, *both, epochs=3))
+        )
+    assert courses[0][-1] != courses[0][0]
     for course in courses[1:]:
         assert course == pytest.approx(courses[0], rel=1e-9)
 

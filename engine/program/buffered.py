@@ -310,16 +310,20 @@ class Buffered:
 
     def destination(self, op: Op) -> str:
         """Where an entry-by-entry operation writes: over an operand that is needed no more."""
-        if op not in self.homes and op not in self.layers:
-            for x in operands(op):
-                if self.dies_here(x, op):
-                    return self.take_over(x)
+        for x in operands(op):
+            if self.dies_here(x, op):
+                return self.take_over(x)
         return self.buffer(op, self.order(op))
 
     def dies_here(self, x: Op, op: Op) -> bool:
-        """Whether this is the last use of an operand's place, which the result fits."""
+        """Whether this is the last use of an operand's place, which the result fits and may have.
+
+        What has a home, or ones beside it, has a place of its own.
+        """
         return (
-            x.rule is not None
+            op not in self.homes
+            and op not in self.layers
+            and x.rule is not None
             and self.root[x] is x
             and (x.shape, x.dtype) == (op.shape, op.dtype)
             and self.uses[x] == operands(op).count(x)
@@ -449,7 +453,7 @@ class Buffered:
             return out
         if self.is_gate(op):
             return self.write_gate(op)
-        if isinstance(no, Op) and op not in self.homes and self.dies_here(no, op):
+        if isinstance(no, Op) and self.dies_here(no, op):
             out = self.take_over(no)
         else:
             out = self.buffer(op, self.order(op))
