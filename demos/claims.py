@@ -23,6 +23,7 @@ LESSONS = (
     "activations",
     "initialisation",
     "gradients",
+    "dead_units",
     "regularisation",
     "saddles",
     "xor",

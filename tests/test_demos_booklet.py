@@ -149,6 +149,35 @@ def test_w8_names_the_step_the_node_and_the_line(quick: dict[str, Any]) -> None:
     assert re.search(r"^ +epoch 0, loss: \d{4,6}\.\d{5}$", text, re.MULTILINE)
 
 
+def test_w12_each_fault_kills_and_no_cure_comes_too_late(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W12")
+
+    def share(name: str) -> list[float]:
+        return [float(x) for x in re.findall(r"[\d.]+(?= [±%])", str(found[name]))]
+
+    faults = [name for name in found if name.startswith("more than")]
+    assert len(faults) == 4
+    for name in faults:
+        mean, margin = share(name)
+        assert mean > margin
+    assert found["dead units, all weights 0"] == "100.0 ± 0.0 %"
+    assert found["dead units, rate 5, leaky ReLU"] == "0.0 ± 0.0 %"
+    assert found["largest gradient of a dead unit's weights"] == 0.0
+    assert share("revived by lower rate")[0] < 5 < share("revived by drawn anew by He")[0]
+
+
+def test_w12_a_dead_unit_of_the_first_layer_never_moves() -> None:
+    import dead_units
+
+    killed = dead_units.kill(7)
+    count, slope, other = dead_units.gradients(7, killed)
+    assert count > 10
+    assert slope == 0.0 < other
+    revival = dead_units.revive(7, killed, "lower rate", 5)
+    assert not revival.moved
+    assert dead_units.revive(7, killed, "weight decay", 5).moved
+
+
 def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: dict[str, Any]) -> None:
     found = numbers(quick, "W16")
     assert found["different neurons: zeros, sigmoid"] == 1
