@@ -299,7 +299,7 @@ def draw_hidden(mlp: MLP, dark: bool = False) -> Any:
         f"{output.w[i].data:+.2f}·h{i}".replace("-", "−"): share(hidden[i], output.w[i])
         for i in sorted(heaviest)
     }
-    labels = {"x_label": "x0", "y_label": "x1"}
+    labels: Any = {"x_label": "x0", "y_label": "x1"}
     return viz.draw_regions(shares, POINTS, TARGETS, **labels, verdict=False, dark=dark)
 
 

@@ -18,7 +18,15 @@ from matplotlib.text import Text
 
 from engine import Value
 from nn import MLP
-from viz import draw_curve, draw_histograms, draw_network, draw_regions, save
+from viz import (
+    draw_curve,
+    draw_depth,
+    draw_histograms,
+    draw_network,
+    draw_regions,
+    draw_surface,
+    save,
+)
 from viz.confusion import draw_confusion
 from viz.text import short_number
 from viz.theme import DARK, LIGHT
@@ -42,6 +50,13 @@ PLOTS: dict[str, Callable[..., Any]] = {
     "network": lambda **o: draw_network(TINY, ["x0", "x1"], ["y"], title="2-2-1", **o),
     "regions": lambda **o: draw_regions({"line": linear, "XOR": solved}, CORNERS, XOR, **o),
     "curve": lambda **o: draw_curve({"train": [3, 2, 1], "test": [3, 2.5, 2.4]}, **o),
+    "depth": lambda **o: draw_depth({"a": [[1, 2], [3, 4]], "b": [[2, 1]]}, **o),
+    "lines": lambda **o: draw_regions(
+        linear, CORNERS, XOR, lines={"h0": (1, -1, 0.2), "h1": (1, 1, 9)}, **o
+    ),
+    "surface": lambda **o: draw_surface(
+        solved, (0, 1), (0, 1), {"SGD": [(0, 0), (1, 1)], "Adam": [(0, 1), (1, math.nan)]}, **o
+    ),
     "histograms": lambda **o: draw_histograms([(0, [-1, 0, 2]), (1, [-3, -2, 1])], **o),
 }
 
@@ -125,7 +140,10 @@ def test_the_users_matplotlib_stays_as_it_is() -> None:
     assert run.stdout == "False\n", run.stderr
 
 
-@pytest.mark.parametrize("name", ["draw_curve", "draw_histograms", "draw_network", "draw_regions"])
+@pytest.mark.parametrize(
+    "name",
+    ["draw_curve", "draw_depth", "draw_histograms", "draw_network", "draw_regions", "draw_surface"],
+)
 def test_without_matplotlib_the_cure_is_named(name: str) -> None:
     code = f"import sys; sys.modules['matplotlib'] = None; from viz import {name}"
     root = Path(__file__).parents[1]
@@ -140,7 +158,13 @@ def test_names_are_no_formulas(tmp_path: Path) -> None:
     network = draw_network([([[1.0] * len(names)], [0.0])], names, ["$"], title="$$")
     regions = draw_regions(dict.fromkeys(names, linear), CORNERS, XOR)
     bars = draw_histograms({name: [(name, [1, 2])] for name in names})
-    for number, figure in enumerate((curves, network, regions, bars)):
+    paths = {name: [(0, 0), (1, 1)] for name in names}
+    surface = draw_surface(linear, (0, 1), (0, 1), paths, title="$x$", x_label="_hidden")
+    layers = draw_depth({name: [[1, 2]] for name in names})
+    lines = draw_regions(linear, CORNERS, XOR, lines={n: (1, i, -1) for i, n in enumerate(names)})
+    for figure in (surface, lines):
+        assert save(figure, tmp_path / "a.svg").stat().st_size
+    for number, figure in enumerate((curves, network, regions, bars, layers)):
         assert save(figure, tmp_path / f"{number}.svg").stat().st_size
         assert {"$x$", "_hidden", "a�b�", "x" * 59 + "…"} <= texts(figure)
 
@@ -162,6 +186,25 @@ LONG = {
         title=name,
         x_label=name,
         y_label=name,
+    ),
+    "surface": lambda name: draw_surface(
+        lambda x, y: x,
+        (0, 1),
+        (0, 9),
+        {name: [(0, 0), (1, 9)], "b": [(1, 1)]},
+        title=name,
+        x_label=name,
+        y_label=name,
+        levels=[0.3],
+    ),
+    "lines": lambda name: draw_regions(
+        lambda x, y: 1.0,
+        [(0, 0), (1, 1)],
+        [1, 1],
+        lines={name: (0, 0, -1.0), name[:-1]: (1, 0, -0.1), "b": (1, 0, -0.99), "c": (0, 1, -0.1)},
+    ),
+    "depth": lambda name: draw_depth(
+        {name: [[1, 2], [2, 3]]}, theory={name: [1, 2]}, title=name, x_label=name
     ),
     "confusion": lambda name: draw_confusion([[5, 1], [2, 7]], [name, "b"], title=name),
 }

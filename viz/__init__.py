@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .backward import draw_backward
     from .confusion import draw_confusion
     from .curves import draw_curve
+    from .depth import draw_depth
     from .derivation import derive
     from .export import save
     from .film import Film
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .picture import Picture, draw
     from .player import Player, play
     from .regions import draw_regions
+    from .surface import draw_surface
 
 __all__ = [
     "Film",
@@ -37,11 +39,13 @@ __all__ = [
     "draw_backward",
     "draw_confusion",
     "draw_curve",
+    "draw_depth",
     "draw_histograms",
     "draw_images",
     "draw_network",
     "draw_paths",
     "draw_regions",
+    "draw_surface",
     "play",
     "save",
 ]
@@ -56,11 +60,13 @@ _HOMES = {
     "draw_backward": "backward",
     "draw_confusion": "confusion",
     "draw_curve": "curves",
+    "draw_depth": "depth",
     "draw_histograms": "histograms",
     "draw_images": "images",
     "draw_network": "network",
     "draw_paths": "paths",
     "draw_regions": "regions",
+    "draw_surface": "surface",
     "play": "player",
     "save": "export",
 }

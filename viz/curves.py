@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from .style import LARGE, MARGIN, Plot, measured_in, raised, shown, styled, titled, unit
+from .style import LARGE, MARGIN, Plot, distinct, measured_in, raised, shown, styled, titled, unit
 from .theme import Theme, theme
 
 Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]
@@ -25,6 +25,9 @@ def draw_curve(
     x_label: str = "epoch",
     y_label: str = "loss",
     log: bool = False,
+    bands: Mapping[str, Iterable[Sequence[SupportsFloat]]] | None = None,
+    theory: Mapping[str, Series] | None = None,
+    remark: str = "",
     dark: bool = False,
 ) -> Plot:
     """Curves, each with its name at its end.
@@ -34,6 +37,11 @@ def draw_curve(
 
     Args:
         series: for each name its numbers, at 0, 1, 2, …, or pairs (x, y).
+        bands: for some of the names a pair (low, high) at each of the curve's places: a band in
+            the curve's colour, such as an interval around a mean.
+        theory: for some of the names what the numbers are expected to be: a dashed line in the
+            curve's colour.
+        remark: what stands at the right above, such as what the bands are.
         title: what stands above.
         x_label: what the numbers run over, with its unit.
         y_label: what the numbers are, with their unit.
@@ -42,7 +50,8 @@ def draw_curve(
 
     Raises:
         TypeError: if ``series`` is no mapping, or a series is neither numbers nor pairs of them.
-        ValueError: if there is nothing to draw, or nothing that the axis can show.
+        ValueError: if there is nothing to draw, or nothing that the axis can show; if a band or a
+            line of theory belongs to no curve, or a band has another length than its curve.
     """
     if not isinstance(series, Mapping):
         raise TypeError(
@@ -50,35 +59,55 @@ def draw_curve(
         )
     if not series:
         raise ValueError("draw_curve() takes at least one series of numbers")
+    bands, theory = bands or {}, theory or {}
+    strange = [name for name in (*bands, *theory) if name not in series]
+    if strange:
+        raise ValueError(f"there is no series {strange[0]!r} for a band or a line of theory")
     curves = {name: _points(name, values, log) for name, values in series.items()}
-    drawn = [y for _, ys, _ in curves.values() for y in ys if not math.isnan(y)]
+    dashed = {name: _points(f"theory of {name}", values, log) for name, values in theory.items()}
+    edges = {name: _band(name, band, curves[name][0], log) for name, band in bands.items()}
+    lines = [*curves.values(), *dashed.values()]
+    drawn = [y for _, ys, _ in lines for y in ys if not math.isnan(y)]
+    drawn += [y for ends in edges.values() for ys in ends for y in ys if not math.isnan(y)]
     if not drawn:
         raise ValueError(
             "no number of any series is " + ("positive and finite" if log else "finite")
         )
     colors = theme(dark)
-    hues = (colors.plus, colors.minus, colors.parameter.stroke, colors.input.stroke, colors.zero)
+    hues = distinct(colors)
     with styled(colors):
         result = Plot(6.4, 3.8, colors)
         axes = result.add_subplot(xlabel=shown(x_label), ylabel=shown(y_label))
-        titled(axes, title)
         _dress(axes, colors)
         if log:
             _scale_by_powers(axes, min(drawn), max(drawn))
-        xs_unit = unit(x for xs, _, _ in curves.values() for x in xs)
+        xs_unit = unit(x for xs, _, _ in lines for x in xs)
         ys_unit = 1.0 if log else unit(drawn)
+        if all(x.is_integer() for xs, _, _ in lines for x in xs):
+            axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
         measured_in(axes.xaxis, xs_unit)
         measured_in(axes.yaxis, ys_unit)
+
+        def scaled(xs: list[float], *yss: list[float]) -> list[list[float]]:
+            return [[x / xs_unit for x in xs], *([y / ys_unit for y in ys] for ys in yss)]
+
         ends = []
         for number, (name, (xs, ys, fate)) in enumerate(curves.items()):
             hue, dashes = hues[number % len(hues)], ("-", "--")[number // len(hues) % 2]
-            xs, ys = [x / xs_unit for x in xs], [y / ys_unit for y in ys]
-            axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes)
-            last = next((y for y in reversed(ys) if not math.isnan(y)), math.nan)
+            if name in edges:
+                places, low, high = scaled(xs, *edges[name])
+                axes.fill_between(places, low, high, color=hue, alpha=0.2, linewidth=0)
+            if name in dashed:
+                axes.plot(*scaled(*dashed[name][:2]), color=hue, linewidth=1.2, linestyle="--")
+            places, heights = scaled(xs, ys)
+            axes.plot(places, heights, color=hue, linewidth=1.8, linestyle=dashes)
+            last = next((y for y in reversed(heights) if not math.isnan(y)), math.nan)
             ends.append((last, shown(name) + fate, hue))
         names = max(result.extent(name) for _, name, _ in ends)
+        above = result.extent(title, LARGE), result.extent(remark)
+        titled(axes, title, shown(remark), lines=1 + (sum(above) > _AXES and all((title, remark))))
         result.grow(
-            MARGIN + max(_AXES + names, result.extent(title, LARGE)),
+            MARGIN + max(max(_AXES, result.extent(x_label, weight="normal")) + names, *above),
             MARGIN + result.extent(y_label, weight="normal"),
         )
         _name_ends(axes, ends)
@@ -98,6 +127,23 @@ def _points(name: str, values: Series, log: bool) -> tuple[list[float], list[flo
     ys = [y if math.isfinite(y) and (y > 0 or not log) else math.nan for _, y in pairs]
     end = pairs[-1][1]
     return [x for x, _ in pairs], ys, "" if math.isfinite(end) else f" → {end}"
+
+
+def _band(
+    name: str, band: Iterable[Any], xs: Sequence[float], log: bool
+) -> tuple[list[float], list[float]]:
+    """The lower and the upper edge of a band, with nan where it has a gap."""
+    try:
+        pairs = [(float(low), float(high)) for low, high in band]
+    except (TypeError, ValueError):
+        raise TypeError(f"band {name!r} must be pairs (low, high), not {band!r:.60}") from None
+    if len(pairs) != len(xs):
+        raise ValueError(f"band {name!r} has {len(pairs)} pairs (low, high) for {len(xs)} numbers")
+    pairs = [
+        pair if all(math.isfinite(y) and (y > 0 or not log) for y in pair) else (math.nan, math.nan)
+        for pair in pairs
+    ]
+    return [low for low, _ in pairs], [high for _, high in pairs]
 
 
 def _pair(index: int, value: Any) -> tuple[float, float]:
@@ -136,12 +182,29 @@ def _power(y: float) -> str:
 
 
 def _name_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
-    """Write names at the right of the axes, each at its curve's end or just above the one below."""
+    """Write names at the right of the axes, each at its curve's end or as near as there is room."""
     axes.autoscale_view()
     to_axes = axes.transData + axes.transAxes.inverted()
-    free = 0.0
-    for y, name, hue in sorted(ends, key=lambda end: (end[0] == end[0], end[0])):
-        height = max(free, float(to_axes.transform((0, y))[1]) if y == y else 0.0)
-        free = height + _LINE_HEIGHT
+    ends = sorted(ends, key=lambda end: (end[0] == end[0], end[0]))
+    wanted = [float(to_axes.transform((0, y))[1]) if y == y else 0.0 for y, _, _ in ends]
+    for height, (_, name, hue) in zip(_spread(wanted), ends, strict=True):
         text = axes.text(1.01, height, name, color=hue, transform=axes.transAxes)
         text.set(ha="left", va="center", fontweight="bold")
+
+
+def _spread(wanted: Sequence[float]) -> list[float]:
+    """Heights at least a line apart, in the same order and as near to the wanted ones as can be.
+
+    Names that are too near to each other form a block around the mean of their places; blocks that
+    touch become one.
+    """
+    blocks: list[tuple[float, int]] = []  # where a block's middle is, and how many names it has
+    for height in wanted:
+        middle, size = height, 1
+        while blocks and middle - blocks[-1][0] < _LINE_HEIGHT * (size + blocks[-1][1]) / 2:
+            below, count = blocks.pop()
+            middle, size = (middle * size + below * count) / (size + count), size + count
+        blocks.append((middle, size))
+    return [
+        middle + _LINE_HEIGHT * (i - (size - 1) / 2) for middle, size in blocks for i in range(size)
+    ]

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from engine import no_grad
 
+from .halfplanes import checked_line, draw_lines
 from .style import LARGE, MARGIN, Plot, keyed, measured_in, shown, styled, titled, unit
 from .theme import Theme, theme
 
@@ -24,6 +25,8 @@ RESOLUTION = 81  # scores along each side of a region
 _MARGIN = 0.25  # of the points' range, around them
 _PANEL, _PANELS = 3.6, 4  # inches, side by side
 _DOT = 70.0  # points²
+_KEY = 1.7  # inches that the signs' explanation needs beside a remark
+_LINE = 0.15  # inches
 
 
 def draw_regions(
@@ -31,6 +34,7 @@ def draw_regions(
     points: Iterable[Iterable[SupportsFloat]],
     classes: Iterable[SupportsFloat],
     *,
+    lines: Mapping[str, Sequence[SupportsFloat]] | None = None,
     x_label: str = "x",
     y_label: str = "y",
     verdict: bool = True,
@@ -46,6 +50,9 @@ def draw_regions(
         classifiers: a function ``(x, y) -> score``, or several by the titles of their panels.
         points: the data, as pairs (x, y).
         classes: for each point a number that is > 0 for class +, and not for class −.
+        lines: for each name three numbers (w0, w1, b), such as a hidden neuron's weights and bias:
+            the line on which w0·x + w1·y + b is 0, with ticks on the side where it is positive.
+            What is not 0 anywhere in the picture is named below it.
         x_label: what the plane's horizontal axis is.
         y_label: what its vertical axis is.
         verdict: whether to count and ring the points; without it the functions need be no
@@ -53,13 +60,13 @@ def draw_regions(
         dark: light on dark instead of dark on light.
 
     Raises:
-        TypeError: if a classifier is no function of two numbers.
+        TypeError: if a classifier is no function of two numbers, or a line is no three numbers.
         ValueError: if there are no classifiers or points, not one class for each point, or a point
-            is not finite.
+            or a number of a line is not finite.
     """
     panels = classifiers if isinstance(classifiers, Mapping) else {"": classifiers}
     for title, classifier in panels.items():
-        if not _takes_two(classifier):
+        if not takes_two(classifier):
             raise TypeError(
                 f"classifier {title!r} must be a function (x, y) -> score, such as "
                 f"lambda x, y: model([x, y]), not {type(classifier).__name__}"
@@ -74,12 +81,13 @@ def draw_regions(
     odd = [point for point in data if not all(map(math.isfinite, point))]
     if odd:
         raise ValueError(f"draw_regions() takes points in the plane, not {odd[0]}")
+    known = {name: checked_line(name, line) for name, line in (lines or {}).items()}
     colors = theme(dark)
     with styled(colors), no_grad():
         result = Plot(_PANEL, _PANEL + 0.5, colors)
         titles = max(result.extent(title, LARGE) for title in panels)
         remark = result.extent(f"{len(data)} of {len(data)} right") if verdict else 0.0
-        lines = 1 + (titles + remark > _PANEL - MARGIN)
+        stories = 1 + (titles + remark > _PANEL - MARGIN)
         label_x, label_y = (result.extent(x, weight="normal") for x in (x_label, y_label))
         width = max(_PANEL, MARGIN + titles, MARGIN + label_x)
         height = max(_PANEL + 0.1, MARGIN + label_y)
@@ -89,18 +97,30 @@ def draw_regions(
         for number, (title, classifier) in enumerate(panels.items(), 1):
             axes = result.add_subplot(rows, columns, number)
             axes.set(xlabel=shown(x_label), ylabel=shown(y_label))
-            titled(axes, title, lines=lines)
+            titled(axes, title, lines=stories)
             _draw_plane(axes, classifier, data, colors)
             _draw_points(axes, data, positive, colors)
+            absent = draw_lines(axes, known, data, _units(data), colors)
             if verdict:
                 verdicts = _judge(axes, classifier, data, positive, colors)
-                titled(axes, title, verdicts, lines=lines)
-        ring = "ring: not on its side" if verdict else ""
-        keyed(result, colors, ring, linestyle="", marker="o")
+                titled(axes, title, verdicts, lines=stories)
+        remarks = ["ring: not on its side"] if verdict else []
+        remarks += ["ticks: the positive side", *absent] if known else []
+        keyed(result, colors, side_by_side(result, remarks), linestyle="", marker="o")
     return result
 
 
-def _takes_two(classifier: object) -> bool:
+def side_by_side(plot: Plot, remarks: Sequence[str]) -> str:
+    """Remarks for below a plot, one below the other where they have no room in a line."""
+    room, row = plot.get_figwidth() - _KEY, "     ".join(remarks)
+    if sum(map(plot.extent, remarks)) + 0.3 * len(remarks) < room:
+        return row
+    widest = max(map(plot.extent, remarks))
+    plot.grow(widest + _KEY, plot.get_figheight() + _LINE * (len(remarks) - 1))
+    return "\n".join(remarks)
+
+
+def takes_two(classifier: object) -> bool:
     """Whether it is a function that can be called with two numbers."""
     if not callable(classifier):
         return False
@@ -118,7 +138,7 @@ def _draw_plane(
 ) -> None:
     units = _units(data)
     xs, ys = (_around([point[i] / units[i] for point in data]) for i in (0, 1))
-    columns, rows = [_finite(x * units[0]) for x in xs], [_finite(y * units[1]) for y in ys]
+    columns, rows = [finite(x * units[0]) for x in xs], [finite(y * units[1]) for y in ys]
     scores = np.array([[float(classifier(x, y)) for x in columns] for y in rows])
     scores = scores.clip(-1e99, 1e99)
     axes.imshow(
@@ -143,7 +163,7 @@ def _units(data: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return unit(x for x, _ in data), unit(y for _, y in data)
 
 
-def _finite(x: float) -> float:
+def finite(x: float) -> float:
     """The number, or the largest one of its sign."""
     return max(-sys.float_info.max, min(x, sys.float_info.max))
 

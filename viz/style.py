@@ -103,6 +103,11 @@ def keyed(plot: Plot, theme: Theme, remark: str, **marker: Any) -> None:
     plot.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
+def distinct(theme: Theme) -> tuple[str, ...]:
+    """The colours of things that are told apart by nothing but their names."""
+    return theme.plus, theme.minus, theme.parameter.stroke, theme.input.stroke, theme.zero
+
+
 def unit(numbers: Iterable[float]) -> float:
     """What to divide numbers by before they are drawn: 1, or a power of ten for enormous ones.
 
