@@ -25,6 +25,7 @@ LESSONS = (
     "gradients",
     "dead_units",
     "regularisation",
+    "shapes",
     "saddles",
     "xor",
 )
@@ -177,3 +178,14 @@ def interval(sample: Sequence[float]) -> Interval:
     n = len(sample)
     error = statistics.stdev(sample) / math.sqrt(n)
     return Interval(statistics.fmean(sample), CERTAIN * (1 + 4.7 / (n - 1)) * error)
+
+
+def banded(measured: Mapping[str, Mapping[Any, Interval]]) -> dict[str, Any]:
+    """Measurements and their intervals, as `viz.draw_curve` takes them."""
+    return {
+        "series": {name: [(x, y.mean) for x, y in ys.items()] for name, ys in measured.items()},
+        "bands": {
+            name: [(y.mean - y.margin, y.mean + y.margin) for y in ys.values()]
+            for name, ys in measured.items()
+        },
+    }

@@ -178,6 +178,42 @@ def test_w12_a_dead_unit_of_the_first_layer_never_moves() -> None:
     assert dead_units.revive(7, killed, "weight decay", 5).moved
 
 
+def test_w15_counts_what_it_says_and_judges_depth_data_set_by_data_set(
+    quick: dict[str, Any],
+) -> None:
+    import shapes
+
+    found, text = numbers(quick, "W15"), quick["W15"][1].text
+    gains = {
+        name.partition(", ")[2]: [float(x) for x in re.findall(r"-?[\d.]+", str(gain))]
+        for name, gain in found.items()
+        if name.startswith("more right answers")
+    }
+    mean, margin = gains["spirals: 4 layers over 1"]
+    assert mean > margin > 0
+    assert gains["noisy line: 4 layers over 1"][0] < gains["noisy line: 4 layers over 1"][1]
+    assert found["gradient, first over last of 32 layers"] < 0.1
+    sizes = [shapes.parameters(width, depth) for depth, width in shapes.DEPTHS.items()]
+    assert max(sizes) < 1.06 * min(sizes)
+    assert "(L − 1)·n² + (L + 3)·n + 1" in text
+
+
+def test_w15_is_not_judged_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    import itertools
+
+    import shapes
+
+    monkeypatch.setattr(shapes, "QUICK", (8, 20, (1, 4, 32)))
+    monkeypatch.setattr(shapes, "DEPTHS", {1: 8, 4: 4, 32: 2})
+    clock = itertools.cycle([0.0, 9.0, 1.0, 77.0])
+    plain = shapes.depth_and_width(0, True)
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    busy = shapes.depth_and_width(0, True)
+    assert busy.verdict == plain.verdict
+    assert busy.numbers == plain.numbers
+    assert busy.text != plain.text
+
+
 def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: dict[str, Any]) -> None:
     found = numbers(quick, "W16")
     assert found["different neurons: zeros, sigmoid"] == 1

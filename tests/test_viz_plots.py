@@ -422,6 +422,26 @@ def test_curves_carry_their_names_at_their_ends_without_overlap() -> None:
     assert len({line.get_color() for line in axes.lines}) == 4
 
 
+def test_few_measurements_are_dots_in_their_band() -> None:
+    def dots(count: int) -> int:
+        band = {"a": [(0.5, 2.0)] * count}
+        (axes,) = draw_curve({"a": [1.0] * count, "b": [1, 2]}, bands=band).axes
+        return [line.get_marker() for line in axes.get_lines()].count("o")
+
+    assert (dots(5), dots(50)) == (1, 0)
+
+
+def test_a_logarithmic_axis_has_ticks_at_few_places_or_at_powers_of_ten() -> None:
+    (few,) = draw_curve({"a": [(x, x) for x in (4, 32, 1024)]}, x_log=True).axes
+    (many,) = draw_curve({"a": [(10 ** (k / 2), k) for k in range(-8, 4)]}, x_log=True).axes
+    label = few.xaxis.get_major_formatter()
+    assert [label(x) for x in few.get_xticks()] == ["4", "32", "1024"]
+    assert many.get_xticks() == pytest.approx([1e-4, 1e-3, 1e-2, 0.1, 1, 10])
+    for wrong in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="every x is positive and finite"):
+            draw_curve({"a": [(1.0, 1.0), (wrong, 2.0)]}, x_log=True)
+
+
 def test_curves_take_pairs_for_other_places() -> None:
     pairs = np.array([(0, 5), (2, 6)])
     (axes,) = draw_curve({"train": [1, 2, 3], "test": pairs}).axes

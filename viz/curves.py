@@ -16,6 +16,7 @@ Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]
 
 _AXES = 4.2  # inches that names leave to the axes
 _LINE_HEIGHT = 0.06  # of the height of the axes
+_FEW = 9  # places that are measurements of their own, and ticks
 
 
 def draw_curve(
@@ -25,6 +26,7 @@ def draw_curve(
     x_label: str = "epoch",
     y_label: str = "loss",
     log: bool = False,
+    x_log: bool = False,
     bands: Mapping[str, Iterable[Sequence[SupportsFloat]]] | None = None,
     theory: Mapping[str, Series] | None = None,
     remark: str = "",
@@ -38,7 +40,7 @@ def draw_curve(
     Args:
         series: for each name its numbers, at 0, 1, 2, …, or pairs (x, y).
         bands: for some of the names a pair (low, high) at each of the curve's places: a band in
-            the curve's colour, such as an interval around a mean.
+            the curve's colour, such as an interval around a mean. A few places are dots in it.
         theory: for some of the names what the numbers are expected to be: a dashed line in the
             curve's colour.
         remark: what stands at the right above, such as what the bands are.
@@ -46,6 +48,7 @@ def draw_curve(
         x_label: what the numbers run over, with its unit.
         y_label: what the numbers are, with their unit.
         log: a logarithmic vertical axis.
+        x_log: a logarithmic horizontal axis, for positive x.
         dark: light on dark instead of dark on light.
 
     Raises:
@@ -81,9 +84,11 @@ def draw_curve(
         _dress(axes, colors)
         if log:
             _scale_by_powers(axes, min(drawn), max(drawn))
-        xs_unit = unit(x for xs, _, _ in lines for x in xs)
+        xs_unit = 1.0 if x_log else unit(x for xs, _, _ in lines for x in xs)
         ys_unit = 1.0 if log else unit(drawn)
-        if all(x.is_integer() for xs, _, _ in lines for x in xs):
+        if x_log:
+            _scale_across(axes, [x for xs, _, _ in lines for x in xs])
+        elif all(x.is_integer() for xs, _, _ in lines for x in xs):
             axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
         measured_in(axes.xaxis, xs_unit)
         measured_in(axes.yaxis, ys_unit)
@@ -97,6 +102,8 @@ def draw_curve(
             if name in edges:
                 places, low, high = scaled(xs, *edges[name])
                 axes.fill_between(places, low, high, color=hue, alpha=0.2, linewidth=0)
+                if len(xs) <= _FEW:
+                    axes.plot(*scaled(xs, ys), "o", color=hue, markersize=4)
             if name in dashed:
                 axes.plot(*scaled(*dashed[name][:2]), color=hue, linewidth=1.2, linestyle="--")
             places, heights = scaled(xs, ys)
@@ -172,6 +179,19 @@ def _scale_by_powers(axes: Axes, low: float, high: float) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     room = (high / low) ** 0.04 if high > 2 * low else 2.0
     axes.set_ylim(max(low / room, 5e-324), min(high * room, 1.7e308))
+
+
+def _scale_across(axes: Axes, xs: list[float]) -> None:
+    """Make the horizontal axis logarithmic, with the places themselves as ticks if they are few."""
+    wrong = [x for x in xs if not 0 < x < math.inf]
+    if wrong:
+        raise ValueError(f"on a logarithmic axis every x is positive and finite, not {wrong[0]:g}")
+    places = sorted(set(xs))
+    powers = range(math.ceil(math.log10(places[0])), math.floor(math.log10(places[-1])) + 1)
+    axes.set_xscale("log")
+    axes.set_xticks(places if len(places) <= _FEW else [10.0**power for power in powers])
+    axes.xaxis.set_major_formatter(lambda x, _: _power(x))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _power(y: float) -> str:
