@@ -36,7 +36,7 @@ def main() -> None:
     sys.argv = [f"gradpath {command}", *rest]
     import_own()
     if command == "check":
-        from engine.conformance.commandline import run
+        from engine.check.engines.commandline import run
     else:
         from viz.__main__ import run
     run()

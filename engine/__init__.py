@@ -14,28 +14,32 @@ a float, ``exp(Value(1.0))`` a node of a graph.
 from __future__ import annotations
 
 from .gradient import grad, gradient, hessian, hvp, jvp, value_and_grad
-from .graph import Path, count_paths, heaviest_paths, paths, topological_order
+from .graph import topological_order
 from .modes import detect_anomaly, no_grad
+from .numbers import register
+from .operators import FUNCTIONS, softmax
+from .paths import Path, count_paths, heaviest_paths, paths
 from .rules import NOTHING, REQUIRED, TABLE, Rule, rule
 from .symbol import Symbol
-from .value import FUNCTIONS, Value, softmax
+from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from .functions import concatenate as concatenate
-    from .functions import linear as linear
-    from .functions import matmul as matmul
-    from .functions import softmax_cross_entropy as softmax_cross_entropy
-    from .functions import stack as stack
-    from .functions import sum_of_squares as sum_of_squares
-    from .functions import where as where
     from .program import GuardError as GuardError
     from .program import Program as Program
     from .program import record as record
     from .program.fusion import fuse as fuse
-    from .tensor import Tensor as Tensor
+    from .tensor.functions import concatenate as concatenate
+    from .tensor.functions import linear as linear
+    from .tensor.functions import matmul as matmul
+    from .tensor.functions import softmax_cross_entropy as softmax_cross_entropy
+    from .tensor.functions import stack as stack
+    from .tensor.functions import sum_of_squares as sum_of_squares
+    from .tensor.functions import where as where
+    from .tensor.tensor import Tensor as Tensor
 
 __all__ = [
     "GuardError",
@@ -74,17 +78,39 @@ __all__ = [
 ]
 
 
-MODULES = (  # those that are loaded later
-    "arrays", "buffer", "check", "check_arrays", "conformance", "differences", "display", "files",
-    "functions", "generate", "program", "pullback", "state", "strategies", "tensor", "tensor_maths",
-)  # fmt: skip
 LATER = {  # public names by the modules that they come from, which load NumPy
-    "Tensor": "tensor", "concatenate": "functions", "linear": "functions", "matmul": "functions",
-    "softmax_cross_entropy": "functions", "stack": "functions", "sum_of_squares": "functions",
-    "where": "functions", "fuse": "program.fusion", "Program": "program", "record": "program",
+    "Tensor": "tensor", "concatenate": "tensor", "linear": "tensor", "matmul": "tensor",
+    "softmax_cross_entropy": "tensor", "stack": "tensor", "sum_of_squares": "tensor",
+    "where": "tensor", "fuse": "program.fusion", "Program": "program", "record": "program",
     "GuardError": "program",
 }  # fmt: skip
-TABLE.reserved.update(globals(), MODULES, LATER)
+PACKAGES = {"check", "program", "strategies", "tensor"}  # those that are loaded later
+TABLE.reserved.update(globals(), PACKAGES, LATER)
+
+
+def later(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module of the engine that is loaded when the function is first called."""
+
+    def function(*args: Any) -> Any:
+        from importlib import import_module
+
+        return getattr(import_module(f".{module}", __name__), name)(*args)
+
+    return function
+
+
+def is_complex(x: Any) -> bool:
+    """Whether it is a complex number."""
+    return isinstance(x, complex)
+
+
+def has_axes(x: Any) -> bool:
+    """Whether it is an array that is no single number."""
+    return bool(getattr(x, "ndim", 0))
+
+
+register(has_axes, later("tensor.arrays", "on_arrays"))
+register(is_complex, later("complexes", "on_complexes"))
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """The backward pass: the chain rule, one node at a time, from the result to the leaves.
 
 A node's fields are fixed slots rather than a tuple and a closure, which makes the engine several
-times faster and a graph free of reference cycles. Here, `value` and `copies` know their layout:
+times faster and a graph free of reference cycles. Here and in `value` their layout is known:
 
 ========  ==============  ==============  ===========================  ====================
 slot      leaf            one argument    two arguments                otherwise
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from .forks import guard
+from .node import LOCK, describe, describe_making
 from .rules import NOTHING
 
 TYPE_CHECKING = False
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 MANY = object()  # marks a node with its arguments in a tuple
 HANDMADE = object()  # marks a node whose `_backward` is the user's
 LONGEST = 129  # arguments that code is written out for: 64 weights, 64 inputs and a bias
-LOCK = guard()  # two threads may share leaves; each backward pass runs whole
 
 
 def computed(root: Value) -> list[Value]:
@@ -124,10 +123,18 @@ class Senders(dict[int, "Callable[[Sequence[Value], Sequence[float], float], Non
     def __missing__(self, n: int) -> Callable[[Sequence[Value], Sequence[float], float], None]:
         if n > LONGEST:
             return send
-        from .generate import sender  # not needed before the first such node
+        names: dict[str, Any] = {}
+        exec(written_out(n), names)
+        self[n] = found = names["send"]
+        return found  # type: ignore[no-any-return]
 
-        self[n] = written = sender(n)
-        return written
+
+def written_out(n: int) -> str:
+    """Source of `send` for n arguments, without a loop."""
+    args, partials = ("".join(f"{letter}{i}, " for i in range(n)) for letter in "xd")
+    lines = [f"    x{i}._grad += d{i} * gradient" for i in range(n)]
+    head = f"def send(args, partials, gradient):\n    {args}= args\n    {partials}= partials\n"
+    return head + "\n".join(lines)
 
 
 SENDERS = Senders()
@@ -160,8 +167,8 @@ def push(node: Value) -> None:
             a._grad = a.grad + partial * node.grad
     elif node._da is None:
         raise RuntimeError(
-            f"{name(node)} was made by hand and has no _backward: assign it a function that adds "
-            "to its arguments' grad, as in  out._backward = f"
+            f"{describe(node)} was made by hand and has no _backward: assign it a function that "
+            "adds to its arguments' grad, as in  out._backward = f"
         )
     else:
         node._da()
@@ -194,58 +201,6 @@ def check_gradients(node: Value) -> None:
     for x in node.args:
         if not isfinite(x._grad):
             raise FloatingPointError(
-                f"the gradient of {name(x)} became {x._grad} in the backward pass of {name(node)}, "
-                f"whose gradient is {node._grad}\n{made(node)}"
+                f"the gradient of {describe(x)} became {x._grad} in the backward pass of "
+                f"{describe(node)}, whose gradient is {node._grad}\n{describe_making(node)}"
             )
-
-
-class Name:
-    """What a node is called: its label, its scope, and the line of user code that made it.
-
-    Nodes of one name share one object (see `named`), and a node without any has none, so that
-    names cost next to no memory.
-    """
-
-    __slots__ = ("label", "scope", "origin")
-
-    def __init__(self, label: str, scope: str, origin: str) -> None:
-        self.label, self.scope, self.origin = label, scope, origin
-
-    def __reduce__(self) -> tuple[Callable[..., Name], tuple[str, str, str]]:
-        return named, (self.label, self.scope, self.origin)
-
-
-NAMES: dict[tuple[str, str, str], Name] = {}
-NAMELESS = Name("", "", "")
-
-
-def named(label: str, scope: str = "", origin: str = "") -> Name:
-    """The name of those parts, shared with other nodes."""
-    key = label, scope, origin
-    name = NAMES.get(key)
-    if name is None:
-        if len(NAMES) >= 4096:  # a program that names each node anew must not fill the memory
-            NAMES.clear()
-        name = NAMES[key] = Name(label, scope, origin)
-    return name
-
-
-def name(node: Value) -> str:
-    """A node in a message: ``'h' (tanh, 0.46)``."""
-    label = full_label(node)
-    return f"{repr(label) if label else 'a node'} ({node._op or node.role}, {node._data:g})"
-
-
-def full_label(node: Value) -> str:
-    """The label with the scope before it; "" without a label."""
-    return f"{node.scope}.{node.label}" if node.scope and node.label else str(node.label)
-
-
-def made(node: Value) -> str:
-    """How a node was made: its operands and its line, for the end of a message."""
-    shown = [f"{full_label(x) or x._op or x.role} = {x._data!r}" for x in node.args[:8]]
-    if len(node.args) > len(shown):
-        shown.append(f"… and {len(node.args) - len(shown):,} more")
-    operands = ", ".join(shown)
-    line = node.origin or "unknown: record under detect_anomaly() to see it"
-    return f"  operands: {operands}\n  made at: {line}"

@@ -6,18 +6,19 @@ This is the one place where the engine (and `nn`) reaches for `viz`, and only wh
 from __future__ import annotations
 
 from .graph import topological_order
-from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .node import Node
+
 LARGEST = 150  # nodes that are drawn unasked
 
 
-def mimebundle(value: Value) -> dict[str, object]:
-    """What Jupyter shows for a Value, by MIME type; never an exception."""
+def mimebundle(value: Node) -> dict[str, object]:
+    """What Jupyter shows for a node, by MIME type; never an exception."""
 
     def picture() -> str:
         size = len(topological_order(value))
@@ -25,7 +26,8 @@ def mimebundle(value: Value) -> dict[str, object]:
             return f"({size:,} nodes: viz.draw(…) draws them)"
         from viz import draw
 
-        return draw(value).pipe("svg", encoding="utf-8")  # type: ignore[no-any-return]
+        shown: Any = value
+        return draw(shown).pipe("svg", encoding="utf-8")  # type: ignore[no-any-return]
 
     return bundle(value, picture)
 

@@ -8,7 +8,9 @@ Source: A. Griewank and A. Walther, *Evaluating Derivatives*, 2nd ed., SIAM 2008
 
 from __future__ import annotations
 
-from .maths import COMPLEXES, GENERIC, Complex, Number, apply, on_floats, product, rank
+from .complexes import COMPLEXES, Complex
+from .numbers import GENERIC, Number, apply, product, rank
+from .reals import on_floats
 from .rules import NOTHING, Rule
 
 TYPE_CHECKING = False

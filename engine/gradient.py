@@ -16,11 +16,11 @@ from __future__ import annotations
 from itertools import count
 from math import isfinite
 
-from .backward import name
 from .dual import Dual
 from .graph import topological_order
-from .maths import GENERIC, Number, product, real
 from .modes import Differentiation, Unwatched, anomaly
+from .node import describe
+from .numbers import GENERIC, Number, product, real
 from .rules import NOTHING
 from .value import Value, constant, recompute
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from .tensor import Tensor
+    from .tensor.tensor import Tensor
 
     Function = Callable[..., Any]
     Node = Value | Tensor
@@ -136,7 +136,8 @@ def scalar_pull(
         number = sent._data if isinstance(sent, Value) else sent
         if anomaly() and not isfinite(number):
             raise FloatingPointError(
-                f"the gradient of {name(x)} became {number} in the backward pass of {name(node)}"
+                f"the gradient of {describe(x)} became {number} in the backward pass of "
+                f"{describe(node)}"
             )
         gradients.append(sent)
     return gradients
@@ -146,12 +147,12 @@ def recorded_partials(node: Value) -> list[Any]:
     """A node's local derivatives as a graph on its arguments."""
     if node.rule is None:
         raise ValueError(
-            f"{name(node)} was made by hand: its derivative is not known as a formula; "
+            f"{describe(node)} was made by hand: its derivative is not known as a formula; "
             "add the operation with engine.rule(…) to differentiate it twice"
         )
     recompute(node)
     with Unwatched():
-        return node.rule.differentiate(GENERIC, node, node.args, node.params)
+        return node.rule.differentiate(GENERIC, node, node.args, node.params)  # type: ignore[no-any-return]
 
 
 def value_and_grad(f: Function, argnum: int = 0) -> Function:
@@ -338,7 +339,7 @@ def leaf_maker(numbers: Sequence[Any]) -> Function:
     """What makes variables of the numbers: Tensors if there is an array among them."""
     if not any(map(is_array, numbers)):
         return Value
-    from .tensor import Tensor
+    from .tensor.tensor import Tensor
 
     return Tensor
 
@@ -359,7 +360,7 @@ def second(slope: Node, variables: Sequence[Node], graph: bool) -> list[Any]:
         return gradient(slope, variables, create_graph=graph)  # type: ignore[no-any-return]
     import numpy as np
 
-    from .functions import stack
+    from .tensor.functions import stack
 
     size: Any = slope.shape
     rows = [gradient(slope[i], variables, graph) for i in np.ndindex(size)]
@@ -385,7 +386,7 @@ def push_forward(f: Function, x: Any, v: Any) -> tuple[Any, Any]:
 
     Source: J. Townsend, *A new trick for calculating Jacobian vector products*, 2017.
     """
-    from .tensor import Tensor
+    from .tensor.tensor import Tensor
 
     direction = alike(x, v)
     with Differentiation():

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 from .graph import topological_order
-from .maths import Mathematics, Number, is_atomic, is_number, unfit
+from .numbers import Mathematics, Number, is_atomic, is_number, unfit
 from .rules import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, TABLE, Rule
 
 TYPE_CHECKING = False

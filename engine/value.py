@@ -7,47 +7,35 @@ A node keeps its arguments and, from the moment it is made, the local derivative
 
 from __future__ import annotations
 
-from itertools import repeat, starmap
 from math import isfinite
 from operator import attrgetter
 
-from .backward import (
-    HANDMADE,
+from .backward import HANDMADE, MANY, check_gradients, computed, probe, push, sweep
+from .modes import anomaly, asked, differentiating, origin, recording, tidy
+from .node import (
     LOCK,
-    MANY,
-    NAMELESS,
     Name,
-    check_gradients,
-    computed,
-    made,
-    name,
+    Node,
+    additions,
+    describe,
+    describe_making,
+    full_label,
+    leaf_role,
     named,
-    probe,
-    push,
-    sweep,
+    text,
+    with_additions,
 )
-from .copies import Listing, adorned, attributes, fields, restore, restore_last
-from .graph import topological_order
-from .maths import (
-    OPERATORS,
-    REFLECTED,
-    KindError,
-    Number,
-    is_number,
-    on_floats,
-    real,
-    unfit,
-)
-from .modes import active, anomaly, asked, differentiating, origin, recording, tidy
-from .rules import NOTHING, TABLE, Rule
+from .numbers import is_number, real, unfit
+from .reals import on_floats
+from .rules import NOTHING, TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from typing import Any, SupportsFloat
 
 
-class Value(Number):
+class Value(Node):
     """A real number in a computation graph.
 
     Args:
@@ -67,7 +55,7 @@ class Value(Number):
     """
 
     __slots__ = (
-        "_data", "_grad", "_rule", "_a", "_b", "_da", "_db", "_mark", "_name",
+        "_data", "_grad", "_rule", "_a", "_b", "_da", "_db", "_mark",
         "__weakref__",
     )  # fmt: skip
     __match_args__ = ("data",)
@@ -185,56 +173,13 @@ class Value(Number):
         return (self._da, self._db)
 
     @property
-    def rule(self) -> Rule | None:
-        """The row of the table that made it; None for leaves and for nodes made by hand."""
-        return self._rule if isinstance(self._rule, Rule) else None
-
-    @property
     def params(self) -> tuple[Any, ...]:
         """The parameters of its operation: the 2 of ``x ** 2``."""
         if self._a is None or not (self._b is None or self._b is MANY):
             return ()
         return self._db or ()
 
-    @property
-    def _prev(self) -> set[Value]:
-        return set(self.args)
-
-    @property
-    def _op(self) -> str:
-        if not isinstance(self._rule, Rule):
-            return self._rule or ""
-        op = self._rule.op
-        return op % self.params if "%s" in op else op
-
-    @property
-    def sign(self) -> str:
-        """The operation as pictures write it: "×", "tanh", "^2"; "" for a leaf."""
-        if not isinstance(self._rule, Rule):
-            return self._rule if self._a is not None else ""
-        sign = self._rule.sign
-        if "%s" not in sign:
-            return sign
-        return sign % tuple(f"{p:g}".replace("-", "−") for p in self.params)
-
     # ------------------------------------------------------------ who it is
-
-    def _get_label(self) -> str:
-        return getattr(self, "_name", NAMELESS).label
-
-    def _set_label(self, label: str) -> None:
-        name = getattr(self, "_name", NAMELESS)
-        self._name = named(text(label, "label"), name.scope, name.origin)
-
-    def _get_scope(self) -> str:
-        return getattr(self, "_name", NAMELESS).scope
-
-    def _set_scope(self, scope: str) -> None:
-        name = getattr(self, "_name", NAMELESS)
-        self._name = named(name.label, text(scope, "scope"), name.origin)
-
-    label = property(_get_label, _set_label, doc="Its name in pictures, derivations and messages.")
-    scope = property(_get_scope, _set_scope, doc="Its place in a network: ``layers.0.neurons.3``.")
 
     @property
     def role(self) -> str:
@@ -243,15 +188,9 @@ class Value(Number):
 
     @role.setter
     def role(self, role: str) -> None:
-        if role not in ROLES:
-            raise ValueError(f"a leaf's role is one of {', '.join(ROLES[1:])}, not {role!r}")
+        checked = leaf_role(role)
         if self._a is None:
-            self._db = role
-
-    @property
-    def origin(self) -> str:
-        """The line of user code that made it, if it was made under `detect_anomaly`."""
-        return getattr(self, "_name", NAMELESS).origin
+            self._db = checked
 
     # ------------------------------------------------------------ the backward pass
 
@@ -291,16 +230,6 @@ class Value(Number):
 
     # ------------------------------------------------------------ kinds of number, copies, display
 
-    @classmethod
-    def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
-        values = [operand(x) for x in args]
-        if NotImplemented in values:
-            other = args[values.index(NotImplemented)]
-            error = unfit(other, row.name)
-            raise KindError(*error.args) if isinstance(other, Number) else error
-        make = MAKERS[row.name]
-        return make(tuple(values), *params) if row.variadic else make(*values, *params)
-
     def _constant(self, x: float) -> Value:
         return constant(real(x))
 
@@ -310,54 +239,26 @@ class Value(Number):
     def __copy__(self) -> Value:
         return restore(type(self), fields(self))
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                copy = memo[id(node)] = restore(type(node), fields(node, memo))
-                if extra := attributes(node):
-                    from copy import deepcopy
+    def _state(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return restore, (type(self), fields(self))
 
-                    adorned(copy, deepcopy(extra, memo))
-        return memo[id(self)]  # type: ignore[no-any-return]
+    def _duplicate(self, memo: dict[int, Any]) -> None:
+        copy = memo[id(self)] = restore(type(self), fields(self, memo))
+        if added := additions(self):
+            from copy import deepcopy
 
-    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        """Pickle the graph node by node, arguments first, so that depth is no limit.
+            with_additions(copy, deepcopy(added, memo))
 
-        Whichever node is pickled first lists all nodes below it. When the list is being written,
-        each of them is asked in turn, and as its arguments are in the pickle already it need only
-        name them; the `Listing` tells whose turn it is.
-        """
-        mark = self._mark
-        if mark is None or (isinstance(mark, Listing) and mark.expects(self)):
-            return restore, (type(self), fields(self))
-        below = topological_order(self)[:-1]
-        listing = Listing(below)
-        with LOCK:
-            for node in below:
-                if node._a is not None:
-                    node._mark = listing
-        return restore_last, (below, type(self), fields(self))
+    def _shown(self) -> str:
+        return f"{self._data:g}"
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> dict[str, object]:
-        from .display import mimebundle
-
-        return mimebundle(self)
+    def _shown_as_operand(self) -> str:
+        return f"{full_label(self) or self._op or self.role} = {self._data!r}"
 
 
 # ---------------------------------------------------------------- operands
 
-ROLES = ("", "input", "parameter", "constant")
-
 UNFIT = (str, bytes, bytearray, complex, list, tuple, dict, set, frozenset, type(None))
-
-
-def text(x: str, what: str) -> str:
-    """``x``, if it is text."""
-    if isinstance(x, str):
-        return x
-    raise TypeError(f"a {what} is a str, not {type(x).__name__} {x!r}")
 
 
 def constant(x: float) -> Value:
@@ -410,7 +311,7 @@ def observe(node: Value) -> None:
     elif watched:
         node._name = named(node.label, node.scope, origin())
         if not isfinite(node._data):
-            raise FloatingPointError(f"{name(node)} is not finite\n{made(node)}")
+            raise FloatingPointError(f"{describe(node)} is not finite\n{describe_making(node)}")
     elif tape is None:
         tidy()
 
@@ -429,106 +330,38 @@ def recompute(node: Value) -> None:
     for now, then in zip((value, *partials), (node._data, *then_partials), strict=True):
         if now != then and (now == now or then == then):
             raise ValueError(
-                f"{name(node)} no longer follows from its arguments: data was changed after it "
+                f"{describe(node)} no longer follows from its arguments: data was changed after it "
                 "was recorded; run the forward pass again"
             )
 
 
-# ---------------------------------------------------------------- the table's rows on Values
+# ---------------------------------------------------------------- copies
 
 
-class Written(dict[str, "Callable[..., Any]"]):
-    """The table's rows as generated functions by name, each written when it is first needed."""
-
-    def __missing__(self, name: str) -> Callable[..., Any]:
-        from .generate import functions  # not needed before the first operation
-
-        try:
-            MAKERS[name], FUNCTIONS[name] = functions(TABLE[name], NAMES)
-        except TypeError as error:
-            raise TypeError(f"the rule {name!r} does not run on formulas: {error}") from error
-        return self[name]
-
-
-MAKERS = Written()  # they make a node of Values and numbers
-FUNCTIONS = Written()  # they take any kind of number
-BLANK = starmap(Value.__new__, repeat((Value,)))  # next(BLANK) is a quick Value.__new__(Value)
-NAMES: dict[str, Any] = {  # what generated code needs of the engine
-    "Value": Value, "blank": BLANK, "operand": operand, "active": active,
-    "observe": observe, "MANY": MANY,
-}  # fmt: skip
+def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]:
+    """Everything that a node consists of, with its arguments replaced by their copies."""
+    if node._b is HANDMADE:
+        raise TypeError(
+            f"{describe(node)} was made by hand: its _backward belongs to this very graph and can "
+            "be neither copied nor pickled; add the operation with engine.rule(…) instead"
+        )
+    args = node.args if copies is None else tuple(copies[id(x)] for x in node.args)
+    many = node._b is MANY
+    names = node.label, node.scope
+    state = node._data, node.grad, node._rule, names, args, many, node._da, node._db
+    added = additions(node)
+    return (*state, added) if added else state
 
 
-class Method:
-    """A method or operator of Value that takes its own place when it is first looked up."""
-
-    def __init__(self, name: str, write: Callable[[], Callable[..., Any]]) -> None:
-        self.name, self.write = name, write
-
-    def __get__(self, value: Value | None, kind: type[Value]) -> Any:
-        function = self.write()
-        setattr(Value, self.name, function)
-        return function.__get__(value, kind)
-
-
-def install(row: Rule, present: bool) -> None:
-    """Give Values the row as a method, and as an operator if it is written with one."""
-    MAKERS.pop(row.name, None)
-    FUNCTIONS.pop(row.name, None)
-    if row.variadic:
-        return
-    if not present:
-        delattr(Value, row.name)
-        return
-
-    def make() -> Callable[..., Any]:
-        return MAKERS[row.name]
-
-    method = make if row.arity == 1 else lambda: FUNCTIONS[row.name]
-    setattr(Value, row.name, Method(row.name, method))
-    if not row.is_built_in():
-        make()  # a mistake in it shows where it is defined
-    if operator := OPERATORS.get(row.name):
-        setattr(Value, operator, power if row.name == "pow" else Method(operator, make))
-    if operator := REFLECTED.get(row.name):
-        setattr(Value, operator, Method(operator, lambda: reflected(make())))
-
-
-def reflected(make: Callable[[Value, Value], Value]) -> Callable[[Value, Any], Any]:
-    """The operator for a number on the left."""
-
-    def operator(b: Value, a: Any) -> Any:
-        left = operand(a)
-        return left if left is NotImplemented else make(left, b)
-
-    return operator
-
-
-def power(x: Value, n: Any) -> Any:
-    """``x ** n``: one argument if the exponent is a number, two if it is a Value."""
-    if isinstance(n, Number):
-        return MAKERS["pow"](x, n)
-    return MAKERS["power"](x, n) if is_number(n) else operand(n)
-
-
-TABLE.listen(install)
-
-
-def softmax(xs: Any) -> Any:
-    """exp(xᵢ) / Σⱼ exp(xⱼ) for every entry: one node each, over one logsumexp.
-
-    Of a list of numbers a list, of lists of them the same in lists; of a Tensor a Tensor, of an
-    array an array. It is along the last axis, whatever is given.
-    """
-    if hasattr(xs, "_over"):
-        return xs.softmax()
-    if isinstance(xs, (list, tuple)) and xs and all(hasattr(x, "__len__") for x in xs):
-        return [softmax(x) for x in xs]
-    if getattr(xs, "ndim", 0) and xs.dtype != object:
-        from .tensor import Tensor
-
-        return Tensor(xs, role="constant").softmax().data
-    if getattr(xs, "ndim", 0) > 1:
-        return [softmax(x) for x in xs]
-    total = FUNCTIONS["logsumexp"](xs)
-    return [FUNCTIONS["softmax_entry"](x, total) for x in xs]
+def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
+    """The node that consists of those fields."""
+    node = kind.__new__(kind)
+    node._data, node._grad, node._rule, names, args, many, node._da, node._db = state[:8]
+    if names != ("", ""):
+        node._name = named(*names)
+    node._mark = 0 if args else None
+    if many:
+        node._a, node._b = args, MANY
+    else:
+        node._a, node._b = (*args, None, None)[:2]
+    return with_additions(node, state[8]) if len(state) > 8 else node

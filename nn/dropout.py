@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.gradient import is_tensor
-from engine.maths import Number, is_number, real
+from engine.numbers import Number, is_number, real
 
 from .initialisers import randomness
 from .module import Module

@@ -19,7 +19,7 @@ from __future__ import annotations
 import random
 from math import inf, sqrt
 
-from engine.maths import real
+from engine.numbers import real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

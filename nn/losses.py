@@ -9,7 +9,7 @@ from __future__ import annotations
 import engine
 from engine import Value, mean
 from engine.gradient import is_tensor
-from engine.maths import Number, is_number, real
+from engine.numbers import Number, is_number, real
 from engine.targets import Targets, classes
 
 from .optimisers import joined
@@ -119,7 +119,7 @@ def negative_log_likelihood(log_probabilities: Any, targets: Any) -> Any:
         TypeError, ValueError: as `cross_entropy`.
     """
     if is_tensor(log_probabilities):
-        from engine.functions import pick_rows
+        from engine.tensor.functions import pick_rows
 
         return -nonempty(pick_rows(log_probabilities, targets)).mean()
     picked = []

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.maths import Number
+from engine.numbers import Number
 
 
 def predictions(outputs: Any) -> NDArray[np.int64]:

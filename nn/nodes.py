@@ -5,12 +5,12 @@ from __future__ import annotations
 from operator import add, mul
 
 from engine import Value
-from engine.backward import Name, named
 from engine.cuts import refusal
 from engine.gradient import is_tensor
-from engine.maths import KindError, Number, is_number
 from engine.modes import active
-from engine.value import MAKERS
+from engine.node import Name, named
+from engine.numbers import KindError, Number, is_number
+from engine.operators import MAKERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import inf
 
 import engine
-from engine.maths import Number, real
+from engine.numbers import Number, real
 from engine.state import State
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def quiet(step: Callable[[Any], None]) -> Callable[[Any], None]:
         if not hasattr(self.parameters[0], "ndim"):
             step(self)
             return
-        from engine.arrays import quiet as without_warnings  # which loads NumPy
+        from engine.tensor.arrays import quiet as without_warnings  # which loads NumPy
 
         without_warnings(step)(self)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, isfinite
 from operator import index
 
-from engine.maths import real
+from engine.numbers import real
 
 from .data import batches, samples
 from .initialisers import randomness

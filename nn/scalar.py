@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from engine import Value
-from engine.backward import named
-from engine.value import MAKERS
+from engine.node import named
+from engine.operators import MAKERS
 
 from .activations import activation_function, title
 from .dropout import Dropout

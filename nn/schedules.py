@@ -20,7 +20,7 @@ from __future__ import annotations
 from math import cos, pi
 from operator import index
 
-from engine.maths import real
+from engine.numbers import real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

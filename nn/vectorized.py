@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from engine.buffer import Buffer
 from engine.cuts import refusal
-from engine.functions import layer as layer_node
+from engine.node import named
+from engine.operators import FUNCTIONS
 from engine.rules import TABLE
-from engine.tensor import Tensor, precision
-from engine.value import FUNCTIONS
+from engine.tensor import Tensor
+from engine.tensor.arrays import precision
+from engine.tensor.buffer import Buffer
+from engine.tensor.functions import layer as layer_node
 
 from .activations import title
 from .module import WATCHERS, Module
@@ -199,7 +201,7 @@ def forward(layers: Sequence[Any], x: Any, dtype: Any, dropout: Any = None) -> A
         h = h.reshape(1, nin)
     for i, layer in enumerate(layers):
         h = layer(h)
-        h._label, h._scope = f"h{i}" if layer.activation else f"z{i}", f"layers.{i}"
+        h._name = named(f"h{i}" if layer.activation else f"z{i}", f"layers.{i}", h.origin)
         if dropout is not None and i < len(layers) - 1:
             h = dropout(h)
     if h.shape[1] == 1:

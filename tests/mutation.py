@@ -42,7 +42,8 @@ from hypothesis import Phase, settings
 import engine
 from engine import TABLE, Rule, Value, backward, rules
 from engine.dual import Dual
-from engine.maths import REALS, apply, on_floats
+from engine.numbers import apply
+from engine.reals import REALS, on_floats
 
 TESTS = Path(__file__).parent
 OF_ROWS = ("test_edges.py", "test_rules.py")  # what judges a row; the quickest to kill comes first

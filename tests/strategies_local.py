@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import engine
 from engine import TABLE, Rule
-from engine.maths import REALS, apply
+from engine.numbers import apply
+from engine.reals import REALS
 
 TERMS = (1, 2, 3, 4, 5)
 

@@ -18,18 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import engine
-from engine import (
-    NOTHING,
-    TABLE,
-    Tensor,
-    Value,
-    fuse,
-    gradient,
-    hvp,
-    jvp,
-    record,
-    rule,
-)
+from engine import NOTHING, TABLE, Tensor, Value, fuse, gradient, hvp, jvp, record, rule
 
 EDGES = (
     0.0, -0.0, 1.0, -1.0, 0.3, -2.0, 5.0, 710.0, -800.0, 1e308, -1e308, math.inf, -math.inf,

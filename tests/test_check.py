@@ -17,7 +17,7 @@ from engine import Tensor, Value, where
 from engine.check import GradientError, gradcheck
 from engine.rules import ArrayRule
 from engine.strategies import Computation, computations
-from engine.tensor import make
+from engine.tensor.tensor import make
 
 
 def at(c: Computation) -> tuple[list[float], list[float]]:
@@ -158,7 +158,8 @@ def test_the_first_wrong_node_among_tensors_is_named() -> None:
     def f(a: Tensor) -> Tensor:
         squared = make(wrong, (a.tanh(),))
         squared.label = "squared"
-        return where(squared > 0.1, squared, 0.0).sum()
+        found: Tensor = where(squared > 0.1, squared, 0.0).sum()
+        return found
 
     report = gradcheck(f, [a])
     assert not report

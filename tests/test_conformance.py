@@ -18,7 +18,7 @@ from zoo import ZOO, Float32, Sound
 
 import engine
 from engine.check import NotAnEngineError, conformance, conformance_checks
-from engine.conformance.subject import Trouble
+from engine.check.engines.subject import Trouble
 
 ROOT = Path(__file__).parents[1]
 THOROUGH = bool(os.environ.get("CI")) or os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
@@ -312,7 +312,7 @@ def test_functions_and_strange_objects_are_refused() -> None:
     with pytest.raises(NotAnEngineError, match="has no .data"):
         conformance(lambda x: None)
     with pytest.raises(NotAnEngineError, match="fails: TypeError"):
-        conformance(dict)
+        conformance(dict)  # type: ignore[arg-type]
     with pytest.raises(LookupError, match="no rule is called"):
         conformance(Sound, ops=["nonsense"])
 

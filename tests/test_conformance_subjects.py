@@ -15,8 +15,8 @@ from test_conformance import RIGHT
 
 from engine import TABLE
 from engine.check import NotAnEngineError, conformance
-from engine.conformance.fitting import resampled
-from engine.maths import REALS
+from engine.check.engines.fitting import resampled
+from engine.reals import REALS
 
 ROOT = Path(__file__).parents[1]
 WRONG = RIGHT.replace("(other, self.data)", "(other, other.data)").replace(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine import NOTHING, TABLE, Value, affine, dot, rule
 from engine.backward import LONGEST
-from engine.value import MAKERS
+from engine.operators import MAKERS
 
 FLOATS = st.floats(-1e3, 1e3)
 LENGTHS = (1, 2, 3, 15, 16, 29, 30, 31, 59, 60, 61, LONGEST // 2, LONGEST // 2 + 1, 200)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import NOTHING, Value, gradient, topological_order
-from engine.graph import Path, count_paths, heaviest_paths, paths
+from engine.paths import Path, count_paths, heaviest_paths, paths
 from engine.strategies import Computation, computations
 from nn import MLP
 

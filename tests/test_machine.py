@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import engine
 from engine import Value, gradient, jvp, no_grad
-from engine.check import Step
+from engine.check.subject import Step
 from engine.strategies import Computation, computations
 
 # ---------------------------------------------------------------- the model

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import engine
 import nn
 from engine import TABLE, Rule, Value, gradient, no_grad, relu, tanh
-from engine.maths import apply
+from engine.numbers import apply
 from engine.program import GuardError, Program, record
 from engine.state import State
 from engine.strategies import EDGES, Computation, Step, computations, floats

@@ -30,8 +30,9 @@ from strategies_local import (
 
 import engine
 from engine import TABLE, Rule, Symbol, Tensor, Value, grad, gradient, jvp, rule
+from engine.complexes import Complex
 from engine.dual import Dual
-from engine.maths import Complex, apply
+from engine.numbers import apply
 
 INF = math.inf
 STEP = 1e-20  # of the complex step: nothing is subtracted, so nothing is lost

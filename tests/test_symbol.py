@@ -14,7 +14,8 @@ from strategies_local import NAMES, ROWS, Case, any_cases, close, kinks, smooth_
 
 import engine
 from engine import Rule, Symbol
-from engine.maths import REALS, Real, apply
+from engine.numbers import apply
+from engine.reals import REALS, Real
 from engine.symbol import FORMULAS
 
 SIGNS = {

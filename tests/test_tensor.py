@@ -56,7 +56,7 @@ def random(shape: Sequence[int], seed: int = 0) -> Array:
 
 def smooth(row: Rule, arrays: Sequence[Array], params: Sequence[Any]) -> bool:
     """Whether no entry is near a kink of the row."""
-    from engine.arrays import ARRAYS
+    from engine.tensor.arrays import ARRAYS
 
     found = row.kinks(ARRAYS[np.dtype("float64")], *arrays, *params)
     return all((abs(np.asarray(k)) > 0.05).all() for k in found)

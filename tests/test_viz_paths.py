@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Value, gradient, topological_order
-from engine.graph import between, count_paths
+from engine.graph import between
+from engine.paths import count_paths
 from engine.strategies import Computation, computations
 from nn import MLP
 from viz import draw, draw_backward, draw_paths

@@ -13,7 +13,7 @@ from browsers import Visit, chromium
 from test_viz_player import HOSTILE
 
 from engine import Value, topological_order
-from engine.graph import count_paths, heaviest_paths
+from engine.paths import count_paths, heaviest_paths
 from nn import MLP, SGD, mean_squared_error
 from viz import Film, play
 

@@ -11,7 +11,8 @@ from operator import add, mul
 from typing import Any, NamedTuple, TypeVar
 
 from engine import Symbol, Value, gradient, topological_order
-from engine.graph import Path, between
+from engine.graph import between
+from engine.paths import Path
 from engine.value import recompute
 
 from .matrix import find_network, matrix_form

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine import TABLE, Value
-from engine.value import FUNCTIONS
+from engine.operators import FUNCTIONS
 
 LONGEST = 2_000  # characters
 DEEPEST = 60  # levels of parentheses and calls

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine import Rule, Symbol, Value, gradient, topological_order
-from engine.graph import send
+from engine.paths import send
 
 from .script import FORMULAS, Latex, Script, simplified
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, overload
 
 from engine import Value, gradient, topological_order
-from engine.graph import Path, between, send
+from engine.graph import between
+from engine.paths import Path, send
 
 from .collapse import merged, norm
 from .drawing import (

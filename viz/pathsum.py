@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine import Value, gradient, topological_order
-from engine.graph import MOST_BITS, Path, count_paths, heaviest_paths
+from engine.paths import MOST_BITS, Path, count_paths, heaviest_paths
 
 from .names import names
 from .text import rounded

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, SupportsFloat
 
 from engine import Value, topological_order
-from engine.graph import send
+from engine.paths import send
 
 MOST_MOVES = 10_000
 

@@ -33,7 +33,7 @@ import gc
 
 from ..backward import computed
 from ..gradient import flatten, is_array, is_tensor
-from ..maths import KindError, is_number, real
+from ..numbers import KindError, is_number, real
 from ..value import Value
 from .formulas import Quantity
 from .printing import function_name, identifier

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Array, quiet
-from ..backward import LOCK
-from ..buffer import Buffer
 from ..forks import lock
 from ..gradient import flatten, unflatten
 from ..graph import topological_order
-from ..maths import KindError, is_number
 from ..modes import TAPE, origin
+from ..node import LOCK
+from ..numbers import KindError, is_number
 from ..rules import Rule
 from ..state import State
-from ..tensor import Tensor, floating
+from ..tensor.arrays import Array, quiet
+from ..tensor.buffer import Buffer
+from ..tensor.operands import floating
+from ..tensor.tensor import Tensor
 from .array_source import Readable, arguments_of
 from .array_source import leaves as flat
 from .buffered import VIEWS, Buffered, reachable

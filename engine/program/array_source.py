@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..arrays import HOLE, NAMES
 from ..rules import ATOM, POWER, PRODUCT, SIGN, SUM, Rule
+from ..tensor.arrays import HOLE, NAMES
 from .buffered import is_basic, key, literal, reachable
 from .printing import WIDTH, Names, folded, wrapped
 from .tape import Op, shape_of

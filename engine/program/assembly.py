@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..maths import REALS, Real, maximum, minimum
-from ..maths import power as ieee_power
+from ..reals import REALS, Real, maximum, minimum
+from ..reals import power as ieee_power
 from ..rules import TABLE
 from .formulas import Quantity
 from .printing import (

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import ARRAYS, NAMES, Array
 from ..rules import ArrayRule, Rule
+from ..tensor.arrays import ARRAYS, NAMES, Array
 from .tape import CONDITIONS, Op
 
 UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backward import LOCK
 from ..forks import lock
 from ..gradient import flatten
+from ..node import LOCK
 from .assembly import FUNCTIONS, function, indented
 from .copying import jitted
 from .kernels import product, product_of_any, product_of_rows

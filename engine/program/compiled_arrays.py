@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..gradient import flatten, unflatten
-from ..tensor import Tensor
+from ..tensor.tensor import Tensor
 from .array_program import fitting
 from .assembly import function, indented
 from .compiled import compile_loops
@@ -17,7 +17,7 @@ from .tape import Op
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..arrays import Array
+    from ..tensor.arrays import Array
     from .array_program import ArrayProgram, Recording
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import operator
 
-from ..maths import REALS, Mathematics, Real
+from ..numbers import Mathematics
+from ..reals import REALS, Real
 from ..rules import NOTHING, SUM, TABLE, Rule
 from ..symbol import WHERE, AtomMathematics, Form, Symbol, order, write
 

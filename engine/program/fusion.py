@@ -15,12 +15,12 @@ from weakref import ref
 
 import numpy as np
 
-from ..arrays import Array, quiet
 from ..forks import lock
 from ..gradient import flatten, gradient
 from ..modes import TAPE, active, anomaly
-from ..tensor import Tensor, constant, node
-from ..tensor_maths import TENSORS
+from ..tensor.arrays import Array, quiet
+from ..tensor.mathematics import TENSORS
+from ..tensor.tensor import Tensor, constant, node
 from .array_program import Recording, methods, variables_of
 from .buffered import Buffered
 from .recording import recorded

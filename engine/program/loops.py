@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import HOLE, filled
 from ..rules import ALL_BUT_LAST, ATOM, TABLE, Rule
 from ..symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
+from ..tensor.arrays import HOLE, filled
 from .printing import LOOPS
 from .tape import Op
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..pullback import pull
 from ..rules import ALL_BUT_LAST, ARRAY_TABLE, TABLE
 from ..state import State
+from ..tensor.backward import pull
 from .formulas import COPY, Quantity
 from .patterns import IrregularError, as_layer, grouped_layers, split, uses
 from .recording import Applied, Backward, Place, Required
@@ -30,8 +30,8 @@ from .unrolling import resolved
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..arrays import Array
     from ..targets import Targets
+    from ..tensor.arrays import Array
     from .recording import Tape
 
     Spot = tuple[Op, int] | float  # where a quantity lies in a block, or a constant

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import sys
 
-from ..backward import computed, name
-from ..generate import functions
-from ..maths import Number, is_number, real, unfit
+from ..backward import computed
 from ..modes import ONE_RECORDING, TAPE, Recorded, is_ours, origin, tidy
+from ..node import describe
+from ..numbers import Number, is_number, real, unfit
+from ..operators import NAMES
+from ..rowcode import functions
 from ..rules import NOTHING, Rule
 from ..state import State
-from ..value import NAMES, Value
+from ..value import Value
 from .formulas import COPY, Quantity, Recipe, recipe
 from .surroundings import restless
 
@@ -184,7 +186,7 @@ class Tape:
             return self.known[id(node)]
         if node.args:
             raise ValueError(
-                f"{name(node)} was computed before the recording began, or by hand: a recorded "
+                f"{describe(node)} was computed before the recording began, or by hand: a recorded "
                 "function computes what it needs from inputs and leaves"
             )
         if id(node) in self.input_ids or id(node) in self.known:
@@ -359,7 +361,9 @@ class Tape:
         elif attribute == "_grad":
             self.gradients[id(owner)] = self.current(x)
         elif id(owner) in self.input_ids or owner.args or id(owner) in self.applied:
-            raise TypeError(f"{name(owner)} is an input or computed: only leaves are assigned to")
+            raise TypeError(
+                f"{describe(owner)} is an input or computed: only leaves are assigned to"
+            )
         else:
             self.known[id(owner)] = self.current(x)
         setattr(owner, attribute, x._data if isinstance(x, Value) else real(x))
@@ -379,9 +383,9 @@ class Tape:
     def refusal(self, node: Value, what: str) -> TypeError:
         """The error for taking a number out of the recording."""
         return TypeError(
-            f"{what} of {name(node)} while recording: the program would keep this number for ever. "
-            "Compute with the node itself (engine.sin, not math.sin), or return it and read it "
-            f"outside.\n  at {origin()}"
+            f"{what} of {describe(node)} while recording: the program would keep this number for "
+            "ever. Compute with the node itself (engine.sin, not math.sin), or return it and read "
+            f"it outside.\n  at {origin()}"
         )
 
     def name(self) -> None:
@@ -523,8 +527,8 @@ def methods() -> list[tuple[type, str, Any]]:
         (Value, "__format__", refused("the text", own["__format__"])),
         (Value, "__repr__", taped_text(own["__repr__"])),
         (Value, "__copy__", refused("a copy", own["__copy__"])),
-        (Value, "__deepcopy__", refused("a copy", own["__deepcopy__"])),
-        (Value, "__reduce_ex__", refused("a pickle", own["__reduce_ex__"])),
+        (Value, "__deepcopy__", refused("a copy", Value.__deepcopy__)),
+        (Value, "__reduce_ex__", refused("a pickle", Value.__reduce_ex__)),
         (Value, "__eq__", taped_equal),
         (Value, "backward", taped_backward(own["backward"])),
         (Value, "__init__", taped_init(own["__init__"])),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backward import LOCK
 from ..forks import lock
+from ..node import LOCK
 from .array_source import Readable
 from .buffered import Buffered
 from .printing import Names, identifier
@@ -17,8 +17,8 @@ from .straight import nested
 from .tape import Op
 
 if TYPE_CHECKING:
-    from ..arrays import Array
     from ..targets import Targets
+    from ..tensor.arrays import Array
     from .lowering import Lowering
     from .recording import Place
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ..backward import LOCK
 from ..gradient import flatten
-from ..maths import REALS, Real, is_number, real
+from ..node import LOCK
+from ..numbers import is_number, real
+from ..reals import REALS, Real
 from ..rules import TABLE
 from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, compiled
 from .formulas import Quantity
@@ -87,7 +88,7 @@ class Straight:
         """Run entry by entry on arrays."""
         import numpy as np
 
-        from ..arrays import ArrayMathematics
+        from ..tensor.arrays import ArrayMathematics
 
         if any(p.written for p in self.places):
             raise TypeError("a training step takes numbers: arrays would make parameters arrays")

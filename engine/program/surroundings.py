@@ -18,7 +18,7 @@ from collections import deque
 from functools import lru_cache
 from opcode import opmap
 
-from ..maths import Number
+from ..numbers import Number
 from ..state import State, settings
 
 TYPE_CHECKING = False

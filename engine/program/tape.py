@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import ARRAYS, Selected, is_choice, quiet, unbroadcast
 from ..graph import topological_order
-from ..maths import OPERATORS, Mathematics, Number, is_atomic
-from ..pullback import pull
+from ..numbers import OPERATORS, Mathematics, Number, is_atomic
 from ..rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
+from ..tensor.arrays import ARRAYS, Selected, is_choice, quiet, unbroadcast
+from ..tensor.backward import pull
 
 if TYPE_CHECKING:
-    from ..buffer import Buffer
-    from ..tensor import Tensor
+    from ..tensor.buffer import Buffer
+    from ..tensor.tensor import Tensor
 
     Operand = "Op | float"
 
@@ -192,7 +192,7 @@ def simplified(tape: Tape, rule: Any, args: list[Any], params: Sequence[Any]) ->
     """What an operation comes down to, where that is the same number for certain; else None."""
     name = rule.name
     if not any(isinstance(x, Op) for x in args) and isinstance(rule, Rule):
-        from ..maths import apply
+        from ..numbers import apply
 
         return apply(rule, args, params)
     if name == "mul":

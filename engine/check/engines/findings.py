@@ -1,4 +1,4 @@
-"""What `engine.conformance` found, for people: programs to paste, tables of numbers, pictures."""
+"""What `conformance` found, for people: programs to paste, tables of numbers, pictures."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import write_atomically
-from ..rules import TABLE
-from ..strategies import INFIX, Computation
+from ...files import write_atomically
+from ...rules import TABLE
+from ..computation import INFIX, Computation
 from .diagnosis import Diagnosis
 from .loading import Origin, imports
 from .subject import AFRESH, IN_PLACE, Form, Names, Reading, Script, Survey, Trouble

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..modes import anomaly
+from ..node import describe, describe_making
+from ..rules import NOTHING, Rule
 from .arrays import ARRAYS, Array, product, quiet, unbroadcast
-from .modes import anomaly
-from .rules import NOTHING, Rule
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -113,23 +114,10 @@ def check_gradient(g: Array, x: Tensor, node: Tensor) -> None:
     if not np.isfinite(g).all():
         raise FloatingPointError(
             f"the gradient of {describe(x)} became {worst(np.asarray(g))} in the backward pass of "
-            f"{describe(node)}\n{made(node)}"
+            f"{describe(node)}\n{describe_making(node)}"
         )
-
-
-def describe(node: Tensor) -> str:
-    """A node in a message: ``'h' (tanh, shape (3, 4))``."""
-    name = f"{node.scope}.{node.label}" if node.scope and node.label else node.label
-    return f"{repr(name) if name else 'a node'} ({node._op or node.role}, shape {node.shape})"
 
 
 def worst(x: Array) -> float:
     """The first entry that is not finite."""
     return float(x[~np.isfinite(x)][0])
-
-
-def made(node: Tensor) -> str:
-    """How a node was made: its operands and its line, for the end of a message."""
-    operands = ", ".join(describe(x) for x in node.args[:8])
-    line = getattr(node.scope, "origin", "unknown: record under detect_anomaly() to see it")
-    return f"  operands: {operands}\n  made at: {line}"

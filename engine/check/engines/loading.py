@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-HOME = Path(__file__).parents[2]  # the folder that gradpath's packages are in
+HOME = Path(__file__).parents[3]  # the folder that gradpath's packages are in
 OWN = ("engine", "nn", "viz")
 
 
@@ -99,8 +99,8 @@ def is_gradpaths(make: Any) -> bool:
     """Whether a class is one of gradpath's, which somebody's file only imports."""
     module = getattr(make, "__module__", None) or ""
     file = Path(getattr(sys.modules.get(module), "__file__", None) or "").resolve()
-    ours = Path(__file__).relative_to(HOME)  # there may be another copy of gradpath
-    return module.partition(".")[0] in OWN and any((p / ours).is_file() for p in file.parents)
+    there = (p / "engine" / "rules.py" for p in file.parents)  # maybe another copy of gradpath
+    return module.partition(".")[0] in OWN and any(path.is_file() for path in there)
 
 
 def package_of(path: Path) -> tuple[Path, str]:
@@ -248,10 +248,11 @@ def headline(error: BaseException) -> str:
 
 def own_frame(error: BaseException) -> traceback.FrameSummary | None:
     """The innermost place in the engine's own code that an exception came through."""
-    ours = (Path(__file__).parent, Path(importlib.__file__).parent)
+    home = Path(__file__).parent
+    ours = (home, home.parent, Path(importlib.__file__).parent)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        harness = path.parent in ours or path == ours[0].parent / "strategies.py"
+        harness = path.parent in ours
         if not harness and not frame.filename.startswith("<froz"):
             return frame
     return None

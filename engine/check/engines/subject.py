@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ..maths import OPERATORS, REFLECTED
-from ..rules import TABLE, Rule
-from ..strategies import OPERATIONS, Computation, Whole, written
+from ...numbers import OPERATORS, REFLECTED
+from ...rules import TABLE, Rule
+from ..computation import OPERATIONS, Computation, Whole, written
 from .loading import NotAnEngineError, article, describe, headline, line, own_frame, shown
 
 Script = tuple[int | str, ...]  # indices of roots to call backward() on, AFRESH, IN_PLACE

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .maths import Number, apply
-from .rules import ARRAY_TABLE, REQUIRED, TABLE
-from .targets import classes as known
-from .tensor import FLOATS, Tensor, axes_of, condition, constant, make, matmul, operand
+from ..numbers import Number, apply
+from ..rules import ARRAY_TABLE, REQUIRED, TABLE
+from ..targets import classes as known
+from .arrays import FLOATS
+from .operations import axes_of, multiply_matrices
+from .tensor import Tensor, compare, condition, constant, make, operand
 
 __all__ = [
     "concatenate",
@@ -148,6 +150,15 @@ def layer(x: Tensor, p: Tensor, activation: str = "") -> Tensor:
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], p.shape[0])
 
 
+def matmul(a: Any, b: Any) -> Tensor:
+    """The matrix product over the last two axes; an operand of one axis is a row or a column.
+
+    Shapes (…, n, k) and (…, k, m) give (…, n, m); the axes before them broadcast.
+    """
+    like = a if isinstance(a, Tensor) else b if isinstance(b, Tensor) else Tensor(b)
+    return multiply_matrices(like, a, b)  # type: ignore[no-any-return]
+
+
 def sum_of_squares(xs: Sequence[Any]) -> Tensor:
     """The sum of the squares of all entries of several Tensors, as one node."""
     return make(ARRAY_TABLE["sum_of_squares"], tensors("sum_of_squares()", xs))
@@ -203,8 +214,32 @@ def with_classes(logits: Any, classes: Any) -> tuple[Tensor, Tensor]:
     return logits, kept
 
 
+# ---------------------------------------------------------------- in a sequence's place
+
+
+def over_sequence(x: Tensor, name: str, *rest: Any) -> Tensor:
+    """What a row over a sequence is if it is given one Tensor in the sequence's place."""
+    if name == "cross_entropy":
+        return softmax_cross_entropy(x, *rest)
+    if name == "affine":
+        xs, b = rest
+        return x.dot(xs) + b  # type: ignore[no-any-return]
+    result: Tensor = getattr(x, name)(*rest)
+    return result
+
+
+Tensor._over = over_sequence
+
 # ---------------------------------------------------------------- NumPy's own functions
 
+COMPARISONS = {"less", "less_equal", "greater", "greater_equal"}
+UFUNCS = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
+          "negative": "neg", "absolute": "abs", "arcsin": "asin", "arccos": "acos",
+          "arctan": "atan", "maximum": "max", "minimum": "min", "fabs": "abs"}  # fmt: skip
+COMPOSED: dict[str, Any] = {  # NumPy's functions of one or two operations
+    "square": lambda x: x * x, "reciprocal": lambda x: 1 / x, "positive": lambda x: x,
+    "exp2": lambda x: 2.0**x,
+}  # fmt: skip
 NODES: dict[str, Callable[..., Any]] = {
     "concatenate": concatenate, "stack": stack, "where": where, "reshape": Tensor.reshape,
     "transpose": Tensor.transpose, "sum": Tensor.sum, "mean": Tensor.mean,
@@ -233,3 +268,34 @@ def numpy_function(function: Any) -> Callable[..., Any]:
 def untracked(x: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
     return x._read("reading its numbers") if isinstance(x, Tensor) else x
+
+
+def on_function(x: Tensor, function: Any, types: Any, args: Any, named: Any) -> Any:
+    """NumPy's protocol for functions such as ``np.concatenate``."""
+    return numpy_function(function)(*args, **named)
+
+
+def on_ufunc(x: Tensor, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
+    """NumPy's protocol for functions entry by entry, such as ``np.tanh``."""
+    name = UFUNCS.get(ufunc.__name__, ufunc.__name__)
+    if method != "__call__" or options:
+        return NotImplemented
+    if name in COMPARISONS:
+        return compare(name, *args)
+    if name == "matmul":
+        return matmul(*args)
+    if name == "power":
+        base, exponent = args
+        return base**exponent if isinstance(base, Tensor) else apply(TABLE["pow"], args)
+    if name in COMPOSED:
+        return COMPOSED[name](*args)
+    if name not in TABLE or TABLE[name].variadic:
+        raise TypeError(
+            f"numpy.{ufunc.__name__} has no derivative here: compute with engine's functions, "
+            "or take .data where the numbers are meant to be constants"
+        )
+    return apply(TABLE[name], args)
+
+
+Tensor.__array_function__ = on_function
+Tensor.__array_ufunc__ = on_ufunc

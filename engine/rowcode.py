@@ -30,7 +30,8 @@ from __future__ import annotations
 import math
 
 from .backward import LONGEST
-from .maths import OPERATORS, REALS, Mathematics, apply, maximum, minimum, on_floats, parameter
+from .numbers import OPERATORS, Mathematics, apply, parameter
+from .reals import REALS, maximum, minimum, on_floats
 from .rules import INF, NOTHING, REQUIRED, Rule
 from .symbol import (
     ATOMS,
@@ -328,19 +329,6 @@ def store(a: str, b: str, da: str, db: str) -> list[str]:
         "        observe_(out_)",
         "    return out_",
     ]
-
-
-def sender(n: int) -> Function:
-    """`engine.backward.send` for n arguments, without a loop."""
-    lines = [
-        "def send(args_, partials_, gradient_):",
-        f"    {listed(many('x', n))} = args_",
-        f"    {listed(many('d', n))} = partials_",
-        *(f"    x{i}_._grad += d{i}_ * gradient_" for i in range(n)),
-    ]
-    names: dict[str, Any] = {}
-    run("\n".join(lines), f"to send to {n} arguments", names)
-    return names["send"]  # type: ignore[no-any-return]
 
 
 def many(letter: str, n: int) -> list[str]:

@@ -25,20 +25,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..rules import TABLE
-from ..strategies import Computation, Step, Whole
+from ...rules import TABLE
+from ..computation import Computation, Step, Whole
 from .loading import NotAnEngineError, Origin, load
-from .subject import (
-    NUMBERS,
-    ROUNDING,
-    Form,
-    Names,
-    Reading,
-    Script,
-    Subject,
-    Survey,
-    Trouble,
-)
+from .subject import NUMBERS, ROUNDING, Form, Names, Reading, Script, Subject, Survey, Trouble
 
 Target = str | Callable[[float], Any]
 MEMORY = 2 << 30  # bytes that an engine may take beyond what it starts with

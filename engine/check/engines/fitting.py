@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ..rules import TABLE, Rule
-from ..strategies import Computation
+from ...rules import TABLE, Rule
+from ..computation import Computation
 from .properties import with_leaves
 from .subject import Names, Subject
 

@@ -16,21 +16,12 @@ from functools import partial
 from itertools import cycle, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..maths import REALS, Real
-from ..rules import TABLE
-from ..strategies import Computation, Primitive, Step, Whole, is_smooth, prune, written
+from ...reals import REALS, Real
+from ...rules import TABLE
+from ..computation import Computation, Step, Whole, prune, written
+from ..strategies import Primitive, is_smooth
 from .isolation import all_close
-from .simulation import (
-    RIGHT,
-    Engine,
-    Graph,
-    Numbers,
-    depth_first,
-    edges,
-    partials,
-    simulate,
-    value,
-)
+from .simulation import RIGHT, Engine, Graph, Numbers, depth_first, edges, partials, simulate, value
 from .subject import Reading, Script, Survey, Trouble
 
 if TYPE_CHECKING:

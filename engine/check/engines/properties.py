@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..rules import TABLE
-from ..strategies import Computation, Step, Whole, prune
+from ...rules import TABLE
+from ..computation import Computation, Step, Whole, prune
 from .subject import AFRESH, IN_PLACE, Script, Survey
 
 DEEP, WIDE, TOWER = 5_000, 1_024, 40

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..graph import topological_order
+from ..modes import Unwatched
+from ..node import describe
+from ..numbers import GenericMathematics
+from ..rules import ARRAY_TABLE, Rule
 from .arrays import Selected, is_choice, unbroadcast
-from .graph import topological_order
-from .maths import GenericMathematics
-from .rules import ARRAY_TABLE
+from .backward import pull
 from .tensor import Tensor, compare, make, operand
 
 
@@ -113,3 +116,24 @@ class TensorMathematics(GenericMathematics):
 
 
 TENSORS = TensorMathematics()
+
+
+def pull_nodes(y: Tensor, g: Tensor, wanted: Sequence[bool]) -> list[Any]:
+    """The gradients of a Tensor's arguments, given its own, as Tensors of a graph.
+
+    Raises:
+        ValueError: if data was changed after it was recorded.
+    """
+    for x, then in zip(y._args, y._saved, strict=True):
+        if x._data is not then:
+            raise ValueError(
+                f"{describe(y)} no longer follows from its arguments: data was changed after it "
+                "was recorded; run the forward pass again"
+            )
+    scalar = isinstance(y._rule, Rule)  # a row that may choose between branches
+    m = TensorMathematics(y._args) if scalar else TENSORS
+    with Unwatched():
+        return pull(m, y._rule, g, y, y._args, y._params, wanted)
+
+
+Tensor._pull_nodes = pull_nodes

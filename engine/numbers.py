@@ -1,11 +1,9 @@
-"""The mathematics that each kind of number is computed in.
+"""The kinds of number that a row of the table can be computed with.
 
-A row of the table is a function of a mathematics ``m``. `Reals` is IEEE 754 arithmetic on floats:
-what overflows is inf, what is undefined is nan, nothing raises and nothing turns complex, which
-Python's own floats and `math` do not promise. `Complexes` is the same for complex numbers, with
-kinks decided by the real part, as complex-step differentiation needs it. Other kinds of number
-(`Value`, `Dual`, `Symbol`) derive from `Number`, which has every row of the table as an operator
-or a method, and bring a mathematics of their own.
+A row is a function of a mathematics ``m``, and each kind of number brings its own: `engine.reals`
+IEEE 754 arithmetic on floats, `engine.complexes` its continuation, `engine.tensor.arrays` NumPy's.
+What records or carries more than a number (`Value`, `Tensor`, `Dual`, `Symbol`) derives from
+`Number`, which has every row of the table as an operator or a method.
 
 `apply` is the meeting point: it computes a row in the mathematics that its arguments belong to.
 """
@@ -13,8 +11,7 @@ or a method, and bring a mathematics of their own.
 from __future__ import annotations
 
 import math
-from _functools import reduce  # type: ignore[import-not-found]  # functools takes 1 ms to load
-from operator import add, index, mul
+from operator import index
 
 from .rules import NOTHING, REQUIRED, TABLE, Rule
 
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 
     Function = Callable[..., Any]
 
-INF, NAN = math.inf, math.nan
+INF = math.inf
 
 
 class Mathematics:
@@ -93,249 +90,6 @@ class Mathematics:
 def is_atomic(row: Rule) -> bool:
     """Whether the row's value is the mathematics' own function of that name."""
     return row.name in row.value.__code__.co_names
-
-
-# ---------------------------------------------------------------- real numbers
-
-
-def divide(a: float, b: float) -> float:
-    """IEEE division: x/0 is ±inf, 0/0 nan."""
-    try:
-        return a / b
-    except ZeroDivisionError:
-        return NAN if a == 0 or a != a else math.copysign(INF, a) * math.copysign(1.0, b)
-
-
-def power(x: float, n: float) -> float:
-    """IEEE power: nan for a negative base with a non-integer exponent, inf where it overflows."""
-    try:
-        return math.pow(x, n)
-    except OverflowError:
-        return -INF if x < 0 and is_odd(n) else INF
-    except ValueError:
-        if x != 0:
-            return NAN
-        return math.copysign(INF, x) if is_odd(n) else INF
-
-
-def is_odd(n: float) -> bool:
-    """Whether n is an odd integer (% would round its result)."""
-    return abs(math.fmod(n, 2.0)) == 1.0
-
-
-class Real(float):
-    """A float whose operators never raise."""
-
-    __slots__ = ()
-
-    def __truediv__(self, other: float) -> Any:
-        return Real(divide(float(self), other)) if fits(other) else NotImplemented
-
-    def __rtruediv__(self, other: float) -> Any:
-        return Real(divide(other, float(self)))
-
-    def __pow__(self, other: float) -> Any:  # type: ignore[override]
-        return Real(power(self, other)) if fits(other) else NotImplemented
-
-    def __rpow__(self, other: float) -> Any:  # type: ignore[override]
-        return Real(power(other, self))
-
-
-def fits(x: object) -> bool:
-    """Whether a float's operator computes with it."""
-    return isinstance(x, (float, int))
-
-
-def keep_kind(kind: Any, base: Any, names: str) -> None:
-    """Let operators that a kind of number inherits give numbers of that kind."""
-
-    def kept(operator: Function) -> Function:
-        def method(*args: Any) -> Any:
-            y = NotImplemented if args[-1] is NOTHING else operator(*args)
-            return y if y is NotImplemented else kind(y)
-
-        return method
-
-    for name in names.split():
-        setattr(kind, f"__{name}__", kept(getattr(base, f"__{name}__")))
-
-
-keep_kind(Real, float, "add radd sub rsub mul rmul neg")
-
-POLES = {
-    "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF}, "log1p": {-1.0: -INF},
-    "atanh": {-1.0: -INF, 1.0: INF},
-}  # fmt: skip
-
-
-def ieee(name: str) -> Callable[..., float]:
-    """The function of that name in `math`, with IEEE results where `math` raises."""
-    function = getattr(math, name)
-
-    def total(*xs: float) -> float:
-        try:
-            y = function(*xs)
-        except OverflowError:
-            y = -INF if name == "sinh" and xs[0] < 0 else INF
-        except ValueError:
-            y = POLES.get(name, {}).get(xs[0], NAN)
-        return like(xs[0], float(y))
-
-    return total
-
-
-def like(x: float, y: float) -> float:
-    """y as the kind of real number that x is."""
-    return Real(y) if type(x) is Real else y
-
-
-def maximum(a: float, b: float) -> float:
-    """The larger of two; nan if either is."""
-    return a if a >= b or a != a else b
-
-
-def minimum(a: float, b: float) -> float:
-    """The smaller of two; nan if either is."""
-    return a if a <= b or a != a else b
-
-
-class RealMathematics(Mathematics):
-    """IEEE arithmetic on floats: `math` where it agrees, inf and nan where it raises."""
-
-    numbers = "real numbers"
-
-    def __getattr__(self, name: str) -> Function:
-        if name in TABLE and not is_atomic(TABLE[name]):
-            return super().__getattr__(name)
-        if not hasattr(math, name):
-            return super().__getattr__(name)
-        function = ieee(name)
-        setattr(self, name, function)
-        return function
-
-    def abs(self, x: float) -> float:
-        """|x|."""
-        return like(x, math.fabs(x))
-
-    def max(self, a: float, b: float) -> float:
-        """The larger of two; nan if either is."""
-        return like(a, maximum(a, b))
-
-    def min(self, a: float, b: float) -> float:
-        """The smaller of two; nan if either is."""
-        return like(a, minimum(a, b))
-
-    # Every sum is added from left to right, as formulas and programs add it. Python's own `sum`
-    # compensates for rounding from 3.12 on, and `math.fsum` does: neither would have their bits.
-
-    def dot(self, xs: Sequence[float], ys: Sequence[float], start: float | None = None) -> float:
-        """start + Σ xᵢyᵢ, from left to right."""
-        products = map(mul, xs, ys)
-        if start is not None:
-            return float(reduce(add, products, start))
-        return float(reduce(add, products)) if xs else 0.0
-
-    def sum(self, xs: Sequence[float]) -> float:
-        """Σ xᵢ, from left to right."""
-        return float(reduce(add, xs)) if xs else 0.0
-
-
-REALS = RealMathematics()
-
-
-def on_floats(
-    row: Rule, data: Sequence[float], params: Sequence[Any]
-) -> tuple[float, tuple[float, ...]]:
-    """A row's result and partials as floats."""
-    args = [Real(x) for x in data]
-    params = [Real(p) if isinstance(p, float) else p for p in params]
-    y = Real(row.evaluate(REALS, args, params))
-    partials = row.differentiate(REALS, y, args, params)
-    return float(y), tuple(d if d is NOTHING else float(d) for d in partials)
-
-
-# ---------------------------------------------------------------- complex numbers
-
-
-class Complex(complex):
-    """A complex number whose operators never raise and whose order is that of the real parts."""
-
-    __slots__ = ()
-
-    def __lt__(self, other: Any) -> bool:
-        return self.real < other.real if isinstance(other, NUMERIC) else NotImplemented
-
-    def __le__(self, other: Any) -> bool:
-        return self.real <= other.real if isinstance(other, NUMERIC) else NotImplemented
-
-    def __gt__(self, other: Any) -> bool:
-        return self.real > other.real if isinstance(other, NUMERIC) else NotImplemented
-
-    def __ge__(self, other: Any) -> bool:
-        return self.real >= other.real if isinstance(other, NUMERIC) else NotImplemented
-
-
-NUMERIC = (complex, float, int)
-
-
-def total(function: Callable[..., complex]) -> Callable[..., complex]:
-    """The function, with nan + nan·i for a value where it has none."""
-
-    def method(*args: complex) -> complex:
-        try:
-            return function(*args)
-        except (OverflowError, ValueError, ZeroDivisionError):
-            return complex(NAN, NAN)
-
-    return method
-
-
-for operator in ("__truediv__", "__rtruediv__", "__pow__", "__rpow__"):
-    setattr(Complex, operator, total(getattr(complex, operator)))
-keep_kind(Complex, complex, "add radd sub rsub mul rmul neg")
-keep_kind(Complex, Complex, "truediv rtruediv pow rpow")
-
-
-class ComplexMathematics(Mathematics):
-    """Analytic continuation of the rows; kinks branch on the real part. There is no erf."""
-
-    numbers = "complex numbers"
-
-    def __getattr__(self, name: str) -> Function:
-        if name in TABLE and not is_atomic(TABLE[name]):
-            return super().__getattr__(name)
-        import cmath
-
-        if not hasattr(cmath, name):
-            return super().__getattr__(name)
-        function = total(getattr(cmath, name))
-        return lambda *zs: Complex(function(*zs))
-
-    def expm1(self, z: complex) -> Complex:
-        """exp(z) − 1 without cancellation near 0: eˣcos t − 1 = expm1(x)cos t − 2sin²(t/2)."""
-        x, t = z.real, z.imag
-        real = REALS.expm1(x) * math.cos(t) - 2 * math.sin(t / 2) ** 2
-        return Complex(real, REALS.exp(x) * math.sin(t))
-
-    def log1p(self, z: complex) -> Complex:
-        """log(1 + z) without cancellation near 0."""
-        x, t = z.real, z.imag
-        return Complex(0.5 * REALS.log1p(x * (2 + x) + t * t), math.atan2(t, 1 + x))
-
-    def abs(self, z: complex) -> Complex:
-        """±z with a real part that is not negative: |x| continued from the real line."""
-        return Complex(-z if z.real < 0 else z)
-
-    def max(self, a: complex, b: complex) -> Complex:
-        """The one with the larger real part."""
-        return Complex(a if a.real >= b.real else b)
-
-    def min(self, a: complex, b: complex) -> Complex:
-        """The one with the smaller real part."""
-        return Complex(a if a.real <= b.real else b)
-
-
-COMPLEXES = ComplexMathematics()
 
 
 # ---------------------------------------------------------------- all numbers
@@ -481,13 +235,24 @@ def apply(row: Rule, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
     top = max(args, key=rank, default=0.0)
     if isinstance(top, Number):
         return top._apply(row, args, params)
-    if any(isinstance(x, complex) for x in args):
-        return Complex(row.evaluate(COMPLEXES, [Complex(x) for x in args], params))
-    if any(getattr(x, "ndim", 0) for x in args):
-        from .arrays import on_arrays  # which loads NumPy; whoever has an array has done so
+    for recognise, compute in KINDS:
+        if any(map(recognise, args)):
+            return compute(row, args, params)
+    return KINDS[-1][1](row, args, params)  # of no arguments
 
-        return on_arrays(row, args, params)
-    return float(row.evaluate(REALS, [Real(real(x, row.name)) for x in args], params))
+
+KINDS: list[tuple[Callable[[Any], bool], Function]] = []  # the last one takes what is left
+
+
+def register(recognise: Callable[[Any], bool], compute: Function) -> None:
+    """Let `apply` compute rows with a kind of number that is no `Number`.
+
+    Args:
+        recognise: whether a number is of that kind; one of a row's arguments is enough. Kinds
+            that were registered later are asked first.
+        compute: the row's result, of the row, its arguments and its parameters.
+    """
+    KINDS.insert(0, (recognise, compute))
 
 
 class GenericMathematics(Mathematics):

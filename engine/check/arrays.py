@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import quiet
-from .check import EPSILON, Subject, number, refill
-from .graph import topological_order
-from .pullback import describe
-from .tensor import Tensor
+from ..graph import topological_order
+from ..node import describe
+from ..tensor.arrays import quiet
+from ..tensor.tensor import Tensor
+from .subject import EPSILON, Subject, number, refill
 
 
 class TensorSubject(Subject):

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .maths import Mathematics, is_atomic
-from .rules import ALL_BUT_LAST, NOTHING, TABLE, Rule
+from ..numbers import Mathematics, is_atomic
+from ..rules import ALL_BUT_LAST, NOTHING, TABLE, Rule
 
 Array = NDArray[Any]
 
 NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "max": "maximum", "min": "minimum",
          "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}  # fmt: skip
 
+FLOATS = {np.dtype("float64"), np.dtype("float32")}
 quiet = np.errstate(all="ignore")  # decorates what computes; inf and nan are results
 
 
@@ -296,6 +297,14 @@ def unbroadcast(m: Any, g: Any, shape: tuple[int, ...]) -> Any:
     extra = len(given) - len(shape)
     axes = tuple(i for i, n in enumerate(given) if i < extra or (shape[i - extra] == 1 and n != 1))
     return m.reshape(m.sum_over(g, axes, True), shape)
+
+
+def precision(dtype: DTypeLike) -> np.dtype[Any]:
+    """float32 or float64."""
+    kind = np.dtype(dtype)
+    if kind not in FLOATS:
+        raise TypeError(f"a Tensor is float32 or float64, not {kind}")
+    return kind
 
 
 class Hole:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..maths import on_floats
-from ..rules import TABLE
-from ..strategies import Computation, Step
+from ...reals import on_floats
+from ...rules import TABLE
+from ..computation import Computation, Step
 from .subject import AFRESH, Reading, Script
 
 Numbers = Sequence[float]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..files import write_atomically
+from ...files import write_atomically
 
 Result = TypeVar("Result")
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 
-from ..rules import TABLE
-from ..strategies import Computation, Step, computations
+from ...rules import TABLE
+from ..computation import Computation, Step
+from ..strategies import computations
 from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, rungs, smooth
 from .findings import Finding, Outcome, spelled
 from .fitting import resampled

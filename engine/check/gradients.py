@@ -1,0 +1,207 @@
+"""`gradcheck`: is this gradient right, and if not, where does it go wrong?
+
+A derivative is compared with differences at steps of many sizes. How far these can be trusted at
+this very point is measured, too: `engine.differences`. A gradient that is off by a factor of
+1.000001 is found, and a right one at an awkward point raises no alarm: at a kink both one-sided
+slopes are reported, and any slope between them is a valid one; where f is too rough to tell, the
+report says so.
+
+>>> from engine.check import gradcheck
+>>> print(gradcheck(lambda x, y: (x * y).tanh(), [0.5, -2.0]))
+right: 2 derivatives agree with differences
+
+Of very many derivatives, sums with random signs are compared first: a wrong one is in some of
+them, and is then found by halving.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..gradient import gradient, is_tensor, jvp
+from .comparison import MANY, Check, axis, judged, located
+from .report import WRONG, Finding, GradientError, Report
+from .subject import Subject, bare, is_array, is_torch, leaves
+
+# ---------------------------------------------------------------- the check
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    inputs: Any,
+    claimed: Any = None,
+    *,
+    order: int = 1,
+    directions: int = 0,
+    seed: int = 0,
+    raises: bool = False,
+) -> Report:
+    """Compare derivatives of ``f(*inputs)`` with differences.
+
+    Args:
+        f: a function with one number as its result, or with an array, of which a sum with random
+            weights is checked. It is run on Values, or on Tensors of float64 if there is an array
+            among the inputs; if ``claimed`` is given, on plain floats and arrays.
+        inputs: a list of its arguments: numbers, arrays, Tensors, and lists and dicts of these.
+            What is no list or tuple is the only argument.
+        claimed: the gradient to check instead of the engine's: a function of the same arguments,
+            or its value; one derivative per input, in the same shape. For a result of shape s,
+            derivatives of the shape s + the input's.
+        order: 1 checks the gradient, 2 also all second derivatives.
+        directions: if positive, the gradient is checked along so many random directions instead
+            of along each input: a few runs of f for each, however many inputs there are.
+        seed: of the random directions and weights.
+        raises: whether to raise `GradientError` instead of returning a report that is false.
+
+    Returns:
+        A report that is true if every derivative passes; printed, it explains. Of more than 128
+        inputs it has the sums of derivatives that were compared, and those found to be wrong.
+
+    Raises:
+        TypeError: for inputs that are not numbers, or a result that is not one.
+        ValueError: for a claimed gradient of another shape, or an order other than 1 and 2.
+        Exception: what f raises; the message says where.
+    """
+    if order not in (1, 2):
+        raise ValueError(f"order must be 1 or 2, not {order!r}")
+    inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+    with silence():
+        subject = subject_of(f, inputs, claimed, seed)
+        slopes = subject.slopes()
+        report = Report([], root=subject.root)
+        check = Check(subject, slopes, seed, report)
+        if directions:
+            report.findings += [check.along(v, k) for k, v in enumerate(check.signs(directions))]
+        elif len(slopes) > MANY:
+            check.by_groups()
+        else:
+            report.findings += [check.single(i) for i in range(len(slopes))]
+        if claimed is None:
+            forward_against_reverse(check)
+            if order == 2:
+                second_order(check)
+            if not report:
+                find_culprit(subject, report)
+    if raises and not report:
+        raise GradientError(report)
+    return report
+
+
+def silence() -> Any:
+    """No warnings of NumPy's from places beyond the end of a domain, where differences may look."""
+    import numpy as np
+
+    return np.errstate(all="ignore")
+
+
+def subject_of(f: Any, inputs: list[Any], claimed: Any, seed: int) -> Subject:
+    """The subject for these inputs; on Tensors if there is an array among them."""
+    given = list(leaves(inputs))
+    if claimed is None and any(is_torch(x) for x in given):
+        raise TypeError(
+            "gradcheck() runs on Values and Tensors of gradpath; for a function of torch's tensors "
+            "give the gradient that is to be checked, as claimed=…"
+        )
+    if claimed is None and any(is_array(x) or is_tensor(x) for x in given):
+        from .arrays import TensorSubject  # which loads NumPy
+
+        return TensorSubject(f, bare(inputs), claimed, seed)
+    return Subject(f, bare(inputs), bare(claimed), seed)
+
+
+def second_order(check: Check) -> None:
+    """Every second derivative against differences of the gradient; along directions if many."""
+    subject, n = check.subject, len(check.slopes)
+    variables, y = subject.record(subject.point)
+    slopes = subject.entries(gradient(y, variables, create_graph=True))
+    if n > MANY:
+        for k, v in enumerate(check.signs(2)):
+            slope: Any = sum((d * x for d, x in zip(slopes, v, strict=True)), 0.0)
+            row = subject.entries(gradient(slope, variables))
+            curved(check, v, row, check.signs(1)[0], f"twice along direction {k}")
+        return
+    for i, slope in enumerate(slopes):
+        row = subject.entries(gradient(slope, variables))
+        for j, x in enumerate(subject.names):
+            what = f"∂²f/∂{subject.names[i]}∂{x}"
+            curved(check, axis(i, n), row, axis(j, n), what)
+
+
+def curved(
+    check: Check, u: Sequence[float], row: Sequence[float], v: Sequence[float], what: str
+) -> None:
+    """Compare a second derivative, along u and then along v."""
+    subject = check.subject
+
+    def first(point: Sequence[float]) -> float:
+        moved, result = subject.record(point)
+        found = subject.entries(gradient(result, moved))
+        return math.fsum(d * x for d, x in zip(found, u, strict=True) if x)
+
+    claimed = math.fsum(d * x for d, x in zip(row, v, strict=True) if x)
+    line = check.line(v, first)
+    with located(line, what):
+        place = next((x for x, d in zip(subject.point, v, strict=True) if d), 0.0)
+        check.report.findings.append(judged(line, claimed, what, place, 1e-9))
+
+
+def forward_against_reverse(check: Check) -> None:
+    """Add a finding for each derivative on which forward and reverse mode disagree."""
+    subject, report, n = check.subject, check.report, len(check.slopes)
+    if is_tensor(subject.root) or subject.weights is not None:
+        return  # forward mode on arrays is reverse mode of reverse mode
+    many = n > MANY
+    directions = check.signs(2) if many else [axis(i, n) for i in range(n)]
+    for i, v in enumerate(directions):
+        slope = check.dot(v)
+        try:
+            _, forward = jvp(lambda x: subject.call(x), subject.point, v)
+        except (TypeError, AttributeError) as error:
+            report.notes.append(f"forward mode cannot run this function: {error}")
+            return
+        tolerance = 1e-9 * (1 + abs(slope))
+        if math.isfinite(slope) and not abs(forward - slope) <= tolerance:
+            what = "along a direction" if many else f"∂f/∂{subject.names[i]}"
+            report.findings.append(
+                Finding(
+                    f"{what} by forward mode", subject.point[i], slope, forward, tolerance, 0.0,
+                    forward, forward, WRONG,
+                )
+            )  # fmt: skip
+
+
+# ---------------------------------------------------------------- where it goes wrong
+
+
+def find_culprit(subject: Subject, report: Report) -> None:
+    """Find the first node whose local derivatives do not explain how it moves with its arguments.
+
+    An input is moved by ±H and by ±H/2, and the graph is recorded each time. At a node that is
+    right, Δnode = Σ partial · Δargument but for a remainder of the order H³.
+    """
+    for i, _ in enumerate(subject.point):
+        what = f"∂f/∂{subject.names[i]}"
+        if all(finding.passes for finding in report.findings if finding.what == what):
+            continue
+        steps = [finding.step for finding in report.findings if finding.what == what]
+        step = max(steps) / 16 or 2.0**-20 * max(1.0, abs(subject.point[i]))
+        graphs = [subject.nodes(i, t) for t in (0.0, step, -step, step / 2, -step / 2)]
+        if any([v.sign for v in nodes] != [v.sign for v in graphs[0]] for nodes in graphs):
+            report.notes.append("the graph's shape changes near the point: no node is singled out")
+            return
+        place = {id(node): k for k, node in enumerate(graphs[0])}
+        for k, node in enumerate(graphs[0]):
+            moves = [
+                (
+                    subject.move(*[nodes[j] for nodes in graphs[1:3]]),
+                    subject.move(*[nodes[j] for nodes in graphs[3:5]]),
+                )
+                for j in (k, *(place[id(x)] for x in node.args))
+            ]
+            reason = subject.misfit(node, i, moves[0], moves[1:], step)
+            if reason:
+                report.root, report.culprit, report.reason = graphs[0][-1], node, reason
+                report.root.backward()
+                return

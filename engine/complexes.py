@@ -1,0 +1,104 @@
+"""The mathematics of complex numbers, as complex-step differentiation needs it.
+
+The rows continued from the real line; kinks are decided by the real part. There is no erf.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+
+from .numbers import Mathematics, is_atomic
+from .reals import NAN, REALS, keep_kind
+from .rules import TABLE, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Function = Callable[..., Any]
+
+
+class Complex(complex):
+    """A complex number whose operators never raise and whose order is that of the real parts."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: Any) -> bool:
+        return self.real < other.real if isinstance(other, NUMERIC) else NotImplemented
+
+    def __le__(self, other: Any) -> bool:
+        return self.real <= other.real if isinstance(other, NUMERIC) else NotImplemented
+
+    def __gt__(self, other: Any) -> bool:
+        return self.real > other.real if isinstance(other, NUMERIC) else NotImplemented
+
+    def __ge__(self, other: Any) -> bool:
+        return self.real >= other.real if isinstance(other, NUMERIC) else NotImplemented
+
+
+NUMERIC = (complex, float, int)
+
+
+def total(function: Callable[..., complex]) -> Callable[..., complex]:
+    """The function, with nan + nan·i for a value where it has none."""
+
+    def method(*args: complex) -> complex:
+        try:
+            return function(*args)
+        except (OverflowError, ValueError, ZeroDivisionError):
+            return complex(NAN, NAN)
+
+    return method
+
+
+for operator in ("__truediv__", "__rtruediv__", "__pow__", "__rpow__"):
+    setattr(Complex, operator, total(getattr(complex, operator)))
+keep_kind(Complex, complex, "add radd sub rsub mul rmul neg")
+keep_kind(Complex, Complex, "truediv rtruediv pow rpow")
+
+
+class ComplexMathematics(Mathematics):
+    """Analytic continuation of the rows; kinks branch on the real part. There is no erf."""
+
+    numbers = "complex numbers"
+
+    def __getattr__(self, name: str) -> Function:
+        if name in TABLE and not is_atomic(TABLE[name]):
+            return super().__getattr__(name)
+        if not hasattr(cmath, name):
+            return super().__getattr__(name)
+        function = total(getattr(cmath, name))
+        return lambda *zs: Complex(function(*zs))
+
+    def expm1(self, z: complex) -> Complex:
+        """exp(z) − 1 without cancellation near 0: eˣcos t − 1 = expm1(x)cos t − 2sin²(t/2)."""
+        x, t = z.real, z.imag
+        real = REALS.expm1(x) * math.cos(t) - 2 * math.sin(t / 2) ** 2
+        return Complex(real, REALS.exp(x) * math.sin(t))
+
+    def log1p(self, z: complex) -> Complex:
+        """log(1 + z) without cancellation near 0."""
+        x, t = z.real, z.imag
+        return Complex(0.5 * REALS.log1p(x * (2 + x) + t * t), math.atan2(t, 1 + x))
+
+    def abs(self, z: complex) -> Complex:
+        """±z with a real part that is not negative: |x| continued from the real line."""
+        return Complex(-z if z.real < 0 else z)
+
+    def max(self, a: complex, b: complex) -> Complex:
+        """The one with the larger real part."""
+        return Complex(a if a.real >= b.real else b)
+
+    def min(self, a: complex, b: complex) -> Complex:
+        """The one with the smaller real part."""
+        return Complex(a if a.real <= b.real else b)
+
+
+COMPLEXES = ComplexMathematics()
+
+
+def on_complexes(row: Rule, args: Sequence[Any], params: Sequence[Any]) -> complex:
+    """A row's result on complex numbers."""
+    return Complex(row.evaluate(COMPLEXES, [Complex(x) for x in args], params))

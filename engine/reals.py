@@ -1,0 +1,187 @@
+"""The mathematics of real numbers: IEEE 754 arithmetic on floats.
+
+What overflows is inf, what is undefined is nan, nothing raises and nothing turns complex, which
+Python's own floats and `math` do not promise.
+"""
+
+from __future__ import annotations
+
+import math
+from _functools import reduce  # type: ignore[import-not-found]  # functools takes 1 ms to load
+from operator import add, mul
+
+from .numbers import Mathematics, is_atomic, real, register
+from .rules import NOTHING, TABLE, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Function = Callable[..., Any]
+
+INF, NAN = math.inf, math.nan
+
+
+def divide(a: float, b: float) -> float:
+    """IEEE division: x/0 is ±inf, 0/0 nan."""
+    try:
+        return a / b
+    except ZeroDivisionError:
+        return NAN if a == 0 or a != a else math.copysign(INF, a) * math.copysign(1.0, b)
+
+
+def power(x: float, n: float) -> float:
+    """IEEE power: nan for a negative base with a non-integer exponent, inf where it overflows."""
+    try:
+        return math.pow(x, n)
+    except OverflowError:
+        return -INF if x < 0 and is_odd(n) else INF
+    except ValueError:
+        if x != 0:
+            return NAN
+        return math.copysign(INF, x) if is_odd(n) else INF
+
+
+def is_odd(n: float) -> bool:
+    """Whether n is an odd integer (% would round its result)."""
+    return abs(math.fmod(n, 2.0)) == 1.0
+
+
+class Real(float):
+    """A float whose operators never raise."""
+
+    __slots__ = ()
+
+    def __truediv__(self, other: float) -> Any:
+        return Real(divide(float(self), other)) if fits(other) else NotImplemented
+
+    def __rtruediv__(self, other: float) -> Any:
+        return Real(divide(other, float(self)))
+
+    def __pow__(self, other: float) -> Any:  # type: ignore[override]
+        return Real(power(self, other)) if fits(other) else NotImplemented
+
+    def __rpow__(self, other: float) -> Any:  # type: ignore[override]
+        return Real(power(other, self))
+
+
+def fits(x: object) -> bool:
+    """Whether a float's operator computes with it."""
+    return isinstance(x, (float, int))
+
+
+def keep_kind(kind: Any, base: Any, names: str) -> None:
+    """Let operators that a kind of number inherits give numbers of that kind."""
+
+    def kept(operator: Function) -> Function:
+        def method(*args: Any) -> Any:
+            y = NotImplemented if args[-1] is NOTHING else operator(*args)
+            return y if y is NotImplemented else kind(y)
+
+        return method
+
+    for name in names.split():
+        setattr(kind, f"__{name}__", kept(getattr(base, f"__{name}__")))
+
+
+keep_kind(Real, float, "add radd sub rsub mul rmul neg")
+
+POLES = {
+    "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF}, "log1p": {-1.0: -INF},
+    "atanh": {-1.0: -INF, 1.0: INF},
+}  # fmt: skip
+
+
+def ieee(name: str) -> Callable[..., float]:
+    """The function of that name in `math`, with IEEE results where `math` raises."""
+    function = getattr(math, name)
+
+    def total(*xs: float) -> float:
+        try:
+            y = function(*xs)
+        except OverflowError:
+            y = -INF if name == "sinh" and xs[0] < 0 else INF
+        except ValueError:
+            y = POLES.get(name, {}).get(xs[0], NAN)
+        return like(xs[0], float(y))
+
+    return total
+
+
+def like(x: float, y: float) -> float:
+    """y as the kind of real number that x is."""
+    return Real(y) if type(x) is Real else y
+
+
+def maximum(a: float, b: float) -> float:
+    """The larger of two; nan if either is."""
+    return a if a >= b or a != a else b
+
+
+def minimum(a: float, b: float) -> float:
+    """The smaller of two; nan if either is."""
+    return a if a <= b or a != a else b
+
+
+class RealMathematics(Mathematics):
+    """IEEE arithmetic on floats: `math` where it agrees, inf and nan where it raises."""
+
+    numbers = "real numbers"
+
+    def __getattr__(self, name: str) -> Function:
+        if name in TABLE and not is_atomic(TABLE[name]):
+            return super().__getattr__(name)
+        if not hasattr(math, name):
+            return super().__getattr__(name)
+        function = ieee(name)
+        setattr(self, name, function)
+        return function
+
+    def abs(self, x: float) -> float:
+        """|x|."""
+        return like(x, math.fabs(x))
+
+    def max(self, a: float, b: float) -> float:
+        """The larger of two; nan if either is."""
+        return like(a, maximum(a, b))
+
+    def min(self, a: float, b: float) -> float:
+        """The smaller of two; nan if either is."""
+        return like(a, minimum(a, b))
+
+    # Every sum is added from left to right, as formulas and programs add it. Python's own `sum`
+    # compensates for rounding from 3.12 on, and `math.fsum` does: neither would have their bits.
+
+    def dot(self, xs: Sequence[float], ys: Sequence[float], start: float | None = None) -> float:
+        """start + Σ xᵢyᵢ, from left to right."""
+        products = map(mul, xs, ys)
+        if start is not None:
+            return float(reduce(add, products, start))
+        return float(reduce(add, products)) if xs else 0.0
+
+    def sum(self, xs: Sequence[float]) -> float:
+        """Σ xᵢ, from left to right."""
+        return float(reduce(add, xs)) if xs else 0.0
+
+
+REALS = RealMathematics()
+
+
+def on_floats(
+    row: Rule, data: Sequence[float], params: Sequence[Any]
+) -> tuple[float, tuple[float, ...]]:
+    """A row's result and partials as floats."""
+    args = [Real(x) for x in data]
+    params = [Real(p) if isinstance(p, float) else p for p in params]
+    y = Real(row.evaluate(REALS, args, params))
+    partials = row.differentiate(REALS, y, args, params)
+    return float(y), tuple(d if d is NOTHING else float(d) for d in partials)
+
+
+def on_reals(row: Rule, args: Sequence[Any], params: Sequence[Any]) -> float:
+    """A row's result on numbers that `real` accepts."""
+    return float(row.evaluate(REALS, [Real(real(x, row.name)) for x in args], params))
+
+
+register(lambda x: True, on_reals)

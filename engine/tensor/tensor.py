@@ -1,0 +1,508 @@
+"""`Tensor`: the NumPy-vectorised twin of `Value`, on the same table.
+
+A node holds a whole array. The table's rows work entry by entry, with NumPy's broadcasting, and
+the array rows (matrix products, sums over axes, indexing, …) move and join entries. A backward
+pass visits each node once and pulls the gradient of the result back to its arguments.
+
+>>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+>>> y = (x @ x).sum()
+>>> y.backward()
+>>> x.grad
+array([[ 7., 11.],
+       [ 9., 13.]])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from ..cuts import refuse_cut
+from ..modes import active, anomaly, asked, origin, recording, tidy
+from ..node import (
+    LOCK,
+    additions,
+    describe,
+    describe_making,
+    leaf_role,
+    named,
+    text,
+    with_additions,
+)
+from ..numbers import KindError, Number, is_number, parameter
+from ..rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
+from .arrays import ARRAYS, FLOATS, Array, quiet
+from .backward import (
+    FALLBACK,
+    accumulate,
+    check_gradient,
+    check_stamp,
+    computed,
+    pull,
+    sweep,
+    worst,
+)
+from .operands import fitted, floating, numbers, uncut
+from .operations import Operations
+
+if TYPE_CHECKING:
+    from .buffer import Buffer
+
+ONES = {kind: np.ones((), kind) for kind in ARRAYS}
+for one in ONES.values():
+    one.setflags(write=False)  # they start every backward pass
+
+
+class Tensor(Operations):
+    """An array of real numbers in a computation graph.
+
+    Args:
+        data: the numbers: anything that NumPy makes an array of. float32 and float64 stay what
+            they are, integers and truth values become float64.
+        label: a name for pictures and messages.
+        dtype: "float32" or "float64", if the numbers are to be converted.
+        role: "input", "parameter" or "constant"; no gradient is computed for a constant.
+        scope: where in a network it belongs, such as ``layers.0``.
+
+    Attributes:
+        data: the array. Assign a new one to change it; of a node whose result has been computed
+            from it, do not write into it.
+        grad: ∂root/∂self, an array of the same shape, as `backward` left it.
+
+    Operators, methods and NumPy's functions make new nodes. An operand that is a plain number, a
+    list or an array is a constant and takes the Tensor's precision; two Tensors of different
+    precision give the higher one. ``==`` and ``hash`` are those of the object; ``<  <=  >  >=``
+    give a Tensor of truth values.
+
+    Raises:
+        TypeError: if ``data`` is not an array of real numbers.
+    """
+
+    __slots__ = (
+        "_data", "_grad", "_rule", "_args", "_saved", "_params", "_needs", "_buffer", "_stamp",
+        "_mark", "_role", "__weakref__",
+    )  # fmt: skip
+
+    _data: Array
+    _grad: Array | None
+    _rule: Any
+    _args: tuple[Tensor, ...]
+    _saved: Sequence[Array]
+    _params: tuple[Any, ...]
+    _needs: bool
+    _buffer: Buffer | None
+    _stamp: tuple[Buffer, int] | None
+    _mark: object
+    _role: str
+
+    # set where they are defined: `engine.tensor.functions`, `engine.tensor.mathematics`
+    _over: Callable[..., Tensor]
+    _pull_nodes: Callable[..., list[Any]]
+    __array_function__: Callable[..., Any]
+    __array_ufunc__: Callable[..., Any]
+
+    def __init__(
+        self,
+        data: ArrayLike,
+        label: str = "",
+        *,
+        dtype: DTypeLike | None = None,
+        role: str = "",
+        scope: str = "",
+    ) -> None:
+        fill(self, floating(data, dtype))
+        if label != "" or scope != "":
+            self._name = named(text(label, "label"), text(scope, "scope"))
+        self.role = role
+
+    # ------------------------------------------------------------ the numbers
+
+    @property
+    def data(self) -> Array:
+        """The array of the numbers."""
+        return self._data
+
+    @data.setter
+    def data(self, data: ArrayLike) -> None:
+        array = fitted(numbers(data, self._data.dtype), self._data.shape, "data")
+        if self._buffer is not None:
+            self._buffer.version += 1
+            self._data[...] = array
+        else:
+            self._data = array.copy()
+
+    @property
+    def grad(self) -> Array:
+        """∂root/∂self, as `backward` left it; zeros before."""
+        if self._grad is None:
+            return np.zeros_like(self._data)
+        if self._args:  # several nodes may share one array
+            return np.array(self._grad)
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: ArrayLike) -> None:
+        if self._buffer is not None and self._grad is not None and type(grad) is float:
+            self._grad.fill(grad)  # as `zero_grad` does before every step
+            return
+        array = fitted(numbers(grad, self._data.dtype), self._data.shape, "grad")
+        if self._buffer is not None and self._grad is not None:
+            self._grad[...] = array
+        else:
+            self._grad = array.copy()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of every axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the entries."""
+        return self._data.dtype
+
+    def item(self) -> float:
+        """The number in a Tensor of one entry."""
+        uncut(self, "item()")
+        return self._only("item()").item()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        uncut(self, "float()")
+        if recording() and self._needs:
+            refuse_cut()
+        return float(self._only("float()").item())
+
+    def __bool__(self) -> bool:
+        return bool(self._only("a decision by its truth", " (to choose entries, use where())"))
+
+    def _only(self, what: str, instead: str = "") -> Array:
+        """The data, if that is one number."""
+        if self.size != 1:
+            raise ValueError(
+                f"{what} takes one number{instead}; this Tensor has shape {self.shape}"
+            )
+        return self._read(what)
+
+    def _read(self, what: str) -> Array:
+        """The data, for something that is no node; a recording does not give them away."""
+        return self._data
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        uncut(self, "numpy.asarray()")
+        if copy is False:
+            raise ValueError("a Tensor becomes an array of its own: that takes a copy")
+        return np.array(self._read("numpy.asarray()"), dtype)
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("a Tensor without axes has no length")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        head = "Tensor("
+        numbers = self._read("its text")
+        array = np.array2string(numbers, separator=", ", prefix=head, threshold=40)
+        kind = "" if self._data.dtype == np.float64 else f", dtype={self._data.dtype}"
+        return f"{head}{array}{kind})"
+
+    def __format__(self, spec: str) -> str:
+        numbers = self._read("its text")
+        return format(numbers.item(), spec) if spec else repr(self)
+
+    # ------------------------------------------------------------ how it was made
+
+    @property
+    def args(self) -> tuple[Tensor, ...]:
+        """The nodes it was computed from, in order."""
+        return self._args
+
+    @property
+    def params(self) -> tuple[Any, ...]:
+        """The parameters of its operation: the axes of a sum."""
+        return self._params
+
+    @property
+    def role(self) -> str:
+        """What it is: "input", "parameter", "constant", or "computed" if it has arguments."""
+        return "computed" if self._args else self._role or "input"
+
+    @role.setter
+    def role(self, role: str) -> None:
+        checked = leaf_role(role)
+        if not self._args:
+            self._role, self._needs = checked, role != "constant"
+
+    # ------------------------------------------------------------ the backward pass
+
+    def backward(self, seed: ArrayLike | None = None) -> None:
+        """Add the gradient to ``x.grad`` for every leaf x; set it for every other node.
+
+        Args:
+            seed: the gradient of what is differentiated with respect to this node, an array of
+                its shape; a node of one entry needs none.
+
+        Raises:
+            ValueError: if the node has several entries and no seed is given, or the seed has
+                another shape; if parameters have been changed since the forward pass.
+            FloatingPointError: under `detect_anomaly`, at the first gradient that is not finite.
+        """
+        start = self._start(seed)
+        with LOCK:
+            nodes = computed(self)
+            for node in nodes:
+                node._grad = None
+            accumulate(self, start)
+            sweep(nodes)
+
+    def _start(self, seed: ArrayLike | None) -> Array:
+        if seed is not None:
+            return fitted(numbers(seed, self._data.dtype), self.shape, "the seed").copy()
+        if self.size != 1:
+            raise ValueError(
+                f"backward() starts from one number; this Tensor has shape {self.shape}: sum it, "
+                "or give a seed of its shape"
+            )
+        if self.dtype not in FLOATS:
+            raise TypeError(f"backward() starts from real numbers, not {self.dtype}")
+        if not self._data.ndim:
+            return ONES[self._data.dtype]
+        return np.ones_like(self._data)
+
+    # ------------------------------------------------------------ kinds of number, copies, display
+
+    @classmethod
+    def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
+        if row.name == "power" and not is_number(params[0]):  # x ** [1, 2]
+            row, args, params = TABLE["pow"], (*args, *params), ()
+        like = next(x for x in args if isinstance(x, Tensor))
+        constants = tuple([parameter(p, row.name) for p in params])
+        return make(row, tuple([operand(x, like) for x in args]), constants)
+
+    def _constant(self, x: Any) -> Tensor:
+        return operand(x, self)
+
+    _operand = _constant
+
+    def _first(self, create_graph: bool) -> Any:
+        """The gradient that a backward pass from here starts with."""
+        ones = self._start(None)
+        return constant(ones) if create_graph else ones
+
+    def _zeros(self) -> Tensor:
+        """The gradient if nothing depends on it."""
+        return constant(np.zeros_like(self._data))
+
+    _quiet = staticmethod(quiet)  # runs a function without NumPy's warnings
+
+    def _own(self, slope: Any) -> Array:
+        """A gradient as an array that nothing else refers to."""
+        array = np.empty_like(self._data)
+        array[...] = slope
+        return array
+
+    def _pull(self, g: Any, create_graph: bool, wanted: Sequence[bool]) -> list[Any]:
+        """The gradients of its arguments, given its own: arrays, or Tensors of a graph."""
+        if self._stamp is not None:
+            check_stamp(self)
+        if create_graph:
+            sent = self._pull_nodes(g, wanted)
+        else:
+            m = ARRAYS.get(self.dtype, FALLBACK)
+            with np.errstate(all="ignore"):
+                sent = pull(m, self._rule, g, self._data, self._saved, self._params, wanted)
+        sent = [
+            d if d is None or d.dtype == x.dtype or x.dtype not in FLOATS else d.astype(x.dtype)
+            for d, x in zip(sent, self._args, strict=True)
+        ]
+        if anomaly():
+            for d, x in zip(sent, self._args, strict=True):
+                if d is not None:
+                    check_gradient(d._data if isinstance(d, Tensor) else d, x, self)
+        return sent
+
+    def __copy__(self) -> Tensor:
+        return restore(fields(self), self._args)
+
+    def _state(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        if self._buffer is not None:
+            return self._buffer.part_of, (self._buffer.place(self),)
+        return restore, (fields(self), self._args)
+
+    def _duplicate(self, memo: dict[int, Any]) -> None:
+        if self._buffer is not None:
+            deepcopy(self._buffer, memo)
+            return
+        state = fields(self)
+        if state[7:]:
+            state = (*state[:8], deepcopy(state[8], memo))
+        memo[id(self)] = restore(state, [memo[id(x)] for x in self._args])
+
+    def _shown(self) -> str:
+        return f"shape {self.shape}"
+
+    def _shown_as_operand(self) -> str:
+        return describe(self)
+
+
+# ---------------------------------------------------------------- making nodes
+
+
+def fill(node: Tensor, data: Array) -> Tensor:
+    """Set up a node as a leaf."""
+    node._data = data
+    node._grad = node._rule = node._mark = node._buffer = node._stamp = None
+    node._args = node._params = ()
+    node._saved = ()
+    node._needs = True
+    node._role = ""
+    return node
+
+
+def make(rule: Rule | ArrayRule, args: tuple[Tensor, ...], params: tuple[Any, ...] = ()) -> Tensor:
+    """The node that applies a row to Tensors."""
+    data = [x._data for x in args]
+    try:
+        y = compute(rule, data, params)
+    except ValueError as error:
+        shapes = " and ".join(str(x.shape) for x in args)
+        raise ValueError(f"{rule.name}: shapes {shapes} do not go together: {error}") from None
+    return node(rule, args, params, y, data)
+
+
+def node(
+    rule: Any, args: tuple[Tensor, ...], params: tuple[Any, ...], y: Array, saved: Sequence[Array]
+) -> Tensor:
+    """The node of a result that has been computed, with what its pullback needs."""
+    out = fill(Tensor.__new__(Tensor), y)
+    out._rule, out._args, out._params, out._saved = rule, args, params, saved
+    out._needs = False
+    for x in args:
+        if x._needs:
+            out._needs = True
+            if x._buffer is not None:
+                out._stamp = x._buffer, x._buffer.version
+    if active:
+        observe(out)
+    return out
+
+
+@quiet
+def compute(rule: Rule | ArrayRule, data: Sequence[Array], params: tuple[Any, ...]) -> Array:
+    """A row's result on arrays."""
+    for x in data:
+        if x.dtype in ARRAYS:
+            m = ARRAYS[x.dtype]
+            break
+    else:
+        m = FALLBACK
+    y = rule.evaluate(m, data, params)
+    return y if type(y) is np.ndarray else np.asarray(y)
+
+
+def observe(out: Tensor) -> None:
+    """What a new node undergoes while a mode is on."""
+    tape, recorded, watched = asked()
+    if tape is not None:
+        tape.note(out)
+    if not recorded:
+        fill(out, out._data)
+        out.role = "constant"
+    elif watched:
+        out._name = named(out.label, out.scope, origin())
+        if out._data.dtype in FLOATS and not np.isfinite(out._data).all():
+            raise FloatingPointError(
+                f"{describe(out)} has an entry that is not finite: {worst(out._data)}\n"
+                f"{describe_making(out)}"
+            )
+    elif tape is None:
+        tidy()
+
+
+def operand(x: Any, like: Tensor) -> Tensor:
+    """``x`` as an operand beside a Tensor: itself, or a constant of that Tensor's precision."""
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, Number):
+        raise KindError(
+            f"a Tensor does not compute with a {type(x).__name__}: each has a graph of its own"
+        )
+    dtype = like._data.dtype if like._data.dtype in FLOATS else FALLBACK.dtype_of_choices
+    return constant(floating(x, dtype))
+
+
+def constant(array: Array) -> Tensor:
+    """An array as a leaf without a gradient, whatever its type."""
+    leaf = fill(Tensor.__new__(Tensor), array)
+    leaf._role, leaf._needs = "constant", False
+    return leaf
+
+
+def compare(name: str, a: Any, b: Any) -> Tensor:
+    """Where a comparison holds: a Tensor of truth values."""
+    like = a if isinstance(a, Tensor) else b
+    return make(ARRAY_TABLE[name], (operand(a, like), operand(b, like)))
+
+
+def condition(x: Any) -> Tensor:
+    """Truth values as an operand: a Tensor of them, or a constant."""
+    given = x if isinstance(x, Tensor) else constant(np.array(x))
+    if given.dtype != bool:
+        raise TypeError(f"a condition consists of truth values, not {given.dtype}")
+    return given
+
+
+# ---------------------------------------------------------------- copies
+
+
+def fields(x: Tensor) -> tuple[Any, ...]:
+    """What a node consists of, without its arguments.
+
+    Raises:
+        ValueError: if parameters have been changed since it was computed from them.
+    """
+    if x._stamp is not None:
+        check_stamp(x)
+    # what has been changed since is kept, else the copy's arguments have it
+    data = x._read("a copy of it")
+    saved = [
+        then if then is not arg._data else None for then, arg in zip(x._saved, x._args, strict=True)
+    ]
+    names = x.label, x.scope, x._role
+    state = data, x._grad, x._rule, x._params, x._needs, names, saved
+    return state if type(x) is Tensor else (*state, type(x), additions(x))
+
+
+def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
+    """A node of those fields and arguments."""
+    data, grad, rule, params, needs, names, saved = state[:7]
+    kind, extra = state[7:] or (Tensor, {})
+    x: Tensor = fill(kind.__new__(kind), data if rule else data.copy())
+    x._grad = None if grad is None else np.array(grad)
+    x._rule, x._args, x._params, x._needs = rule, tuple(args), params, needs
+    x._saved = [arg._data if then is None else then for then, arg in zip(saved, args, strict=True)]
+    *name, x._role = names
+    if name != ["", ""]:
+        x._name = named(*name)
+    return with_additions(x, extra)  # type: ignore[no-any-return]
+
+
+Tensor._make = staticmethod(make)
+Tensor._condition = staticmethod(condition)
+Tensor._compare = staticmethod(compare)
