@@ -43,6 +43,8 @@ class Graph(NamedTuple):
     w: list[list[Value]]
     v: list[Value]
     o: Value
+    error: Value
+    penalty: Value
     loss: Value
 
     @property
@@ -89,7 +91,19 @@ def build(p: Problem) -> Graph:
     for i, (a, b) in enumerate(zip(z, h, strict=True), start=1):
         a.label, b.label = f"z{i}", f"h{i}"
     o.label, error.label, penalty.label, loss.label = "o", "L", "s", "J"
-    return Graph(w, v, o, loss)
+    return Graph(w, v, o, error, penalty, loss)
+
+
+def above(p: Problem, graph: Graph) -> Value:
+    """The part of the graph that leads from o and s to J, as a graph of its own."""
+    o, s = Value(graph.o.data, label="o"), Value(graph.penalty.data, label="s")
+    error = o - Value(p.y, label="y", role="constant")
+    squared = error**2
+    half = squared / 2
+    loss: Value = half + s
+    error.label, squared.label, half.label, loss.label = "o − y", "(o − y)²", "L", "J"
+    loss.backward()
+    return loss
 
 
 def objective(p: Problem, parameters: Array) -> float:
@@ -168,14 +182,19 @@ Over {len(apart)} random networks, all parameters:
         [
             (
                 "w06-graph.svg",
-                lambda dark: viz.draw(graph.loss, dark=dark),
-                "J = L + s as a graph: on each edge its local derivative, as wide as what is "
-                "sent back along it",
+                lambda dark: viz.draw(above(example, graph), dark=dark),
+                "J = L + s as a graph, from o and s on: on each edge its local derivative, as wide "
+                "as what is sent back along it",
+            ),
+            (
+                "w06-network.svg",
+                lambda dark: viz.draw(graph.o, dark=dark),
+                "below o: the network, with the gradients of J",
             ),
             (
                 "w06-backward.svg",
-                lambda dark: viz.draw_backward(graph.loss, [graph.w[0][0], graph.v[0]], dark=dark),
-                "the backward pass for w11 and v1 above the forward pass that it uses",
+                lambda dark: viz.draw_backward(graph.error, [graph.w[0][0], graph.v[0]], dark=dark),
+                "the backward pass of L for w11 and v1 above the forward pass that it uses",
             ),
             ("w06-steps.html", lambda _: viz.play(graph.loss), "the same, one step at a time"),
         ],

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from commandline import Parser, Pictures, draw_all, folder, whole
 
 LESSONS = (
+    "network",
     "backprop",
     "counting",
     "activations",

@@ -118,7 +118,7 @@ after it has been computed: a small one makes learning slow, not gradients small
             (
                 "w07-norms.svg",
                 lambda dark: draw_norms(found, dark),
-                "the gradient's norm in each layer, the first at the left",
+                "the gradient's norm in each layer, the first at the left, and all starts' spread",
             ),
             (
                 "w07-chain.svg",
@@ -148,14 +148,9 @@ def last_loss(seed: int, rate: float) -> float:
 
 
 def draw_norms(found: Any, dark: bool) -> Any:
-    """Norms against layers: geometric means over the starts."""
-    series = {
-        f"{a}, {i.removesuffix('_normal')}": list(
-            enumerate(np.exp(np.mean(np.log(runs), axis=0)).tolist(), start=1)
-        )
-        for (a, i), runs in found.items()
-    }
-    return viz.draw_curve(series, x_label="layer", y_label="norm", log=True, dark=dark)
+    """Norms against layers."""
+    series = {f"{a}, {i.removesuffix('_normal')}": runs for (a, i), runs in found.items()}
+    return viz.draw_depth(series, y_label="norm of the gradient", dark=dark)
 
 
 def draw_chain(dark: bool) -> Any:

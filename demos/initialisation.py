@@ -165,12 +165,11 @@ def through(init: str, activation: str, width: int, seed: int) -> tuple[Array, A
 def factors(
     init: str, activation: str, width: int, seeds: Sequence[int]
 ) -> tuple[Interval, Interval, Any]:
-    """By how much one layer multiplies mean squares, forward and backward; all of them."""
+    """By how much one layer multiplies mean squares, forward and backward; and all the runs."""
     runs = [through(init, activation, width, seed) for seed in seeds]
     forward = interval([float((f[-1] / f[1]) ** (1 / (DEPTH - 1))) for f, _ in runs])
     backward = interval([float((b[0] / b[-2]) ** (1 / (DEPTH - 1))) for _, b in runs])
-    means = [np.exp(np.mean([np.log(run[i]) for run in runs], axis=0)) for i in (0, 1)]
-    return forward, backward, means
+    return forward, backward, runs
 
 
 def xavier(seed: int, quick: bool) -> Finding:
@@ -205,14 +204,23 @@ Xavier is the compromise between them:
 A linear network keeps both, as the theory has it, which takes tanh(z) for z.
 tanh itself takes a little in each layer, which a gain can give back. Uniform
 ±1, which looks at no widths, drives tanh to its ends and gradients with it."""
+    expected = {"Xavier, linear": 1.0}
     kept_both = all(x.covers(1) for x in deep["Xavier, linear"][:2])
     return Finding(
         verdict(all(right) and kept_both, "n_in = n_out: elsewhere it is a compromise"),
         text,
         deep_numbers(deep) | {f"Var w, {a}, {b}": str(found) for a, b, _, found in lines},
         [
-            ("w17-forward.svg", lambda dark: draw_depth(deep, 0, dark), "what goes forward"),
-            ("w17-backward.svg", lambda dark: draw_depth(deep, 1, dark), "what comes back"),
+            (
+                "w17-forward.svg",
+                lambda dark: draw_depth(deep, 0, expected, dark),
+                "what goes forward",
+            ),
+            (
+                "w17-backward.svg",
+                lambda dark: draw_depth(deep, 1, expected, dark),
+                "what comes back",
+            ),
         ],
     )
 
@@ -231,6 +239,7 @@ def he(seed: int, quick: bool) -> Finding:
         "Xavier": factors("xavier_normal", "relu", width, seeds),
         "He": factors("he_normal", "relu", width, seeds),
     }
+    expected = {"Xavier": 0.5, "He": 1.0}
     halved = all(0.4 < x.mean < 0.6 for x in deep["Xavier"][:2])
     kept = all(0.8 < x.mean < 1.2 for x in deep["He"][:2])
     text = f"""\
@@ -247,8 +256,16 @@ twice the variance makes up for that. (Between equal widths twice Xavier is
         text,
         deep_numbers(deep) | {f"Var w, {a}, {b}": str(found) for a, b, _, found in lines},
         [
-            ("w18-forward.svg", lambda dark: draw_depth(deep, 0, dark), "what goes forward"),
-            ("w18-backward.svg", lambda dark: draw_depth(deep, 1, dark), "what comes back"),
+            (
+                "w18-forward.svg",
+                lambda dark: draw_depth(deep, 0, expected, dark),
+                "what goes forward",
+            ),
+            (
+                "w18-backward.svg",
+                lambda dark: draw_depth(deep, 1, expected, dark),
+                "what comes back",
+            ),
         ],
     )
 
@@ -262,11 +279,16 @@ def deep_numbers(deep: dict[str, Any]) -> dict[str, float | str]:
     }
 
 
-def draw_depth(deep: dict[str, Any], way: int, dark: bool) -> Any:
-    """Mean squares against depth."""
-    series = {name: list(found[2][way]) for name, found in deep.items()}
+def draw_depth(deep: dict[str, Any], way: int, expected: dict[str, float], dark: bool) -> Any:
+    """Mean squares against depth, beside what a factor expected of each layer makes of them."""
+    layers = np.arange(DEPTH + 1)
+    theory = {
+        name: (factor ** (layers if not way else DEPTH - layers)).tolist()
+        for name, factor in expected.items()
+    }
     label = ("mean square of the outputs", "mean square of the gradients")[way]
-    return viz.draw_curve(series, x_label="layer", y_label=label, log=True, dark=dark)
+    runs = {name: [run[way] for run in found[2]] for name, found in deep.items()}
+    return viz.draw_depth(runs, theory=theory, first=0, y_label=label, dark=dark)
 
 
 CLAIMS = [

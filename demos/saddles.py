@@ -21,6 +21,7 @@ with tidy_end():
 DIMENSIONS = (1, 2, 3, 4, 5, 6)
 BESIDE = 1e-6  # how far beside the ridge the second start is
 STEPS = 400
+LEVELS = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.4, 0.6)  # of the contours
 LEFT = 0.5  # |y| at which the saddle has been left behind
 STUCK = "they start exactly on the ridge: beside it all optimisers leave"
 OPTIMISERS: dict[str, Any] = {
@@ -136,6 +137,18 @@ is as small as the distance; those that divide by its size soon."""
                     x_label="dimension", y_label="share of stationary points", dark=dark,
                 ),
                 "the share of saddles grows with the dimension",
+            ),
+            *(
+                (
+                    f"w19-paths-{name}.svg",
+                    lambda dark, ways=ways: viz.draw_surface(
+                        lambda x, y: valley((x, y)), (-0.6, 1.15), (-0.35, 1.35), ways,
+                        levels=LEVELS, dark=dark,
+                    ),
+                    f"from (1, {start:g}), {name} the ridge: the optimisers' paths across the "
+                    "saddle at (0, 0)",
+                )
+                for name, start, ways in (("on", 0.0, on), ("beside", BESIDE, beside))
             ),
             (
                 "w19-leave.svg",

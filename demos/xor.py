@@ -287,6 +287,19 @@ def draw_regions(line: Line, mlp: MLP, dark: bool = False) -> Any:
     return viz.draw_regions(classifiers, POINTS, TARGETS, x_label="x0", y_label="x1", dark=dark)
 
 
+def draw_units(mlp: MLP, dark: bool = False) -> Any:
+    """The network's regions, and the line of each hidden neuron."""
+    return viz.draw_regions(
+        {title(mlp): lambda x0, x1: mlp((x0, x1)).data - 0.5},
+        POINTS,
+        TARGETS,
+        lines={f"h{i}": (*each.w, each.b) for i, each in enumerate(mlp.layers[0].neurons)},
+        x_label="x0",
+        y_label="x1",
+        dark=dark,
+    )
+
+
 def draw_hidden(mlp: MLP, dark: bool = False) -> Any:
     """What hidden neurons add to the output, everywhere; of many, those with most weight."""
     hidden, (output,) = mlp.layers[0].neurons, mlp.layers[1].neurons
@@ -366,6 +379,11 @@ among them: a linear f has f(0, 0) + f(1, 1) = f(0, 1) + f(1, 0)."""
         },
         [
             ("w09-regions.svg", lambda dark: draw_regions(line, shown, dark), "where they say 1"),
+            (
+                "w09-lines.svg",
+                lambda dark: draw_units(shown, dark),
+                "the same network with its hidden units' lines, where their weighted sums are 0",
+            ),
             ("w09-hidden.svg", lambda dark: draw_hidden(shown, dark), "what each hidden unit adds"),
         ],
     )

@@ -94,6 +94,23 @@ def test_an_interval_is_of_the_mean_and_widens_with_the_spread(claims: ModuleTyp
 # -- single claims --------------------------------------------------------------------------------
 
 
+def test_w1_paths_are_the_products_of_the_widths_between(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W1")
+    name = "paths to an output from one of {}"
+    assert found[name.format("the inputs")] == 4 * 3
+    assert found[name.format("hidden layer 1")] == 3
+    assert found[name.format("hidden layer 2")] == 1
+    assert found["weights"] == 3 * 4 + 4 * 3 + 3 * 2
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=5)
+def test_w1_without_activations_a_network_is_a_linear_map(seed: int) -> None:
+    import network
+
+    assert network.misfit("none", seed) < 1e-12 < network.misfit("tanh", seed)
+
+
 def test_w2_and_w3_are_judged_by_intervals(quick: dict[str, Any]) -> None:
     found = numbers(quick, "W2") | numbers(quick, "W3")
     ratios = [str(x) for name, x in found.items() if " over " in name]
@@ -115,6 +132,29 @@ def test_w4_decay_is_a_penalty_for_sgd_alone(quick: dict[str, Any]) -> None:
     name = "largest distance, penalty and decay: {}"
     assert found[name.format("SGD")] < 1e-13
     assert found[name.format("AdamW")] > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("activation", "slope", "sums"),
+    [("sigmoid", "h·(1 − h)", False), ("tanh", "1 − h·h", False), ("softplus", "σ(z)", True)],
+)
+def test_w5_spoilt_values_show_what_the_backward_pass_needs(
+    activation: str, slope: str, sums: bool
+) -> None:
+    import network
+
+    assert network.derivative(activation) == slope
+    needed = network.needed(activation, 1)
+    assert {"x", "h1", "W2", "h2", "v", "o − y"} <= set(needed)
+    assert ("z1" in needed, "z2" in needed) == (sums, sums)
+    assert not {"W1", "b1", "b2", "c", "y", "o", "L"} & set(needed)
+
+
+def test_w5_layers_follow_each_other(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W5")
+    computed = 2 * (4 + 3) + 2  # z and h of hidden neurons, z of outputs
+    assert found["nodes of the graph"] == computed
+    assert found["nodes that take only their layer and the one before"] == computed
 
 
 def test_w6_names_both_signs(quick: dict[str, Any]) -> None:
@@ -219,6 +259,16 @@ def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: dict[str, Any]) -> 
     assert found["different neurons: zeros, sigmoid"] == 1
     assert found["different neurons: all ½, one weight off"] > 1
     assert found["loss: Xavier, tanh"] < 1e-3 < found["loss: all ½, tanh"]
+
+
+def test_w19_paths_begin_at_the_same_place_and_stay_or_leave() -> None:
+    import saddles
+
+    for name in saddles.OPTIMISERS:
+        on, beside = saddles.walk(name, 0.0), saddles.walk(name, saddles.BESIDE)
+        assert (on[0], beside[0]) == ((1.0, 0.0), (1.0, saddles.BESIDE))
+        assert not any(y for _, y in on)
+        assert beside[-1] == pytest.approx((0.0, 1.0), abs=0.1)
 
 
 def test_w19_optimisers_stay_on_the_ridge_and_leave_beside_it(quick: dict[str, Any]) -> None:

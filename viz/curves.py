@@ -216,8 +216,11 @@ def _spread(wanted: Sequence[float]) -> list[float]:
     """Heights at least a line apart, in the same order and as near to the wanted ones as can be.
 
     Names that are too near to each other form a block around the mean of their places; blocks that
-    touch become one.
+    touch become one. As long as there is room, all stay beside the axes, between 0 and 1.
     """
+    most = len(wanted) - 1
+    room = [(_LINE_HEIGHT * i, 1 - _LINE_HEIGHT * (most - i)) for i in range(len(wanted))]
+    wanted = [max(min(x, high), low) for x, (low, high) in zip(wanted, room, strict=True)]
     blocks: list[tuple[float, int]] = []  # where a block's middle is, and how many names it has
     for height in wanted:
         middle, size = height, 1

@@ -22,7 +22,7 @@ _NEAR = 0.22  # of the width of the axes: a name looks no further for what may b
 
 
 def checked_line(name: str, numbers: Sequence[SupportsFloat]) -> Line:
-    """The three numbers of a line, each divided by the largest."""
+    """The three numbers of a line, each divided by the largest; nan if one is not finite."""
     try:
         w0, w1, b = (float(x) for x in numbers)
     except (TypeError, ValueError):
@@ -30,7 +30,7 @@ def checked_line(name: str, numbers: Sequence[SupportsFloat]) -> Line:
             f"line {name!r} must be three numbers (w0, w1, b), not {numbers!r:.60}"
         ) from None
     if not all(map(math.isfinite, (w0, w1, b))):
-        raise ValueError(f"line {name!r} must have finite numbers (w0, w1, b), not {(w0, w1, b)}")
+        return math.nan, math.nan, math.nan
     largest = max(abs(w0), abs(w1), abs(b)) or 1.0
     return w0 / largest, w1 / largest, b / largest
 
@@ -59,13 +59,10 @@ def draw_lines(
     absent, ends = [], {}
     for name, line in lines.items():
         a, b, c = across(line, (left, right), (bottom, top), units)
-        found = crossing(a, b, c)
-        if found:
+        if found := crossing(a, b, c):
             ends[name] = found
         else:
-            middle = a / 2 + b / 2 + c
-            sign = "+" if middle > 0 else "−" if middle < 0 else "0"
-            absent.append(f"{shorten(shown(name))}: {sign} everywhere")
+            absent.append(f"{shorten(shown(name))}: {side(a / 2 + b / 2 + c)}")
     for name, (start, end) in ends.items():
         others = [other for key, other in ends.items() if key != name]
         (drawn,) = axes.plot(
@@ -76,10 +73,17 @@ def draw_lines(
         place = best_place(start, end, others, taken)
         taken.append(place)
         text = axes.text(*place, shorten(shown(name), _LONGEST), transform=axes.transAxes, zorder=5)
-        side = "left" if place[0] < 0.3 else "right" if place[0] > 0.7 else "center"
-        text.set(ha=side, va="center", fontweight="bold", color=colors.parameter.stroke)
+        anchor = "left" if place[0] < 0.3 else "right" if place[0] > 0.7 else "center"
+        text.set(ha=anchor, va="center", fontweight="bold", color=colors.parameter.stroke)
         text.set_bbox({"facecolor": colors.page, "edgecolor": "none", "pad": 1.5, "alpha": 0.85})
     return absent
+
+
+def side(middle: float) -> str:
+    """Which side of a line that is not in the picture the picture shows."""
+    if math.isnan(middle):
+        return "not finite"
+    return f"{'+' if middle > 0 else '−' if middle < 0 else '0'} everywhere"
 
 
 def across(line: Line, xs: Point, ys: Point, units: Sequence[float]) -> Line:

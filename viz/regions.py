@@ -23,7 +23,8 @@ Classifier = Callable[[float, float], SupportsFloat]
 
 RESOLUTION = 81  # scores along each side of a region
 _MARGIN = 0.25  # of the points' range, around them
-_PANEL, _PANELS = 3.6, 4  # inches, side by side
+_PANELS = 4  # side by side
+_PANEL, _SMALL = 3.6, 2.6  # inches: a panel, and one of four or more
 _DOT = 70.0  # points²
 _KEY = 1.7  # inches that the signs' explanation needs beside a remark
 _LINE = 0.15  # inches
@@ -62,7 +63,7 @@ def draw_regions(
     Raises:
         TypeError: if a classifier is no function of two numbers, or a line is no three numbers.
         ValueError: if there are no classifiers or points, not one class for each point, or a point
-            or a number of a line is not finite.
+            is not finite.
     """
     panels = classifiers if isinstance(classifiers, Mapping) else {"": classifiers}
     for title, classifier in panels.items():
@@ -83,15 +84,16 @@ def draw_regions(
         raise ValueError(f"draw_regions() takes points in the plane, not {odd[0]}")
     known = {name: checked_line(name, line) for name, line in (lines or {}).items()}
     colors = theme(dark)
+    panel = _PANEL if len(panels) < _PANELS else _SMALL
     with styled(colors), no_grad():
-        result = Plot(_PANEL, _PANEL + 0.5, colors)
+        result = Plot(panel, panel + 0.5, colors)
         titles = max(result.extent(title, LARGE) for title in panels)
         remark = result.extent(f"{len(data)} of {len(data)} right") if verdict else 0.0
-        stories = 1 + (titles + remark > _PANEL - MARGIN)
+        stories = 1 + (titles + remark > panel - MARGIN)
         label_x, label_y = (result.extent(x, weight="normal") for x in (x_label, y_label))
-        width = max(_PANEL, MARGIN + titles, MARGIN + label_x)
-        height = max(_PANEL + 0.1, MARGIN + label_y)
-        columns = max(1, min(len(panels), int(_PANELS * _PANEL / width)))
+        width = max(panel, MARGIN + titles, MARGIN + label_x)
+        height = max(panel + 0.1, MARGIN + label_y)
+        columns = max(1, min(len(panels), int(_PANELS * panel / width)))
         rows = math.ceil(len(panels) / columns)
         result.grow(width * columns, height * rows + 0.4)
         for number, (title, classifier) in enumerate(panels.items(), 1):
@@ -99,6 +101,8 @@ def draw_regions(
             axes.set(xlabel=shown(x_label), ylabel=shown(y_label))
             titled(axes, title, lines=stories)
             _draw_plane(axes, classifier, data, colors)
+            for axis in (axes.xaxis, axes.yaxis):  # equal ranges get equal ticks
+                axis.set_major_locator(MaxNLocator(6 if panel == _PANEL else 3))
             _draw_points(axes, data, positive, colors)
             absent = draw_lines(axes, known, data, _units(data), colors)
             if verdict:
@@ -154,7 +158,6 @@ def _draw_plane(
     axes.set_anchor("W")  # below the beginning of its title
     axes.tick_params(length=3)
     for axis, size in zip((axes.xaxis, axes.yaxis), units, strict=True):
-        axis.set_major_locator(MaxNLocator(6))  # equal ranges get equal ticks
         measured_in(axis, size)
 
 
