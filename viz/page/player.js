@@ -19,6 +19,9 @@ const reference = sides[sides.length - 1];
 const film = score.film ? new Film(score, (index) => toEpoch(index)) : null;
 const lastEpoch = score.numbers.count - 1;
 
+const leftmost = score.leaves.reduce((a, b) =>
+  score.nodes[b].box[0] < score.nodes[a].box[0] ? b : a);
+
 // Where a side stands after its last step, in the epoch that is shown.
 function outcome(side) {
   side.outcomes[shown.epoch] ??= side.at(lastStep, score.state(shown.epoch));
@@ -43,7 +46,7 @@ function show(follow = true) {
     if (follow) {
       const edges = step.kind === 'forward' ? score.into[step.node] : step.sends;
       const around = edges.map((edge) => score.edges[edge].tail);
-      const outermost = step.kind === 'done' ? score.root : score.leaves[0];
+      const outermost = step.kind === 'done' ? score.root : leftmost;
       side.camera.follow([step.node ?? outermost, ...around.slice(0, 4)]);
     }
     if (side.inspected !== null && side.inspected !== undefined) side.inspect(side.inspected);
