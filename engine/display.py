@@ -1,9 +1,12 @@
 """How things show themselves in a notebook: text always, and the picture if it can be drawn.
 
-This is the one place where the engine (and `nn`) reaches for `viz`, and only when a notebook asks.
+This is the one place where the engine (and `nn`) reaches for `viz`, and only when a picture is
+asked for: `viz` is a plug-in, looked up by name.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
 
 from .graph import topological_order
 
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
 LARGEST = 150  # nodes that are drawn unasked
 
 
+def viz(name: str, module: str = "viz") -> Any:
+    """What `viz`, or a module of it, has under a name."""
+    return getattr(import_module(module), name)
+
+
 def mimebundle(value: Node) -> dict[str, object]:
     """What Jupyter shows for a node, by MIME type; never an exception."""
 
@@ -24,10 +32,7 @@ def mimebundle(value: Node) -> dict[str, object]:
         size = len(topological_order(value))
         if size > LARGEST:
             return f"({size:,} nodes: viz.draw(…) draws them)"
-        from viz import draw
-
-        shown: Any = value
-        return draw(shown).pipe("svg", encoding="utf-8")  # type: ignore[no-any-return]
+        return viz("draw")(value).pipe("svg", encoding="utf-8")  # type: ignore[no-any-return]
 
     return bundle(value, picture)
 
@@ -36,10 +41,8 @@ def network_mimebundle(model: Any) -> dict[str, object]:
     """What Jupyter shows for a network, by MIME type; never an exception."""
 
     def picture() -> str:
-        from viz import draw_network
-        from viz.style import rendered
-
-        return rendered(draw_network(model), "svg").decode()
+        figure = viz("draw_network")(model)
+        return viz("rendered", "viz.style")(figure, "svg").decode()  # type: ignore[no-any-return]
 
     return bundle(model, picture)
 

@@ -19,7 +19,7 @@ from engine.tensor import Tensor
 
 from .activations import title
 from .scalar import MLP
-from .vectorized import VectorizedLayer, VectorizedMLP, alike, forward
+from .vectorized import VectorizedLayer, VectorizedMLP, forward
 
 LARGEST = 127  # of the whole numbers; −128 is not used, so that both signs are alike
 SCALES = ("row", "layer")
@@ -100,7 +100,7 @@ class QuantizedMLP:
 
     def dequantized(self) -> VectorizedMLP:
         """The network with the same parameters s·q, as numbers that can be trained again."""
-        twin = alike([(layer.q.shape, layer.activation) for layer in self.layers])
+        twin = MLP.alike([(layer.q.shape, layer.activation) for layer in self.layers])
         model = twin.vectorized(self.dtype)
         for layer, ours in zip(model.layers, self.layers, strict=True):
             layer.p.data = ours.p.data

@@ -180,6 +180,17 @@ class MLP(Module):
                 x = self.dropout(x)
         return x
 
+    @staticmethod
+    def alike(layers: Sequence[tuple[tuple[int, ...], Any]]) -> MLP:
+        """A network whose layers have matrices [W b] of those shapes, and activations φ."""
+        nin = layers[0][0][1] - 1
+        mlp = MLP(nin, [shape[0] for shape, _ in layers], init="zeros")
+        for (_, activation), layer in zip(layers, mlp.layers, strict=True):
+            for neuron in layer.neurons:
+                neuron.nonlin = activation is not None
+                neuron.activation = activation or neuron.activation
+        return mlp
+
     def vectorized(self, dtype: Any = "float64") -> VectorizedMLP:
         """The same network on whole batches, with a copy of the weights in one array.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -26,7 +26,9 @@ from engine.tensor.functions import layer as layer_node
 
 from .activations import title
 from .module import WATCHERS, Module
-from .scalar import MLP, Layer
+
+if TYPE_CHECKING:
+    from .scalar import MLP, Layer
 
 
 class VectorizedLayer(Module):
@@ -97,7 +99,7 @@ class VectorizedMLP(Module):
             neuron = layer.neurons[0]
             self.layers.append(VectorizedLayer(p, neuron.activation if neuron.nonlin else None))
             start += prod(shape)
-        self.dropout = deepcopy(mlp.dropout)
+        self.dropout, self._alike = deepcopy(mlp.dropout), mlp.alike
         self.train(mlp.training)
 
     def __call__(self, x: Any) -> Any:
@@ -172,7 +174,7 @@ class VectorizedMLP(Module):
 
     def scalar(self) -> MLP:
         """The same network on scalars, with a copy of the weights."""
-        mlp = alike([(layer.p.shape, layer.activation) for layer in self.layers])
+        mlp: MLP = self._alike([(layer.p.shape, layer.activation) for layer in self.layers])
         for p, x in zip(mlp.parameters(), self.buffer.whole.data.tolist(), strict=True):
             p.data = x
         if self.dropout is not None:
@@ -207,17 +209,6 @@ def forward(layers: Sequence[Any], x: Any, dtype: Any, dropout: Any = None) -> A
     if h.shape[1] == 1:
         h = h.reshape(-1)
     return h[0] if single else h
-
-
-def alike(layers: Sequence[tuple[tuple[int, ...], Any]]) -> MLP:
-    """A network on scalars whose layers have matrices [W b] of those shapes, and activations φ."""
-    nin = layers[0][0][1] - 1
-    mlp = MLP(nin, [shape[0] for shape, _ in layers], init="zeros")
-    for (_, activation), layer in zip(layers, mlp.layers, strict=True):
-        for neuron in layer.neurons:
-            neuron.nonlin = activation is not None
-            neuron.activation = activation or neuron.activation
-    return mlp
 
 
 def matrix_shape(layer: Layer, i: int) -> tuple[int, int]:

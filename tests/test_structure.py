@@ -17,7 +17,6 @@ ALLOWED = {
     "nn": {"engine"},
     "viz": {"engine"},
 }
-WITHOUT_NUMPY = ("rules", "maths", "value", "graph", "symbol", "gradient", "dual")
 HEAVY = {"numpy", "matplotlib", "graphviz", "pygraphviz", "hypothesis", "numba"}
 SLOW_TO_IMPORT = {"dataclasses", "inspect", "typing", "functools", "collections", "re", "enum"}
 
@@ -51,6 +50,54 @@ def test_packages_import_only_what_the_layout_allows(package: str) -> None:
     for path in files:
         others = module_level_imports(path) & {"engine", "nn", "viz", "demos", "tests"}
         assert others <= ALLOWED[package] | {package}, path.name
+
+
+def arrows() -> dict[str, set[str]]:
+    """Which module imports which, when it is loaded or later, by dotted names."""
+    files = [path for package in ALLOWED for path in (ROOT / package).rglob("*.py")]
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+    names = {path: name.removesuffix(".__init__") for path, name in names.items()}
+    found: dict[str, set[str]] = {}
+
+    def visit(node: ast.AST, package: list[str], to: set[str]) -> None:
+        match node:
+            case ast.If() if "TYPE_CHECKING" in ast.unparse(node.test):
+                return
+            case ast.Import():
+                to.update(alias.name for alias in node.names)
+            case ast.ImportFrom():
+                start = package[: len(package) - node.level + 1] if node.level else []
+                base = ".".join([*start, *([node.module] if node.module else [])])
+                inner = {f"{base}.{alias.name}" for alias in node.names}
+                to.update(inner & set(names.values()))
+                if any(f"{base}.{alias.name}" not in names.values() for alias in node.names):
+                    to.add(base)
+        for child in ast.iter_child_nodes(node):
+            visit(child, package, to)
+
+    for path, name in names.items():
+        package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+        to = found[name] = set()
+        visit(ast.parse(path.read_text(encoding="utf-8")), package, to)
+        to &= set(names.values())
+        to.discard(name)
+    return found
+
+
+def test_imports_have_no_circle_lazy_ones_included() -> None:
+    left = arrows()
+    assert len(left) > 100
+    while leaves := {name for name, to in left.items() if not to & left.keys()}:
+        for name in leaves:
+            del left[name]
+    assert not left, "these import each other, or what imports each other"
+
+
+def test_the_engine_and_nn_reach_for_viz_in_one_place() -> None:
+    assert not [
+        (name, to) for name, others in arrows().items() for to in others
+        if to.partition(".")[0] == "viz" and name.partition(".")[0] != "viz"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("package", ALLOWED)

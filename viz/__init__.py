@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from .derivation import derive
     from .export import save
     from .film import Film
+    from .graphs import draw
     from .histograms import draw_histograms
     from .images import draw_images
     from .layout import GraphvizError
     from .network import draw_network
     from .paths import draw_paths
-    from .picture import Picture, draw
+    from .picture import Picture
     from .player import Player, play
     from .regions import draw_regions
     from .surface import draw_surface
@@ -56,7 +57,7 @@ _HOMES = {
     "Picture": "picture",
     "Player": "player",
     "derive": "derivation",
-    "draw": "picture",
+    "draw": "graphs",
     "draw_backward": "backward",
     "draw_confusion": "confusion",
     "draw_curve": "curves",

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ..display import viz
 from ..numbers import Number, apply
 from ..reals import on_floats
 from ..rules import TABLE, halves
@@ -127,9 +128,7 @@ class Computation(NamedTuple):
 
     def draw(self, **options: Any) -> Any:
         """The picture of the graph with its gradients; options as for `viz.draw`."""
-        from viz import draw
-
-        return draw(self.graph(), **options)
+        return viz("draw")(self.graph(), **options)
 
     def __str__(self) -> str:
         return self.source()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..display import viz
 from ..tensor.tensor import Tensor
 from ..value import Value
 
@@ -114,10 +115,8 @@ class Report:
 
     def draw(self, **options: Any) -> Any:
         """The picture of the graph with the first wrong node marked; options as for `viz.draw`."""
-        from viz import draw
-
         if self.root is None:
             raise ValueError("there is no graph to draw: the function returned plain numbers")
         root: Any = self.root
         marks: dict[Any, str] = {self.culprit: self.reason} if self.culprit is not None else {}
-        return draw(root, marks=marks, **options)
+        return viz("draw")(root, marks=marks, **options)

@@ -31,7 +31,7 @@ from .buffered import VIEWS, Buffered, reachable
 from .printing import Names, function_name
 from .recording import recorded, taped_equal, taped_text
 from .surroundings import Surroundings, recorded_twice, restless
-from .tape import Op, Trace
+from .tape import Op, Trace, fitting
 from .tape import flat as parts
 
 if TYPE_CHECKING:
@@ -638,28 +638,6 @@ class Buffers:
         return "\n".join(
             [*self.writer.setup, "", f"def {name}():", *("    " + x for x in self.writer.lines)]
         )
-
-
-def fitting(x: Any, place: Array) -> Array:
-    """An input in the shape and of the kind that was recorded.
-
-    Raises:
-        TypeError, ValueError: if it is not, or its whole numbers do not fit into those recorded.
-    """
-    array = np.asarray(x)
-    admitted = {"f": "biuf", "b": "b"}.get(place.dtype.kind, "iu")
-    if array.dtype.kind not in admitted:
-        raise TypeError(
-            f"an input was recorded as an array of {place.dtype}, but is given as one of "
-            f"{array.dtype}: record again for such an input"
-        )
-    if array.shape != place.shape:
-        raise ValueError(
-            f"an input was recorded with shape {place.shape}, but is given with {array.shape}"
-        )
-    if place.dtype.kind in "iu" and (array.astype(place.dtype) != array).any():
-        raise ValueError(f"an input has numbers that {place.dtype}, as it was recorded, has not")
-    return array
 
 
 def is_last(recording: Recording, x: Any, owner: Any) -> bool:

@@ -16,7 +16,6 @@ from ..forks import lock
 from ..gradient import flatten
 from ..node import LOCK
 from .assembly import FUNCTIONS, function, indented
-from .copying import jitted
 from .kernels import product, product_of_any, product_of_rows
 from .loops import LoopPrinter
 from .lowering import flattened
@@ -30,6 +29,11 @@ if TYPE_CHECKING:
     from . import Program
     from .lowering import Lowering
     from .straight import Straight
+
+
+def jitted(program: Any) -> Any:
+    """The compiled program, compiled again."""
+    return program.jit()
 
 
 class Compiled:

@@ -8,11 +8,10 @@ import numpy as np
 
 from ..gradient import flatten, unflatten
 from ..tensor.tensor import Tensor
-from .array_program import fitting
 from .assembly import function, indented
 from .compiled import compile_loops
 from .loops import LoopPrinter, UnwrittenError
-from .tape import Op
+from .tape import Op, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -37,11 +37,6 @@ class Number:
         return Number, (self.place,)
 
 
-def jitted(program: Any) -> Any:
-    """The compiled program, compiled again."""
-    return program.jit()
-
-
 # ---------------------------------------------------------------- programs of single numbers
 
 
@@ -99,13 +94,11 @@ def reduced(program: Program) -> tuple[Any, ...]:
     fields = []
     for q in number.quantities:  # which grow
         fields.append(number.fields(q))
-    return restored, ((name, given, fields, events, places, program.parameters),)
+    return restored, (type(program), (name, given, fields, events, places, program.parameters))
 
 
-def restored(state: tuple[Any, ...]) -> Program:
+def restored(kind: type[Program], state: tuple[Any, ...]) -> Program:
     """The program that consists of those lists."""
-    from . import Program
-
     name, (inputs, arguments, result), fields, events, places, parameters = state
     made = [Quantity(label=label, scope=scope) for label, scope, _, _ in fields]
 
@@ -125,7 +118,7 @@ def restored(state: tuple[Any, ...]) -> Program:
         place.start, place.now, place.written = quantity(start), quantity(now), written
     tape.forget()
     around = Surroundings(len)
-    return Program(tape, name, quantity(arguments), quantity(result), parameters, around)
+    return kind(tape, name, quantity(arguments), quantity(result), parameters, around)
 
 
 def event_of(event: tuple[Any, ...], quantity: Callable[[Any], Any], tape: Tape) -> Any:
@@ -186,16 +179,16 @@ def reduced_arrays(program: ArrayProgram) -> tuple[Any, ...]:
                      "_result", "parameters")
     }  # fmt: skip
     of = list(known.values())
-    return restored_arrays, ((fields, held, of, written, end, recording.sections, shell),)
+    state = fields, held, of, written, end, recording.sections, shell
+    return restored_arrays, (type(program), type(recording), state)
 
 
-def restored_arrays(state: tuple[Any, ...]) -> ArrayProgram:
+def restored_arrays(kind: type[ArrayProgram], recorded: Any, state: tuple[Any, ...]) -> Any:
     """The program of arrays that consists of those lists."""
-    from .array_program import ArrayProgram, Recording
     from .tape import Op, key_of
 
     fields, held, known, written, end, sections, shell = state
-    recording = Recording(shell["_inputs"])
+    recording = recorded(shell["_inputs"])
     tape = recording.tape
 
     def quantity(x: Any) -> Any:
@@ -220,7 +213,7 @@ def restored_arrays(state: tuple[Any, ...]) -> ArrayProgram:
         recording.trace.nodes.append(x)
     recording.sections = dict(sections)
     outputs, gradients, recording.required = quantity(end)
-    program: ArrayProgram = ArrayProgram.__new__(ArrayProgram)
+    program = kind.__new__(kind)
     vars(program).update(shell)
     program._recording, program._around = recording, Surroundings(len)
     program._outputs, program._gradients = outputs, gradients

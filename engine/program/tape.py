@@ -20,6 +20,7 @@ from ..tensor.arrays import ARRAYS, Selected, is_choice, quiet, unbroadcast
 from ..tensor.backward import pull
 
 if TYPE_CHECKING:
+    from ..tensor.arrays import Array
     from ..tensor.buffer import Buffer
     from ..tensor.tensor import Tensor
 
@@ -438,3 +439,25 @@ class Trace:
             part = m.reshape(m.index(whole, slice(start, start + view.size)), view.shape)
             received[id(view)] = received[id(view)] + part if id(view) in received else part
             start += view.size
+
+
+def fitting(x: Any, place: Array) -> Array:
+    """An input in the shape and of the kind that was recorded.
+
+    Raises:
+        TypeError, ValueError: if it is not, or its whole numbers do not fit into those recorded.
+    """
+    array = np.asarray(x)
+    admitted = {"f": "biuf", "b": "b"}.get(place.dtype.kind, "iu")
+    if array.dtype.kind not in admitted:
+        raise TypeError(
+            f"an input was recorded as an array of {place.dtype}, but is given as one of "
+            f"{array.dtype}: record again for such an input"
+        )
+    if array.shape != place.shape:
+        raise ValueError(
+            f"an input was recorded with shape {place.shape}, but is given with {array.shape}"
+        )
+    if place.dtype.kind in "iu" and (array.astype(place.dtype) != array).any():
+        raise ValueError(f"an input has numbers that {place.dtype}, as it was recorded, has not")
+    return array

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...display import viz
 from ...files import write_atomically
 from ...rules import TABLE
 from ..computation import INFIX, Computation
@@ -122,8 +123,6 @@ class Finding:
 
     def draw(self, **options: Any) -> Any:
         """The picture of the right graph with the engine's wrong numbers marked."""
-        from viz import draw
-
         nodes = self.computation.run()
         for action in self.script or (-1,):
             if isinstance(action, int):
@@ -138,7 +137,7 @@ class Finding:
                 word = "grad" if what == "grads" else "data"
                 note = f"yours: {word} {figure(getattr(self.seen, what)[i])}"
                 marks[nodes[i]] = " ".join(filter(None, (marks[nodes[i]], note)))
-        return draw(nodes[-1], marks=marks, **options)
+        return viz("draw")(nodes[-1], marks=marks, **options)
 
 
 def same_line(one: Reading | Trouble, other: Reading | Trouble) -> bool:
@@ -377,9 +376,7 @@ def save(result: Conformance, folder: Path) -> list[Path]:
     Raises:
         OSError: if the folder cannot be written.
     """
-    from viz import GraphvizError
-    from viz import save as save_picture
-
+    save_picture = viz("save")
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, finding in enumerate(result.findings, start=1):
@@ -390,6 +387,6 @@ def save(result: Conformance, folder: Path) -> list[Path]:
         if len(finding.computation.steps) <= 5 * LONGEST:
             try:
                 files.append(save_picture(finding.draw(), folder / f"{stem}.svg"))
-            except GraphvizError:
+            except viz("GraphvizError"):
                 files.append(save_picture(finding.draw(), folder / f"{stem}.dot"))
     return files

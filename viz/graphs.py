@@ -1,0 +1,62 @@
+"""`draw`: the picture of a graph, or of the paths through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine import Value
+
+from .collapse import Expand, describe_any
+from .dot import RANKDIRS
+from .paths import describe_paths
+from .picture import Picture, picture
+
+
+def draw(
+    root: Value | Sequence[Value],
+    *,
+    dark: bool = False,
+    rankdir: str = "LR",
+    marks: Mapping[Value, str] | None = None,
+    path_to: Value | None = None,
+    path: int | None = None,
+    expand: Expand = None,
+) -> Picture:
+    """The graph of everything that ``root`` was computed from, with data and gradients.
+
+    Every node is a card with its name, operation, data and grad; roles differ in colour, the output
+    has a heavy border. Every edge leads from an argument to a result and carries the local
+    derivative ∂result/∂argument; its width shows the |gradient sent back| along it, its colour and
+    arrowhead the sign: filled for +, hollow for −, dashed for 0. Before the first ``backward()``
+    edges are plain. Above 150 nodes the cards shrink to one line, and edges lose their labels;
+    above 2,500 nodes (or thousands of edges) neurons, layers and nodes that are alike become one
+    card each, with their number and the norm of their gradients.
+
+    Args:
+        root: one `Value`, or a sequence of them drawn together.
+        dark: light on dark instead of dark on light.
+        rankdir: ``"LR"`` to draw from left to right, ``"TB"`` from top to bottom.
+        marks: nodes to point out, and what to say about each.
+        path_to: a node, leaf or not: show all paths to it and let the rest fade. Gradients are
+            then those of ``root``, from the recorded local derivatives, whatever ``backward()``
+            did; below the picture stands what the paths add up to. Of a graph with more than 150
+            nodes only the paths are shown, and on long ones a row of one operation as one card.
+        path: show only one of these paths, by its rank: 1 for the one with the largest |product|.
+        expand: the name of a card, or several, to show what it stands for, one level down;
+            ``"layers.1"`` also means all whose name begins so. True shows every node, False makes
+            cards of many nodes even of a small graph.
+
+    Raises:
+        TypeError: if ``root`` is neither a `Value` nor a sequence of them (with ``path_to``: not a
+            Value), ``marks`` no dict of what to say about nodes, ``path`` no whole number, or
+            ``expand`` no name.
+        ValueError: if the sequence is empty, more than 10,000 nodes are to be shown, ``rankdir``
+            is unknown, or there is no such path or card.
+    """
+    if rankdir not in RANKDIRS:
+        raise ValueError(f"rankdir must be one of {', '.join(RANKDIRS)}, not {rankdir!r}")
+    if path_to is not None:
+        return picture(describe_paths(root, path_to, path, marks), dark, rankdir)
+    if path is not None:
+        raise ValueError("path is the rank of a path to a node: say to which with path_to")
+    return picture(describe_any(root, marks, expand), dark, rankdir)
