@@ -98,6 +98,11 @@ is from the best linear map, as a share of its outputs' spread, {len(seeds)} sta
                 "the same model as a computation graph: z is a weighted sum, h its activation",
             ),
             (
+                "w01-neurons.svg",
+                lambda dark: viz.draw(forward(drawn), expand=False, dark=dark),
+                "that graph with one card for each neuron: the network again",
+            ),
+            (
                 "w01-lines.svg",
                 lambda dark: draw_lines(seed, dark),
                 "without an activation function a deep network is a straight line",

@@ -93,6 +93,8 @@ def test_what_has_numbers_is_taken_as_it_is() -> None:
     model = MLP(2, [3, 1], rng=0)
     weights = [p.data for p in model.parameters()]
     forms: list[Any] = [weights, np.array(weights), [Value(w) for w in weights], Tensor(weights)]
+    forms += [[np.array(weights[:6]).reshape(3, 2), weights[6:]], model.parameters()]
+    forms += [[p.data for p in model.vectorized().parameters()], model.vectorized().parameters()]
     assert len({str(bars(draw_histograms([(0, form)]).axes[0])) for form in forms}) == 1
 
 
@@ -125,7 +127,7 @@ def test_what_it_accepts_is_said() -> None:
     for records in wrong:
         with pytest.raises(TypeError, match=r"takes pairs \(epoch, numbers\)"):
             draw_histograms(records)
-    odd: list[Any] = [["a"], [[1], [1, 2]], object(), {1: 2}, [1j]]
+    odd: list[Any] = [["a"], [None, 1], object(), {1: 2}, [1j], np.array([1j]), [[1], ["a"]]]
     for numbers in odd:
         with pytest.raises(TypeError, match="the numbers of epoch 7 of panel 'w' must be"):
             draw_histograms({"w": [(7, numbers)]})

@@ -50,10 +50,6 @@ PLOTS: dict[str, Callable[..., Any]] = {
     "network": lambda **o: draw_network(TINY, ["x0", "x1"], ["y"], title="2-2-1", **o),
     "regions": lambda **o: draw_regions({"line": linear, "XOR": solved}, CORNERS, XOR, **o),
     "curve": lambda **o: draw_curve({"train": [3, 2, 1], "test": [3, 2.5, 2.4]}, **o),
-    "depth": lambda **o: draw_depth({"a": [[1, 2], [3, 4]], "b": [[2, 1]]}, **o),
-    "lines": lambda **o: draw_regions(
-        linear, CORNERS, XOR, lines={"h0": (1, -1, 0.2), "h1": (1, 1, 9)}, **o
-    ),
     "surface": lambda **o: draw_surface(
         solved, (0, 1), (0, 1), {"SGD": [(0, 0), (1, 1)], "Adam": [(0, 1), (1, math.nan)]}, **o
     ),

@@ -77,6 +77,12 @@ def test_odd_surfaces_are_drawn(height: float, size: float, tmp_path: Path) -> N
         assert save(plot, tmp_path / "a.png").stat().st_size
 
 
+def test_where_python_finds_no_number_there_is_no_height() -> None:
+    for f in (lambda x, y: 1 / x, lambda x, y: (9 * x) ** 999):
+        (axes,) = draw_surface(f, (-1, 1), (-1, 1), {7: [(0, 0)]}).axes  # type: ignore[dict-item]
+        assert labels(axes)
+
+
 def test_surfaces_of_values_take_no_part_in_any_graph() -> None:
     w = Value(2.0)
     seen: list[Any] = []

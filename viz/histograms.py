@@ -59,8 +59,8 @@ def draw_histograms(
     others evenly between.
 
     Args:
-        records: pairs of an epoch (or any other name) and its numbers, in an array of any shape;
-            or such pairs for several panels, by their titles.
+        records: pairs of an epoch (or any other name) and its numbers, an array of any shape or
+            a list of numbers or arrays; or such pairs for several panels, by their titles.
         title: what stands above; several panels have theirs.
         x_label: what the numbers are, with their unit.
         y_label: what the rows are.
@@ -136,7 +136,7 @@ def _row(name: object, column: Any, size: float) -> Row:
 def _numbers(name: object, numbers: Any, where: str) -> Any:
     """The numbers of an epoch, end to end."""
     try:
-        column = np.ravel(np.array(numbers, float))
+        column = _flat(numbers)
     except (TypeError, ValueError):
         raise TypeError(
             f"the numbers of epoch {name!r:.40}{where} must be an array or a list of numbers, "
@@ -145,6 +145,21 @@ def _numbers(name: object, numbers: Any, where: str) -> Any:
     if not len(column):
         raise ValueError(f"epoch {name!r:.40}{where} has no numbers")
     return column
+
+
+def _flat(numbers: Any) -> Any:
+    """All numbers in arrays and lists of any shapes, end to end."""
+    try:
+        array = np.asarray(numbers)
+    except ValueError:  # lists of different lengths
+        array = None
+    if array is not None and array.dtype.kind in "biuf":
+        return array.astype(float).ravel()
+    if isinstance(numbers, (list, tuple)) and numbers:
+        return np.concatenate([_flat(part) for part in numbers])
+    if array is not None and array.dtype.kind == "O" and array.ndim:
+        return np.array([float(x) for x in array.ravel()])
+    return np.array([float(numbers)])
 
 
 def _name(epoch: object) -> str:

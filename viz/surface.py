@@ -78,13 +78,13 @@ def draw_surface(
     ys = np.linspace(bottom / units[1], top / units[1], RESOLUTION)
     with no_grad():
         heights = np.array(
-            [[float(function(finite(x), finite(y))) for x in (xs * units[0]).tolist()]
-             for y in (ys * units[1]).tolist()]
+            [[_height(function, x * units[0], y * units[1]) for x in xs.tolist()]
+             for y in ys.tolist()]
         )  # fmt: skip
     colors = theme(dark)
     with styled(colors):
         result = Plot(6.4, 3.8, colors)
-        names = [result.extent(name + fate) + _HANDLE for name, (*_, fate) in walks.items()]
+        names = [result.extent(f"{name}{fate}") + _HANDLE for name, (*_, fate) in walks.items()]
         words = result.extent(title, LARGE), result.extent(x_label, weight="normal")
         result.grow(
             MARGIN + max(_AXES, *words) + max(names, default=0.0),
@@ -100,6 +100,17 @@ def draw_surface(
             axis.set_major_locator(MaxNLocator(6))
             measured_in(axis, size)
     return result
+
+
+def _height(function: Classifier, x: float, y: float) -> float:
+    """The function's value; nan where Python's arithmetic finds none, as 1/0 or a number too large.
+
+    The ends of the range may have grown by rounding, beyond the largest float.
+    """
+    try:
+        return float(function(finite(x), finite(y)))
+    except ArithmeticError:
+        return math.nan
 
 
 def _range(name: str, ends: Any) -> tuple[float, float]:
