@@ -25,6 +25,7 @@ LESSONS = (
     "initialisation",
     "gradients",
     "dead_units",
+    "two_logs",
     "regularisation",
     "shapes",
     "saddles",

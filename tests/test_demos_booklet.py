@@ -254,6 +254,40 @@ def test_w15_is_not_judged_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None
     assert busy.text != plain.text
 
 
+LOG = r"Epoch \[(\d+)\], Loss: (\d\.\d{4}), Accuracy: ([01]\.\d{4})"
+
+
+def test_w14_has_the_notes_log_and_is_as_good(quick: dict[str, Any]) -> None:
+    lines = re.findall(rf"^ +{LOG} +{LOG}$", quick["W14"][1].text, re.MULTILINE)
+    assert [line[0] for line in lines] == [line[3] for line in lines]
+    assert [int(line[0]) for line in lines] == list(range(0, 141, 10))
+    assert float(lines[-1][1]) < float(lines[-1][4]) == 0.0847
+    assert all(int(line[2].replace(".", "")) % 50 == 0 for line in lines)  # of 200 samples
+    mean, margin = map(float, str(numbers(quick, "W14")["test accuracy in epoch 140"]).split(" ± "))
+    assert mean - margin >= 0.98
+
+
+def test_w22_a_loss_leaves_room_for_so_many_wrong_answers(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W22")
+    assert found["lines of the log whose loss and accuracy cannot be of one set"] == 8
+    assert found["wrong answers that a loss of 0.0009 leaves room for"] == "0.14%"
+    train, test = (str(found[f"{which} accuracy in the end"]) for which in ("train", "test"))
+    assert float(train.split()[0]) > 0.99 > float(test.split()[0])
+    lines = re.findall(rf"^ +{LOG} +{LOG}$", quick["W22"][1].text, re.MULTILINE)
+    assert [int(line[3]) for line in lines] == list(range(0, 9001, 1000))
+
+
+@given(st.lists(st.tuples(st.floats(-30, 30), st.booleans()), min_size=1, max_size=40))
+def test_w22_the_bound_holds_for_any_answers(answers: list[tuple[float, bool]]) -> None:
+    import two_logs
+
+    import nn
+
+    logits, classes = [x for x, _ in answers], [float(t) for _, t in answers]
+    loss = float(nn.binary_cross_entropy(logits, classes))
+    assert 1 - nn.accuracy(logits, classes) <= two_logs.room(loss) + 1e-12
+
+
 def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: dict[str, Any]) -> None:
     found = numbers(quick, "W16")
     assert found["different neurons: zeros, sigmoid"] == 1
