@@ -155,6 +155,7 @@ def forward(model: MLP) -> Value:
     """The output for one sample, with its gradients."""
     o: Value = model([Value(1.0, label="x0"), Value(-0.5, label="x1")])
     o.label = "o"
+    model.zero_grad()  # of the picture before
     o.backward()
     return o
 

@@ -103,6 +103,13 @@ def test_w1_paths_are_the_products_of_the_widths_between(quick: dict[str, Any]) 
     assert found["weights"] == 3 * 4 + 4 * 3 + 3 * 2
 
 
+def test_pictures_are_the_same_however_often_they_are_drawn(quick: dict[str, Any]) -> None:
+    for number in ("W1", "W5", "W6"):
+        for name, draw, _ in quick[number][1].pictures:
+            first, second = (getattr(draw(False), "source", "") for _ in range(2))
+            assert first == second, name
+
+
 @given(st.integers(0, 10**6))
 @settings(max_examples=5)
 def test_w1_without_activations_a_network_is_a_linear_map(seed: int) -> None:
