@@ -22,11 +22,12 @@ from .modes import Differentiation, Unwatched, anomaly
 from .node import describe
 from .numbers import GENERIC, Number, product, real
 from .rules import NOTHING
+from .tree import describe_shape, flatten, is_array, is_tensor, unflatten
 from .value import Value, constant, recompute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .tensor.tensor import Tensor
@@ -80,11 +81,6 @@ def wholes(variables: Sequence[Node]) -> list[Any]:
 def is_node(x: Any) -> bool:
     """Whether it is a Value or a Tensor; without loading NumPy if there is no Tensor yet."""
     return isinstance(x, Value) or is_tensor(x)
-
-
-def is_tensor(x: Any) -> bool:
-    """Whether it is a Tensor."""
-    return isinstance(x, Number) and hasattr(x, "_pull")
 
 
 def finish(x: Node, slope: Any, create_graph: bool) -> Any:
@@ -259,37 +255,13 @@ def jvp(f: Function, x: Any, v: Any) -> tuple[Any, Any]:
 # ---------------------------------------------------------------- arguments of any shape
 
 
-def flatten(x: Any) -> list[Any]:
-    """The numbers in nested lists and tuples, in order."""
-    if isinstance(x, (list, tuple)):
-        return [number for part in x for number in flatten(part)]
-    return [x]
-
-
-def unflatten(like: Any, numbers: Sequence[Any]) -> Any:
-    """The numbers as lists in the shape of ``like``."""
-    return refill(like, iter(numbers))
-
-
-def refill(shape: Any, remaining: Iterator[Any]) -> Any:
-    """The next numbers as lists of that shape."""
-    if isinstance(shape, (list, tuple)):
-        return [refill(part, remaining) for part in shape]
-    return next(remaining)
-
-
 def alike(x: Any, v: Any) -> list[Any]:
     """The numbers in v, which must have the shape of x."""
-    if shape(x) != shape(v):
-        raise ValueError(f"x and v must have one shape, not {shape(x)} and {shape(v)}")
+    if describe_shape(x) != describe_shape(v):
+        raise ValueError(
+            f"x and v must have one shape, not {describe_shape(x)} and {describe_shape(v)}"
+        )
     return [check(number, "v") for number in flatten(v)]
-
-
-def shape(x: Any) -> str:
-    """The nesting of lists as text: ``[.,.]`` for two numbers; an array's shape, ``(2, 3)``."""
-    if isinstance(x, (list, tuple)):
-        return "[" + ",".join(map(shape, x)) + "]"
-    return str(x.shape) if is_array(x) else "."
 
 
 def check(x: Any, what: str) -> Any:
@@ -328,11 +300,6 @@ def record(
 
 
 # ---------------------------------------------------------------- arrays
-
-
-def is_array(x: Any) -> bool:
-    """Whether it is an array or a Tensor, rather than one number."""
-    return getattr(x, "ndim", 0) > 0 or is_tensor(x)
 
 
 def leaf_maker(numbers: Sequence[Any]) -> Function:

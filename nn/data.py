@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from operator import index
 
-from engine.gradient import is_tensor
+from engine.tree import is_tensor
 
 from .initialisers import randomness
 from .scalar import MLP

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.gradient import is_tensor
 from engine.numbers import Number, is_number, real
+from engine.tree import is_tensor
 
 from .initialisers import randomness
 from .module import Module

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import engine
 from engine import Value, mean
-from engine.gradient import is_tensor
 from engine.numbers import Number, is_number, real
 from engine.targets import Targets, classes
+from engine.tree import is_tensor
 
 from .optimisers import joined
 

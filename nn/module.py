@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine import Value
-from engine.gradient import is_tensor
 from engine.state import settings
+from engine.tree import is_tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from operator import add, mul
 
 from engine import Value
 from engine.cuts import refusal
-from engine.gradient import is_tensor
 from engine.modes import active
 from engine.node import Name, named
 from engine.numbers import KindError, Number, is_number
 from engine.operators import MAKERS
+from engine.tree import is_tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

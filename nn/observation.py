@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.gradient import is_tensor
+from engine.tree import is_tensor
 
 from .module import COLLECTIONS, WATCHERS, Module, parts
 from .scalar import Layer

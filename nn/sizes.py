@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from engine import Value
-from engine.gradient import is_tensor
+from engine.tree import is_tensor
 
 from .activations import title
 from .module import COLLECTIONS, Module, is_parameter, parts

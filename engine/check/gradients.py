@@ -20,10 +20,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..gradient import gradient, is_tensor, jvp
+from ..gradient import gradient, jvp
+from ..tree import is_array, is_tensor
 from .comparison import MANY, Check, axis, judged, located
 from .report import WRONG, Finding, GradientError, Report
-from .subject import Subject, bare, is_array, is_torch, leaves
+from .subject import Subject, bare, is_torch, leaves
 
 # ---------------------------------------------------------------- the check
 
@@ -98,7 +99,7 @@ def silence() -> Any:
 
 def subject_of(f: Any, inputs: list[Any], claimed: Any, seed: int) -> Subject:
     """The subject for these inputs; on Tensors if there is an array among them."""
-    given = list(leaves(inputs))
+    given = leaves(inputs)
     if claimed is None and any(is_torch(x) for x in given):
         raise TypeError(
             "gradcheck() runs on Values and Tensors of gradpath; for a function of torch's tensors "

@@ -9,11 +9,12 @@ from itertools import count, islice, product
 from typing import Any
 
 from ..complexes import Complex
-from ..gradient import gradient, is_tensor
+from ..gradient import gradient
 from ..graph import topological_order
 from ..node import describe
 from ..numbers import Number, apply, real
 from ..rules import Rule
+from ..tree import is_array, is_tensor
 from ..value import Value
 
 EPSILON = 2.0**-52
@@ -114,7 +115,7 @@ class Subject:
     def listed(self, claimed: Any) -> list[float]:
         """The numbers in a claimed gradient."""
         self.value(self.point)  # which tells whether the result is an array
-        parts = list(leaves(claimed))
+        parts = leaves(claimed)
         if self.weights is not None and self.weights.ndim:
             shape = self.weights.shape
             if any(tuple(getattr(d, "shape", ())[: len(shape)]) != shape for d in parts):
@@ -154,24 +155,25 @@ class Subject:
 # ---------------------------------------------------------------- inputs
 
 
-def leaves(x: Any) -> Iterator[Any]:
-    """The numbers and arrays in nested lists, tuples and dicts, in order."""
+def map_inputs(x: Any, of: Callable[[Any], Any]) -> Any:
+    """Nested lists, tuples and dicts of inputs, with every input replaced."""
     if isinstance(x, dict):
-        x = list(x.values())
-    if not isinstance(x, (list, tuple)):
-        yield x
-        return
-    for part in x:
-        yield from leaves(part)
+        return {key: map_inputs(part, of) for key, part in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [map_inputs(part, of) for part in x]
+    return of(x)
+
+
+def leaves(x: Any) -> list[Any]:
+    """The numbers and arrays in nested lists, tuples and dicts, in order."""
+    found: list[Any] = []
+    map_inputs(x, found.append)
+    return found
 
 
 def bare(x: Any) -> Any:
     """The inputs, their Tensors as arrays."""
-    if isinstance(x, dict):
-        return {key: bare(part) for key, part in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [bare(part) for part in x]
-    return x.data if is_tensor(x) else x
+    return map_inputs(x, lambda leaf: leaf.data if is_tensor(leaf) else leaf)
 
 
 def names_of(inputs: Sequence[Any]) -> list[str]:
@@ -204,16 +206,16 @@ def names_of(inputs: Sequence[Any]) -> list[str]:
 
 def refill(like: Any, numbers: Iterator[Any], leaf: Callable[[Any], Any]) -> Any:
     """The next numbers in the shape of some inputs, numbers and arrays each made a ``leaf``."""
-    if isinstance(like, dict):
-        return {key: refill(part, numbers, leaf) for key, part in like.items()}
-    if isinstance(like, (list, tuple)):
-        return [refill(part, numbers, leaf) for part in like]
-    if not is_array(like):
-        return leaf(next(numbers))
-    entries = list(islice(numbers, size_of(like)))
-    if is_torch(like):
-        return leaf(like.detach().double().new_tensor(entries).reshape(like.shape))
-    return leaf(filled_array(entries).reshape(like.shape))
+
+    def refilled(x: Any) -> Any:
+        if not is_array(x):
+            return leaf(next(numbers))
+        entries = list(islice(numbers, size_of(x)))
+        if is_torch(x):
+            return leaf(x.detach().double().new_tensor(entries).reshape(x.shape))
+        return leaf(filled_array(entries).reshape(x.shape))
+
+    return map_inputs(like, refilled)
 
 
 def filled_array(entries: list[Any]) -> Any:
@@ -235,11 +237,6 @@ def entries_of(x: Any) -> list[Any]:
 def size_of(x: Any) -> int:
     """How many entries an array has."""
     return math.prod(x.shape)
-
-
-def is_array(x: Any) -> bool:
-    """Whether it is an array with at least one axis."""
-    return bool(getattr(x, "ndim", 0))
 
 
 def is_torch(x: Any) -> bool:

@@ -32,19 +32,19 @@ from __future__ import annotations
 import gc
 
 from ..backward import computed
-from ..gradient import flatten, is_array, is_tensor
 from ..numbers import KindError, is_number, real
+from ..tree import flatten, is_array, is_tensor, map_leaves
 from ..value import Value
 from .formulas import Quantity
 from .printing import function_name, identifier
 from .recording import Backward, Tape, methods, recorded
-from .straight import Straight, as_floats, fitting_all, nested
+from .straight import Straight, as_floats, fitting_all
 from .surroundings import GuardError, recorded_twice
 from .unrolling import resolved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .compiled import Compiled, Machine
@@ -285,12 +285,12 @@ def lowered(tape: Tape, arguments: Sequence[tuple[str, Any]], result: Any) -> Lo
         return None
     if len(lowering.ops) * WORTH > len(tape.events):
         return None
-    return Lowered(lowering, lambda numbers: refilled(result, iter(numbers)))
 
+    def refilled(numbers: Sequence[Any]) -> Any:
+        remaining = iter(numbers)
+        return map_leaves(result, lambda _: next(remaining))
 
-def refilled(result: Any, numbers: Iterator[Any]) -> Any:
-    """The result with the next numbers in the place of its own."""
-    return nested(result, lambda _: next(numbers))
+    return Lowered(lowering, refilled)
 
 
 # ---------------------------------------------------------------- what goes in and comes out
@@ -317,7 +317,7 @@ def argument(name: str, x: Any, leaves: list[Value]) -> Any:
 
 def quantities(x: Any, known: dict[int, Any]) -> Any:
     """An argument with its leaves replaced by their quantities."""
-    return nested(x, lambda leaf: known[id(leaf)])
+    return map_leaves(x, lambda leaf: known[id(leaf)])
 
 
 def outcome(tape: Tape, result: Any) -> Any:
@@ -328,7 +328,7 @@ def outcome(tape: Tape, result: Any) -> Any:
             return x if x is None else tape.quantity(x)
         raise TypeError(f"a recorded function returns numbers, not {type(x).__name__} {x!r:.60}")
 
-    return nested(result, quantity)
+    return map_leaves(result, quantity)
 
 
 def differentiated(
@@ -348,7 +348,7 @@ def differentiated(
         event.wanted.append((quantities, 0.0, Quantity(of=q)))
         return event.wanted[-1][2]
 
-    inputs = [nested(x, lambda q: slope(q, [q])) for _, x in shapes]
+    inputs = [map_leaves(x, lambda q: slope(q, [q])) for _, x in shapes]
     leaves = [slope(tape.leaves[id(p)][0], tape.leaves[id(p)]) for p in parameters]
     return value, (*inputs, *leaves)
 

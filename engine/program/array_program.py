@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..forks import lock
-from ..gradient import flatten, unflatten
 from ..graph import topological_order
 from ..modes import TAPE, origin
 from ..node import LOCK
@@ -25,14 +24,13 @@ from ..tensor.arrays import Array, quiet
 from ..tensor.buffer import Buffer
 from ..tensor.operands import floating
 from ..tensor.tensor import Tensor
+from ..tree import flatten, map_leaves, unflatten
 from .array_source import Readable, arguments_of
-from .array_source import leaves as flat
 from .buffered import VIEWS, Buffered, reachable
 from .printing import Names, function_name
 from .recording import recorded, taped_equal, taped_text
 from .surroundings import Surroundings, recorded_twice, restless
 from .tape import Op, Trace, fitting
-from .tape import flat as parts
 
 if TYPE_CHECKING:
     from .compiled_arrays import CompiledArrays
@@ -116,7 +114,7 @@ class Recording:
         if x.leaf is not None:
             return "leaf", id(x.leaf)
         args = [places[a] if isinstance(a, Op) else repr(a) for a in x.args]
-        params = [p.tobytes() if isinstance(p, np.ndarray) else repr(p) for p in parts(x.params)]
+        params = [p.tobytes() if isinstance(p, np.ndarray) else repr(p) for p in flatten(x.params)]
         return (x.name, *args, *params)
 
     def is_input(self, x: Tensor) -> bool:
@@ -461,7 +459,7 @@ class ArrayProgram:
         recording = self._recording
         trace = recording.trace
         given = [
-            (name, nested(x, lambda leaf: trace.op(leaf)))
+            (name, map_leaves(x, lambda leaf: trace.op(leaf)))
             for name, x in zip(self._names, self._arguments, strict=True)
         ]
         ours = {id(x) for x in self._inputs}
@@ -471,7 +469,7 @@ class ArrayProgram:
             if op.rule is None and not (op.leaf is not None and id(op.leaf) in ours)
         ]
         result = self._structure()
-        needed = reachable(flat(result), arguments_of)
+        needed = reachable(flatten(result), arguments_of)
         held = [op for op in held if op in needed]
         names = Names([self._name, *self._names])
         names.meet(held)
@@ -651,11 +649,6 @@ def is_last(recording: Recording, x: Any, owner: Any) -> bool:
     old.discard(x)
     old |= {op for op in ops if op.name in VIEWS | {"concatenate"} and not old.isdisjoint(op.args)}
     return not any(arg in old for op in ops[ops.index(x) + 1 :] for arg in op.args)
-
-
-def nested(x: Any, of: Callable[[Any], Any]) -> Any:
-    """Lists with every entry replaced."""
-    return [nested(part, of) for part in x] if isinstance(x, list) else of(x)
 
 
 def grad_home(leaf: Tensor) -> Array:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..rules import ATOM, POWER, PRODUCT, SIGN, SUM, Rule
 from ..tensor.arrays import HOLE, NAMES
+from ..tree import flatten
 from .buffered import is_basic, key, literal, reachable
 from .printing import WIDTH, Names, folded, wrapped
 from .tape import Op, shape_of
@@ -53,7 +54,7 @@ class Readable:
         sections: Mapping[int, str],
         result: Any,
     ) -> None:
-        finals = list(leaves(result))
+        finals = flatten(result)
         needed = reachable(finals, arguments_of)
         self.ops = [op for op in ops if op in needed]
         self.names = Names([name, *(argument for argument, _ in arguments)])
@@ -96,7 +97,7 @@ class Readable:
                 self.written[x] = name, ATOM
                 self.names.names[id(x)] = name
                 continue
-            for op in leaves(x):
+            for op in flatten(x):
                 self.written[op] = self.names.of(op), ATOM
             lines.append(f"{self.structure(x)} = {name}")
         return lines
@@ -284,13 +285,6 @@ class Readable:
 def arguments_of(op: Op) -> list[Op]:
     """The quantities that an operation is computed from."""
     return [x for x in op.args if isinstance(x, Op)]
-
-
-def leaves(x: Any) -> list[Any]:
-    """The entries of nested lists and tuples."""
-    if isinstance(x, (list, tuple)):
-        return [leaf for part in x for leaf in leaves(part)]
-    return [x]
 
 
 def parameter(x: Any) -> str:

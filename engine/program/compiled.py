@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..forks import lock
-from ..gradient import flatten
 from ..node import LOCK
+from ..tree import flatten, map_leaves
 from .assembly import FUNCTIONS, function, indented
 from .kernels import product, product_of_any, product_of_rows
 from .loops import LoopPrinter
 from .lowering import flattened
 from .printing import LOOPS, Printer
 from .replay import Group, checks
-from .straight import fitting_all, nested
+from .straight import fitting_all
 from .surroundings import GuardError
 from .tape import Op
 
@@ -99,7 +99,7 @@ class Compiled:
             found = next(remaining)
             return None if x is None else found
 
-        return nested(self._result, number)
+        return map_leaves(self._result, number)
 
 
 def shape_of(structure: Any) -> tuple[int, ...] | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..gradient import flatten, unflatten
 from ..tensor.tensor import Tensor
+from ..tree import flatten, unflatten
 from .assembly import function, indented
 from .compiled import compile_loops
 from .loops import LoopPrinter, UnwrittenError

@@ -11,9 +11,9 @@ was recorded.
 
 from __future__ import annotations
 
+from ..tree import map_leaves
 from .formulas import COPY, Quantity
 from .recording import Applied, Backward, Guard, Required, Tape
-from .straight import nested
 from .surroundings import Surroundings
 
 TYPE_CHECKING = False
@@ -103,7 +103,7 @@ def restored(kind: type[Program], state: tuple[Any, ...]) -> Program:
     made = [Quantity(label=label, scope=scope) for label, scope, _, _ in fields]
 
     def quantity(x: Any) -> Any:
-        return nested(x, lambda part: made[part.place] if isinstance(part, Number) else part)
+        return map_leaves(x, lambda part: made[part.place] if isinstance(part, Number) else part)
 
     for q, (_, _, stands, of) in zip(made, fields, strict=True):
         q.of = quantity(of)
@@ -192,7 +192,9 @@ def restored_arrays(kind: type[ArrayProgram], recorded: Any, state: tuple[Any, .
     tape = recording.tape
 
     def quantity(x: Any) -> Any:
-        return nested(x, lambda part: tape.ops[part.place] if isinstance(part, Number) else part)
+        return map_leaves(
+            x, lambda part: tape.ops[part.place] if isinstance(part, Number) else part
+        )
 
     for rule, args, params, shape, dtype, leaf, label, scope, _ in fields:
         op = Op(tape, rule, quantity(args), params, shape, dtype)

@@ -16,11 +16,12 @@ from weakref import ref
 import numpy as np
 
 from ..forks import lock
-from ..gradient import flatten, gradient
+from ..gradient import gradient
 from ..modes import TAPE, active, anomaly
 from ..tensor.arrays import Array, quiet
 from ..tensor.mathematics import TENSORS
 from ..tensor.tensor import Tensor, constant, node
+from ..tree import flatten
 from .array_program import Recording, methods, variables_of
 from .buffered import Buffered
 from .recording import recorded

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..forks import lock
 from ..node import LOCK
+from ..tree import map_leaves
 from .array_source import Readable
 from .buffered import Buffered
 from .printing import Names, identifier
-from .straight import nested
 from .tape import Op
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Lowered:
         starts += [(names.unique("constants"), op) for op, _ in self.lowering.constants]
         given = [*zip(inputs, self.lowering.inputs, strict=True), *starts]
         remaining = iter(self.lowering.results)
-        whole = nested(result, lambda _: next(remaining))
+        whole = map_leaves(result, lambda _: next(remaining))
         if updates := tuple(new for _, new in self.lowering.updates):
             whole = whole, updates
         return Readable(name, given, self.lowering.ops, self.lowering.sections, whole).text

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ..gradient import flatten
 from ..node import LOCK
 from ..numbers import is_number, real
 from ..reals import REALS, Real
 from ..rules import TABLE
+from ..tree import flatten, map_leaves
 from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, compiled
 from .formulas import Quantity
 from .surroundings import GuardError
@@ -41,7 +41,7 @@ class Straight:
         self, tape: Tape, name: str, arguments: Sequence[tuple[str, Any]], result: Any
     ) -> None:
         self.code = Code(tape, flatten(result))
-        self.assembly = Assembly(self.code, name, arguments, nested(result, resolved))
+        self.assembly = Assembly(self.code, name, arguments, map_leaves(result, resolved))
         self.places = self.code.places
         self.run = self.compiled("run")
         if any(p.written for p in self.places):
@@ -82,7 +82,7 @@ class Straight:
             result, changed = self.pure(*map(Real, numbers), *map(Real, starts))
             for place, x in zip([p for p in self.places if p.written], changed, strict=True):
                 setattr(place.owner, place.attribute, float(x))
-        return nested(result, lambda x: x if x is None else float(x))
+        return map_leaves(result, lambda x: x if x is None else float(x))
 
     def on_arrays(self, inputs: Sequence[Any]) -> Any:
         """Run entry by entry on arrays."""
@@ -102,7 +102,7 @@ class Straight:
         shape = np.broadcast_shapes(*(x.shape for x in flatten(arrays)))
         with np.errstate(all="ignore"):
             result = run(*arrays, *starts)
-        return nested(result, lambda x: np.broadcast_to(x, shape) + 0.0)
+        return map_leaves(result, lambda x: np.broadcast_to(x, shape) + 0.0)
 
 
 def alone(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,13 +128,6 @@ class Namespace:
 # ---------------------------------------------------------------- what goes in
 
 
-def nested(x: Any, of: Callable[[Any], Any]) -> Any:
-    """Lists and tuples with every entry replaced."""
-    if isinstance(x, (list, tuple)):
-        return type(x)([nested(part, of) for part in x])
-    return of(x)
-
-
 def fitting_all(arguments: Sequence[tuple[str, Any]], inputs: Sequence[Any]) -> list[Any]:
     """The numbers of all arguments, which must have the shapes of the examples."""
     if len(inputs) != len(arguments):
@@ -149,7 +142,7 @@ def fitting_all(arguments: Sequence[tuple[str, Any]], inputs: Sequence[Any]) -> 
 def as_floats(arguments: Sequence[tuple[str, Any]], inputs: Sequence[Any]) -> Sequence[Any]:
     """The arguments with floats in the place of other numbers; as they are, if some are arrays."""
     numbers = iter(fitting_all(arguments, inputs))
-    floats = [nested(shape, lambda _: next(numbers)) for _, shape in arguments]
+    floats = [map_leaves(shape, lambda _: next(numbers)) for _, shape in arguments]
     return floats if all(type(x) is float for x in flatten(floats)) else inputs
 
 

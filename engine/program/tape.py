@@ -18,6 +18,7 @@ from ..numbers import OPERATORS, Mathematics, Number, is_atomic
 from ..rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
 from ..tensor.arrays import ARRAYS, Selected, is_choice, quiet, unbroadcast
 from ..tensor.backward import pull
+from ..tree import flatten
 
 if TYPE_CHECKING:
     from ..tensor.arrays import Array
@@ -139,7 +140,7 @@ class Tape:
         if (simple := simplified(self, rule, args, params)) is not None:
             return simple
         key = key_of(rule, args, params)
-        hashable = not any(isinstance(part, np.ndarray) for part in flat(params))
+        hashable = not any(isinstance(part, np.ndarray) for part in flatten(params))
         if hashable and key in self.known:
             return self.known[key]
         shape, dtype = outcome(rule, args, params)
@@ -155,13 +156,6 @@ class Tape:
 def key_of(rule: Any, args: Sequence[Any], params: Sequence[Any]) -> tuple[Any, ...]:
     """What tells an operation from others."""
     return (rule.name, *(x if isinstance(x, Op) else repr(x) for x in args), repr(tuple(params)))
-
-
-def flat(params: Any) -> list[Any]:
-    """The parameters without their nesting."""
-    if isinstance(params, tuple):
-        return [x for part in params for x in flat(part)]
-    return [params]
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
