@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,12 @@ REACH = (
     20.0  # a look-up table of sigmoid goes from −20 to 20: beyond, it is within 2.1e-9 of its end
 )
 SIZES = (16, 64, 256, 1024, 4096)
+AT_ONCE = 8_000  # values for NumPy: arrays that a cache holds, and that need no new memory
+WAYS = ("exp alone", "1/(1 + exp(−x))", "nearest", "interpolated")
+REPEAT = 100  # measurements, of which the least counts: a busy machine only adds
+CLOSE = 1.2  # a ratio that is no difference
+NO_COMPILER = """
+(There is no numba here, so compiled code is not measured: pip install gradpath[jit].)"""
 BEND = 1 / (6 * math.sqrt(3))  # the largest |σ″|
 
 Array = NDArray[np.float64]
@@ -133,7 +139,8 @@ class Lookup:
         self.places = np.linspace(-REACH, REACH, size + 1)
         self.values = exact(self.places)
         self.step = 2 * REACH / size
-        self.listed = self.values.tolist()
+        self.slopes = np.diff(self.values, append=self.values[-1])  # from each entry to the next
+        self.listed, self.rises = self.values.tolist(), self.slopes.tolist()
 
     def nearest(self, x: Array) -> Array:
         """The nearest entry: off by at most ½·step·max σ′ = step / 8."""
@@ -142,11 +149,25 @@ class Lookup:
 
     def between(self, x: Array) -> Array:
         """Linear interpolation: off by at most step²/8·max |σ″|."""
-        return np.asarray(np.interp(x, self.places, self.values))
+        place = (np.clip(x, -REACH, REACH) + REACH) * (1 / self.step)
+        index = place.astype(np.intp)
+        place -= index
+        return np.asarray(self.values.take(index) + place * self.slopes.take(index))
 
     def one(self, x: float) -> float:
         """The nearest entry for one number, in Python alone."""
         return float(self.listed[int((min(max(x, -REACH), REACH) + REACH) / self.step + 0.5)])
+
+    def one_between(self, x: float) -> float:
+        """Linear interpolation for one number, in Python alone."""
+        place = (min(max(x, -REACH), REACH) + REACH) / self.step
+        index = int(place)
+        return float(self.listed[index] + (place - index) * self.rises[index])
+
+
+def exact_one(x: float) -> float:
+    """σ of one number, in Python alone."""
+    return 1 / (1 + math.exp(-x))
 
 
 def shortcuts(seed: int, quick: bool) -> Finding:
@@ -160,7 +181,7 @@ def shortcuts(seed: int, quick: bool) -> Finding:
         off = [float(np.abs(f(x) - right).max()) for f in (lookup.nearest, lookup.between)]
         bounds = (lookup.step / 8 + tail, lookup.step**2 / 8 * BEND + tail)
         errors.append((size, off[0], bounds[0], off[1], bounds[1]))
-    times = timings(x, 3 if quick else 7)
+    times = timings(seed)
     here, slope, apart = stretched()
     bounded = all(a <= b and c <= d for _, a, b, c, d in errors)
     (rule,) = TABLE["sigmoid"].differentiate(FORMULAS, Symbol("y"), [Symbol("x")])
@@ -173,21 +194,15 @@ Largest error of a look-up table, and the bound that it obeys:
         )
     }
 
-Time for one value on this machine, with {SIZES[-1]} entries:
+Time for one value on this machine, in nanoseconds, with {SIZES[-1]} entries:
 {
         table(
-            ["", "1/(1 + exp(−x))", "nearest", "interpolated"],
-            [
-                ["NumPy, many at once", *(f"{t:.1f} ns" for t in times[:3])],
-                ["Python, one at a time", *(f"{t:.0f} ns" for t in times[3:]), "—"],
-            ],
+            ["", *WAYS],
+            [(where, *(f"{t:.1f}" for t in ways)) for where, ways in times.items()],
         )
-    }
-Against exp, in NumPy: nearest {said(times[0] / times[1])}, interpolated {
-        said(times[0] / times[2])
-    };
-in Python: nearest {said(times[3] / times[4])}. Where exp is an instruction or a
-library's loop, a table saves little or nothing; on hardware without exp it does.
+    }{"" if "compiled, in a loop" in times else NO_COMPILER}
+{chr(10).join(judged(where, ways) for where, ways in times.items())}
+The error is bounded everywhere; whether time is saved depends on where it runs.
 
 Backward nothing is computed anew: the engine's rule for σ is dy/dx = {rule},
 which has no exp in it.
@@ -199,14 +214,8 @@ which has no exp in it.
     for size, nearest, _, interpolated, _ in errors:
         numbers[f"largest error, nearest of {size}"] = nearest
         numbers[f"largest error, interpolated, {size}"] = interpolated
-    kinds = (
-        "NumPy: exp",
-        "NumPy: nearest",
-        "NumPy: interpolated",
-        "Python: exp",
-        "Python: nearest",
-    )
-    numbers |= {f"ns, {kind}": t for kind, t in zip(kinds, times, strict=True)}
+    for where, ways in times.items():
+        numbers |= {f"ns, {where}: {way}": t for way, t in zip(WAYS, ways, strict=True)}
     numbers |= {"4σ(x) − 2 at 0": here, "slope of 4σ(x) − 2 at 0": slope}
     numbers["largest distance from 2·tanh(x/2)"] = apart
     return Finding(
@@ -224,19 +233,84 @@ which has no exp in it.
     )
 
 
-def timings(x: Array, repeat: int) -> list[float]:
-    """Nanoseconds a value: NumPy's exp, nearest and interpolated; Python's exp and nearest."""
-    lookup, one = Lookup(SIZES[-1]), float(x[0])
-    many = [partial(f, x) for f in (exact, lookup.nearest, lookup.between)]
-    single = [lambda: 1 / (1 + math.exp(-one)), lambda: lookup.one(one)]
-    times = [min(timeit.repeat(f, number=1, repeat=repeat)) / x.size for f in many]
-    times += [min(timeit.repeat(f, number=2000, repeat=repeat)) / 2000 for f in single]
-    return [1e9 * t for t in times]
+def timings(seed: int) -> dict[str, list[float]]:
+    """Nanoseconds a value in all ways, by where it is computed."""
+    lookup = Lookup(SIZES[-1])
+    x = np.random.default_rng(seed).uniform(-REACH, REACH, AT_ONCE)
+    few = x[:200].tolist()
+    out = np.empty_like(x)
+    single: list[Callable[[float], float]] = [
+        lambda x: math.exp(-x), exact_one, lookup.one, lookup.one_between,
+    ]  # fmt: skip
+    found = {
+        "NumPy, many at once": least(
+            [partial(f, x) for f in (np.exp, exact, lookup.nearest, lookup.between)],
+            x.size,
+        ),
+        "Python, one at a time": least(
+            [partial(each, f, few) for f in single],
+            len(few),
+        ),
+    }
+    if compiled := compiled_loops():
+        ways = [partial(f, x, lookup.values, REACH, 1 / lookup.step, out) for f in compiled]
+        found["compiled, in a loop"] = least(ways, x.size)
+    return found
 
 
-def said(ratio: float) -> str:
-    """How much quicker something is than what it is compared with."""
-    return f"{ratio:.1f} times as fast" if ratio >= 1 else f"{1 / ratio:.1f} times slower"
+def each(f: Callable[[float], float], xs: Sequence[float]) -> list[float]:
+    """One number after the other."""
+    return [f(x) for x in xs]
+
+
+def least(ways: Sequence[Callable[[], object]], values: int) -> list[float]:
+    """Nanoseconds a value: the least of several times, taken in turn so that all meet the same."""
+    times = [[timeit.timeit(f, number=1) for f in ways] for _ in range(REPEAT)]
+    return [1e9 * min(column) / values for column in zip(*times, strict=True)]
+
+
+def compiled_loops() -> list[Callable[..., None]]:
+    """The ways as loops in machine code, where numba is installed."""
+    try:
+        from numba import njit  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError:
+        return []
+    exp = math.exp
+
+    def exponential(x: Any, values: Any, reach: float, density: float, out: Any) -> None:
+        for i in range(x.size):
+            out[i] = exp(-x[i])
+
+    def sigmoid(x: Any, values: Any, reach: float, density: float, out: Any) -> None:
+        for i in range(x.size):
+            out[i] = 1 / (1 + exp(-x[i]))
+
+    def nearest(x: Any, values: Any, reach: float, density: float, out: Any) -> None:
+        for i in range(x.size):
+            out[i] = values[int((min(max(x[i], -reach), reach) + reach) * density + 0.5)]
+
+    def between(x: Any, values: Any, reach: float, density: float, out: Any) -> None:
+        for i in range(x.size):
+            place = (min(max(x[i], -reach), reach) + reach) * density
+            k = min(int(place), values.size - 2)
+            out[i] = values[k] + (place - k) * (values[k + 1] - values[k])
+
+    return [njit(f) for f in (exponential, sigmoid, nearest, between)]
+
+
+def judged(where: str, ways: Sequence[float]) -> str:
+    """Whether a table saves time there."""
+    _, right, *tables = ways
+    said = []
+    for name, t in zip(WAYS[2:], tables, strict=True):
+        ratio = right / t
+        if 1 / CLOSE < ratio < CLOSE:
+            said.append(f"{name} as fast as exp")
+        else:
+            said.append(
+                f"{name} {max(ratio, 1 / ratio):.1f} times {'faster' if ratio > 1 else 'slower'}"
+            )
+    return f"  {where}: {', '.join(said)}."
 
 
 def stretched() -> tuple[float, float, float]:

@@ -181,7 +181,7 @@ def complete(seed: int) -> Training:
         validation_data=(x_test, t_test),
         metrics=["accuracy"],
         callbacks=[keep],
-        rng=seed,
+        shuffle=False,
         verbose=False,
     )
     return Training(seed, model, split, history, weights)

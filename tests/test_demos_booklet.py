@@ -188,6 +188,19 @@ def test_w10_counts_are_the_formulas_for_any_architecture(shape: tuple[int, int,
     assert found.products == d * h + h * o
 
 
+def test_w10_an_int8_answers_as_the_float_and_is_one_byte(quick: dict[str, Any]) -> None:
+    import counting
+
+    found = numbers(quick, "W10")
+    assert found["bytes as int8"] == found["parameters of the largest"]
+    mean, margin = map(float, str(found["accuracy lost by int8"]).split(" ± "))
+    assert mean + margin < 0.01
+    trained = counting.classify(3)
+    assert [layer.q.dtype.name for layer in trained.coarse.layers] == ["int8", "int8"]
+    assert trained.accuracies[0] > 0.95
+    assert 0 <= trained.changed < 0.02
+
+
 def test_w8_names_the_step_the_node_and_the_line(quick: dict[str, Any]) -> None:
     found, text = numbers(quick, "W8"), quick["W8"][1].text
     assert re.search(r"a node \(\S+, inf\) is not finite", text)
@@ -330,6 +343,44 @@ def test_w13_look_up_tables_obey_their_bounds(size: int, x: float) -> None:
     assert abs(lookup.nearest(at) - right) <= lookup.step / 8 + tail
     assert abs(lookup.between(at) - right) <= lookup.step**2 / 8 * activations.BEND + tail
     assert abs(lookup.one(x) - right) <= lookup.step / 8 + tail
+    assert lookup.one_between(x) == pytest.approx(lookup.between(at)[0], abs=1e-12)
+
+
+def test_w13_says_where_a_table_saves_time() -> None:
+    import activations
+
+    text = activations.judged("here", [1.0, 2.0, 0.5, 8.0])
+    assert text == "  here: nearest 4.0 times faster, interpolated 4.0 times slower."
+    assert "nearest as fast as exp" in activations.judged("here", [1.0, 2.0, 1.9, 8.0])
+
+
+def test_w13_needs_no_compiler_for_its_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    import activations
+
+    monkeypatch.setattr(activations, "compiled_loops", list)
+    finding = activations.shortcuts(1, True)
+    assert "no numba here" in finding.text
+    found = activations.timings(0)
+    assert list(found) == ["NumPy, many at once", "Python, one at a time"]
+    monkeypatch.setattr(
+        activations, "timings", lambda _: found | {"compiled, in a loop": [1.0, 1.0, 5.0, 5.0]}
+    )
+    other = activations.shortcuts(1, True)
+    assert "compiled, in a loop: nearest 5.0 times slower" in other.text
+    assert other.verdict == finding.verdict
+
+
+def test_w13_compiled_loops_compute_the_same() -> None:
+    pytest.importorskip("numba", reason="compares with compiled loops")
+    import activations
+    import numpy as np
+
+    lookup, x = activations.Lookup(64), np.linspace(-25, 25, 400)
+    wanted = [activations.exact(x), lookup.nearest(x), lookup.between(x)]
+    for loop, right in zip(activations.compiled_loops()[1:], wanted, strict=True):
+        out = np.empty_like(x)
+        loop(x, lookup.values, activations.REACH, 1 / lookup.step, out)
+        assert out == pytest.approx(right, abs=1e-12)
 
 
 # -- the command line and the booklet -------------------------------------------------------------
@@ -358,6 +409,7 @@ def test_one_claim_prints_claim_measurement_and_verdict(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
         "w10-network.svg",
         "w10-bytes.svg",
+        "w10-int8.svg",
     }
 
 
