@@ -29,6 +29,7 @@ LESSONS = (
     "regularisation",
     "shapes",
     "saddles",
+    "rates",
     "xor",
 )
 WIDTH = 80  # characters of a line
@@ -191,3 +192,14 @@ def banded(measured: Mapping[str, Mapping[Any, Interval]]) -> dict[str, Any]:
             for name, ys in measured.items()
         },
     }
+
+
+def log_ratio(above: Sequence[float], below: Sequence[float]) -> Interval:
+    """The logarithm of a ratio, run by run: losses scatter by factors."""
+    return interval([math.log(a / b) for a, b in zip(above, below, strict=True)])
+
+
+def factor(x: Interval) -> str:
+    """A ratio and its interval, from its logarithm."""
+    low, middle, high = (math.exp(x.mean + d) for d in (-x.margin, 0.0, x.margin))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"

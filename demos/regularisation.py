@@ -13,7 +13,17 @@ from commandline import run, tidy_end
 
 with tidy_end():
     import numpy as np
-    from claims import Claim, Finding, Interval, interval, lesson, table, verdict
+    from claims import (
+        Claim,
+        Finding,
+        Interval,
+        factor,
+        interval,
+        lesson,
+        log_ratio,
+        table,
+        verdict,
+    )
     from numpy.typing import NDArray
 
     import viz
@@ -277,14 +287,7 @@ the noise by heart, below the noise's variance, and pays for it on the test set.
 
 def ratio(above: Sequence[Fit], below: Sequence[Fit], what: str) -> Interval:
     """The logarithm of a ratio of losses, data set by data set: ratios scatter by factors."""
-    pairs = zip(above, below, strict=True)
-    return interval([math.log(getattr(a, what) / getattr(b, what)) for a, b in pairs])
-
-
-def factor(x: Interval) -> str:
-    """A ratio and its interval, from its logarithm."""
-    low, middle, high = (math.exp(x.mean + d) for d in (-x.margin, 0.0, x.margin))
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+    return log_ratio([getattr(a, what) for a in above], [getattr(b, what) for b in below])
 
 
 def loss_row(name: str, runs: Sequence[Fit]) -> tuple[object, ...]:

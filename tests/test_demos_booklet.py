@@ -333,6 +333,44 @@ def test_w19_optimisers_stay_on_the_ridge_and_leave_beside_it(quick: dict[str, A
     assert "+1, +2  minimum" in quick["W19"][1].text
 
 
+def bounds(ratio: object) -> tuple[float, float, float]:
+    """A ratio with the ends of its interval: ``1.5 (1.2 to 1.9)``."""
+    middle, low, high = map(float, re.findall(r"[\d.]+", str(ratio)))
+    return low, middle, high
+
+
+def test_w20_a_rate_is_searched_for_and_adam_forgives_more(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W20")
+    for name in ("SGD", "Adam"):
+        assert bounds(found[f"error, blind rate over found, {name}"])[0] > 1
+        assert bounds(found[f"range test, runs away over found, {name}"])[0] > 1
+    low, middle, high = bounds(found["error at a blind rate, SGD over Adam"])
+    assert 1 < low < middle < high
+    assert float(found["rate found, Adam"]) < float(found["rate found, SGD"])
+    assert bounds(found["error, constant over constant"]) == (1, 1, 1)
+
+
+def test_w20_rates_are_judged_with_other_data_sets_than_they_are_chosen_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import rates
+
+    tried: list[int] = []
+
+    def fit(size: Any, seed: int, name: str, rate: float, schedule: str = "") -> list[float]:
+        tried.append(seed)
+        return [1.0 + abs(rate - 0.25)]
+
+    monkeypatch.setattr(rates, "fit", fit)
+    search = rates.search(rates.QUICK, 5, "SGD")
+    assert (search.coarse, search.fine) == (0.1, 0.2)
+    chosen_with = set(tried)
+    tried.clear()
+    assert rates.learning_rate(5, True).verdict
+    assert chosen_with.isdisjoint(range(5, 5 + rates.QUICK.judge))
+    assert set(tried) == chosen_with | set(range(5, 5 + rates.QUICK.judge))
+
+
 @given(st.integers(2, 2000), st.floats(-1e3, 1e3))
 def test_w13_look_up_tables_obey_their_bounds(size: int, x: float) -> None:
     import activations
