@@ -46,13 +46,15 @@ def structure(seed: int, quick: bool) -> Finding:
     seeds = range(seed, seed + (10 if quick else 40))
     apart = {a: [misfit(a, s) for s in seeds] for a in ("none", "tanh", "relu")}
     linear, bent = max(apart["none"]), {a: interval(apart[a]) for a in ("tanh", "relu")}
+    product = max(distance_from_product(s) for s in seeds)
     edges = sum(a * b for a, b in zip(WIDTHS, WIDTHS[1:], strict=False))
     text = f"""\
 A network {"-".join(map(str, WIDTHS))}: {WIDTHS[0]} inputs, {len(WIDTHS) - 2} hidden layers, {
         WIDTHS[-1]
     } outputs. Hidden layers are those
-between: nobody gives their values, and nobody is told them. All layers are fully
-connected, with {edges} weights. In the graph of one forward pass:
+between: no data set has values for them. All layers are fully connected, with
+{edges} weights. In the graph of one forward pass:
+
 {
         table(
             ["from each of", "paths to each output", "widths between", "derivative not 0"],
@@ -65,8 +67,10 @@ connected, with {edges} weights. In the graph of one forward pass:
         )
     }
 
-Without activations the layers are one linear map, W = W3·W2·W1. How far the network
-is from the best linear map, as a share of its outputs' spread, {len(seeds)} starts:
+Without activations the layers are one linear map, W = W3·W2·W1 and one bias: its
+answers and the network's are at most {product:.0e} apart. How far a network is from
+the best linear map, as a share of its outputs' spread, {len(seeds)} starts:
+
 {
         table(
             ["activation", "misfit"],
@@ -75,13 +79,18 @@ is from the best linear map, as a share of its outputs' spread, {len(seeds)} sta
     }"""
     drawn = MLP(2, [2, 1], activation="tanh", init="xavier_uniform", rng=seed + 8)
     return Finding(
-        verdict(whole and linear < 1e-12 and all(x.mean - x.margin > 0.01 for x in bent.values())),
+        verdict(
+            whole
+            and max(linear, product) < 1e-12
+            and all(x.mean - x.margin > 0.01 for x in bent.values())
+        ),
         text,
         {
             f"paths to an output from one of {place}": max(paths)
             for place, (paths, _, _) in zip(places, found, strict=True)
         }
-        | {"weights": edges, "misfit of a linear map, no activation": linear}
+        | {"weights": edges, "largest distance of the network and one matrix": product}
+        | {"misfit of a linear map, no activation": linear}
         | {f"misfit of a linear map, {a}": str(x) for a, x in bent.items()},
         [
             (
@@ -141,6 +150,17 @@ def misfit(activation: str, seed: int) -> float:
     return math.sqrt(float(np.mean((y - best) ** 2)) / spread) if spread else 0.0
 
 
+def distance_from_product(seed: int) -> float:
+    """How far a network without activations is from the product of its matrices."""
+    state = MLP(WIDTHS[0], list(WIDTHS[1:]), rng=seed).state_dict()
+    matrix, bias = np.eye(WIDTHS[0]), np.zeros(WIDTHS[0])
+    for i in range(len(WIDTHS) - 1):
+        w, b = state[f"layers.{i}.weight"], state[f"layers.{i}.bias"]
+        matrix, bias = w @ matrix, w @ bias + b
+    x = np.random.default_rng(seed).normal(size=(BATCH, WIDTHS[0]))
+    return float(np.abs(x @ matrix.T + bias - answers("none", seed)(x)).max())
+
+
 def answers(activation: str, seed: int) -> Any:
     """What a fresh network says, as a function of many inputs; "none" leaves activations out."""
     known = "tanh" if activation == "none" else activation
@@ -193,6 +213,7 @@ In a network 2-{NEURONS}-{NEURONS}-1, with {
         SAMPLES
     } samples, each value was spoilt in turn between the two
 passes. Which are needed, so that the gradients of all parameters come out right?
+
 {
         table(
             ["value", "numbers", *ACTIVATIONS],
@@ -202,8 +223,11 @@ passes. Which are needed, so that the gradients of all parameters come out right
             ],
         )
     }
+
 With sigmoid it needs {kept} of {total} numbers: not the sums z, whose slope it finds from h.
-The rules tell why: z is needed where the derivative has it.
+(W1 is needed for nothing but the gradients of the inputs.) The rules tell why: z is
+needed where the derivative has it.
+
 {
         table(
             ["activation", "dh/dz in the rule", "needs z, measured", "as the rule says"],

@@ -116,6 +116,7 @@ def test_w1_without_activations_a_network_is_a_linear_map(seed: int) -> None:
     import network
 
     assert network.misfit("none", seed) < 1e-12 < network.misfit("tanh", seed)
+    assert network.distance_from_product(seed) < 1e-13
 
 
 def test_w2_and_w3_are_judged_by_intervals(quick: dict[str, Any]) -> None:
