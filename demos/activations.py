@@ -324,16 +324,22 @@ def stretched() -> tuple[float, float, float]:
 
 
 def draw_errors(errors: Any, dark: bool) -> Any:
-    """Error against size, on a logarithmic axis."""
-    names = ("nearest", "step/8", "interpolated", "step²·max|σ″|/8")
-    series = {
-        name: [(math.log2(row[0]), row[i]) for row in errors] for i, name in enumerate(names, 1)
-    }
+    """Error against size, on logarithmic axes, and the bounds."""
+    series, bounds = (
+        {name: [(row[0], row[i]) for row in errors] for name, i in columns}
+        for columns in (
+            (("nearest", 1), ("interpolated", 3)),
+            (("nearest", 2), ("interpolated", 4)),
+        )
+    )
     return viz.draw_curve(
         series,
-        x_label="log₂ of the entries",
+        theory=bounds,
+        x_label="entries",
         y_label="largest error",
         log=True,
+        x_log=True,
+        remark="dashed: the bounds",
         dark=dark,
     )
 

@@ -40,6 +40,7 @@ QUICK, FULL = (8, 45), (20, 300)  # how many seeds, how many epochs
 LOOKS = (0, 1, 2, 4, 7, 10, 15, 20, 30, 45, 60, 100, 150, 200, 250, 300)  # epochs with a count
 FATAL = 15  # epochs at the high rate, after which revival is tried
 DECAY = 0.01
+DRAWN = 4  # dead units in a picture
 
 Array = NDArray[np.float64]
 
@@ -59,14 +60,15 @@ def lopsided(nin: int, nout: int, rng: Any) -> float:
 
 
 GOOD = f"He, bias 0, rate {RATE:g}"
+LOW = f"bias {BIAS:g}".replace("-", "−")
 CAUSES: dict[str, dict[str, Start]] = {  # by cause: the fault, and what else is tried against it
     "rate": {
         f"rate {HIGH:g}": Start(rate=HIGH),
         f"rate {HIGH:g}, leaky ReLU": Start(rate=HIGH, activation="leaky_relu"),
     },
     "bias": {
-        f"bias {BIAS:g}": Start(bias=BIAS),
-        f"bias {BIAS:g}, leaky ReLU": Start(bias=BIAS, activation="leaky_relu"),
+        LOW: Start(bias=BIAS),
+        f"{LOW}, leaky ReLU": Start(bias=BIAS, activation="leaky_relu"),
     },
     "start": {
         "all weights 0": Start(init="zeros"),
@@ -268,8 +270,13 @@ def dying(seed: int, quick: bool) -> Finding:
                 for cause, names, said in zip(CAUSES, CAUSES.values(), CAPTIONS, strict=True)
             ),
             (
+                "w12-lines.svg",
+                lambda dark: draw_lines(seed, dark),
+                "where dead units begin to be on (ticks): beyond all points",
+            ),
+            (
                 "w12-revival.svg",
-                partial(draw_dead, tried),
+                partial(draw_dead, tried, bands=False),
                 f"after {FATAL} epochs at rate {HIGH:g}: what brings units back",
             ),
         ],
@@ -347,11 +354,37 @@ def mean_course(courses: Sequence[Course] | Sequence[Revival]) -> list[tuple[int
     return [(epoch, 100 * x) for (epoch, _), x in zip(courses[0].dead, shares, strict=True)]
 
 
-def draw_dead(courses: Mapping[str, Any], dark: bool) -> Any:
+def spread(courses: Sequence[Course] | Sequence[Revival]) -> list[tuple[float, float]]:
+    """The interval of the mean, epoch by epoch."""
+    columns = zip(*([s for _, s in c.dead] for c in courses), strict=True)
+    found = [interval([100 * s for s in column]) for column in columns]
+    return [(max(x.mean - x.margin, 0.0), min(x.mean + x.margin, 100.0)) for x in found]
+
+
+def draw_dead(courses: Mapping[str, Any], dark: bool, bands: bool = True) -> Any:
     """The share of dead units over the epochs, a curve for each kind of network."""
     return viz.draw_curve(
         {name: mean_course(each) for name, each in courses.items()},
+        bands={name: spread(each) for name, each in courses.items()} if bands else {},
         y_label="dead hidden units, in per cent",
+        remark="band: interval of the mean" if bands else "",
+        dark=dark,
+    )
+
+
+def draw_lines(seed: int, dark: bool) -> Any:
+    """Where units of the first layer that start with a negative bias begin to be on."""
+    x, t = samples(seed)
+    model = network(seed, Start(bias=BIAS))
+    dead, parameters = off(model, x, t)[0], model.layers[0].p.data
+    distance = -parameters[:, -1] / np.linalg.norm(parameters[:, :-1], axis=1)
+    nearest = [int(i) for i in np.argsort(distance) if dead[i]][:DRAWN]
+    return viz.draw_regions(
+        {f"Dead at the start, {LOW}": lambda x, y: 0.0},
+        x.tolist(),
+        t.tolist(),
+        lines={f"unit {i}": parameters[i].tolist() for i in nearest},
+        verdict=False,
         dark=dark,
     )
 

@@ -539,15 +539,19 @@ def draw_scores(run: Sequence[Score], what: str, dark: bool) -> Any:
 
 
 def draw_methods(runs: dict[str, list[list[Score]]], dark: bool) -> Any:
-    """The mean loss of the test set by method."""
-    series = {
-        kind: [
-            (at[0].epoch, float(np.mean([s.test_loss for s in at])))
-            for at in zip(*each, strict=True)
-        ]
+    """The loss of the test set by method: means, and the least and greatest of the seeds."""
+    columns = {
+        kind: [(at[0].epoch, [s.test_loss for s in at]) for at in zip(*each, strict=True)]
         for kind, each in runs.items()
     }
-    return viz.draw_curve(series, y_label="test loss", log=True, dark=dark)
+    return viz.draw_curve(
+        {kind: [(n, float(np.mean(xs))) for n, xs in at] for kind, at in columns.items()},
+        bands={kind: [(min(xs), max(xs)) for _, xs in at] for kind, at in columns.items()},
+        y_label="test loss",
+        log=True,
+        remark="line: mean of the seeds; band: least and greatest",
+        dark=dark,
+    )
 
 
 CLAIMS = [
