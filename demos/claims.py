@@ -30,6 +30,7 @@ LESSONS = (
     "shapes",
     "saddles",
     "rates",
+    "batch_sizes",
     "xor",
 )
 WIDTH = 80  # characters of a line
@@ -201,5 +202,6 @@ def log_ratio(above: Sequence[float], below: Sequence[float]) -> Interval:
 
 def factor(x: Interval) -> str:
     """A ratio and its interval, from its logarithm."""
-    low, middle, high = (math.exp(x.mean + d) for d in (-x.margin, 0.0, x.margin))
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+    ends = (math.exp(x.mean + d) for d in (-x.margin, 0.0, x.margin))
+    low, middle, high = (f"{end:.2f}" if end < 100 else f"{end:.0f}" for end in ends)
+    return f"{middle} ({low} to {high})"

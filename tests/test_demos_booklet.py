@@ -372,6 +372,33 @@ def test_w20_rates_are_judged_with_other_data_sets_than_they_are_chosen_with(
     assert set(tried) == chosen_with | set(range(5, 5 + rates.QUICK.judge))
 
 
+def test_w21_noise_is_that_of_drawing_without_replacement(quick: dict[str, Any]) -> None:
+    import batch_sizes
+
+    found = numbers(quick, "W21")
+    for size in (4, 16, 64):
+        low, _, high = bounds(found[f"variance over theory, B = {size}"])
+        assert low < 1 < high
+    variances, own = batch_sizes.noise(3, 10)
+    assert variances[256] < 1e-25 * own
+    assert batch_sizes.theory(own, 256) == 0
+    assert batch_sizes.theory(own, 128) == own / 256
+
+
+def test_w21_small_batches_win_by_epochs_and_lose_by_updates(quick: dict[str, Any]) -> None:
+    found = numbers(quick, "W21")
+    name = "train error after as many {}, 256 over 4"
+    assert bounds(found[name.format("epochs")])[0] > 1 > bounds(found[name.format("updates")])[2]
+
+
+def test_w21_all_samples_at_once_stay_on_the_ridge_and_only_on_it() -> None:
+    import batch_sizes
+
+    stays, leaves, beside = (batch_sizes.ridge(1, *start) for start in ((256,), (16,), (256, 1e-3)))
+    assert len(stays) == batch_sizes.LOOKS + 1
+    assert stays[-1] > 0.5 > 0.1 > max(leaves[-1], beside[-1])
+
+
 @given(st.integers(2, 2000), st.floats(-1e3, 1e3))
 def test_w13_look_up_tables_obey_their_bounds(size: int, x: float) -> None:
     import activations
