@@ -68,6 +68,14 @@ def test_classes_have_their_names() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "n", "rotation"), [("upper", 2, 0), ("W" * 24, 2, 90), ("upper", 9, 90), ("7", 9, 0)]
+)
+def test_names_of_few_classes_stand_side_by_side(name: str, n: int, rotation: int) -> None:
+    (axes,) = draw_confusion([[1] * n] * n, [name] * n).axes
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {rotation}
+
+
+@pytest.mark.parametrize(
     ("counts", "names", "error", "message"),
     [
         ([], (), ValueError, "as many columns as rows"),

@@ -13,7 +13,7 @@ from .style import LARGE, SMALL, Plot, shown, styled, titled
 from .text import shorten
 from .theme import Theme, theme
 
-_CELL = 0.42  # inches
+_CELL, _WIDEST, _FEW = 0.42, 1.1, 5  # inches: a cell; one of few classes; how many
 
 
 def draw_confusion(
@@ -48,14 +48,16 @@ def draw_confusion(
     colors = theme(dark)
     with styled(colors):
         result = Plot(_CELL * n + 2.0, _CELL * n + 1.2, colors)
+        widest = max(result.extent(name, weight="normal") for name in names)
+        level = n <= _FEW and widest + 0.15 <= _WIDEST  # there is room for names side by side
+        cell = max(_CELL, widest + 0.15) if level else _CELL
         axes = result.add_subplot(xlabel="answer", ylabel="class")
         axes.imshow(_shades(table, colors), interpolation="nearest")
-        widest = max(result.extent(name, weight="normal") for name in names)
-        upright = widest > _CELL - 0.05  # too wide to stand side by side
+        upright = widest > cell - 0.05  # too wide to stand side by side
         remark = f"{table.trace()} of {table.sum()} right"
         above = result.extent(title, LARGE), result.extent(remark)
-        titled(axes, title, remark, lines=1 + (sum(above) > _CELL * n))
-        result.grow(max(_CELL * n, *above) + widest + 1.6, _CELL * n + 1.4 + upright * widest)
+        titled(axes, title, remark, lines=1 + (sum(above) > cell * n))
+        result.grow(max(cell * n, *above) + widest + 1.6, cell * n + 1.4 + upright * widest)
         axes.set_anchor("W")  # below the beginning of its title
         axes.set_xticks(range(n), names, rotation=90 * upright)
         axes.set_yticks(range(n), names)
