@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
@@ -17,6 +17,33 @@ Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]
 _AXES = 4.2  # inches that names leave to the axes
 _LINE_HEIGHT = 0.06  # of the height of the axes
 _FEW = 9  # places that are measurements of their own, and ticks
+
+
+class Curve(NamedTuple):
+    """A curve as it is drawn, with nan where it has a gap.
+
+    Attributes:
+        name: what stands at its end.
+        xs, ys: where it goes.
+        band: the lower and the upper edge of what is around it; nothing if there is no band.
+        theory: where a dashed line beside it goes; nothing if there is none.
+    """
+
+    name: str
+    xs: list[float]
+    ys: list[float]
+    band: tuple[list[float], list[float]]
+    theory: tuple[list[float], list[float]]
+
+    @property
+    def places(self) -> list[float]:
+        """All x that belong to it."""
+        return self.xs + self.theory[0]
+
+    @property
+    def heights(self) -> list[float]:
+        """All y that belong to it, without gaps."""
+        return [y for y in (*self.ys, *self.band[0], *self.band[1], *self.theory[1]) if y == y]
 
 
 def draw_curve(
@@ -39,16 +66,16 @@ def draw_curve(
 
     Args:
         series: for each name its numbers, at 0, 1, 2, …, or pairs (x, y).
-        bands: for some of the names a pair (low, high) at each of the curve's places: a band in
-            the curve's colour, such as an interval around a mean. A few places are dots in it.
-        theory: for some of the names what the numbers are expected to be: a dashed line in the
-            curve's colour.
-        remark: what stands at the right above, such as what the bands are.
         title: what stands above.
         x_label: what the numbers run over, with its unit.
         y_label: what the numbers are, with their unit.
         log: a logarithmic vertical axis.
         x_log: a logarithmic horizontal axis, for positive x.
+        bands: for some of the names a pair (low, high) at each of the curve's places: a band in
+            the curve's colour, such as an interval around a mean. A few places are dots in it.
+        theory: for some of the names what the numbers are expected to be: a dashed line in the
+            curve's colour.
+        remark: what stands at the right above, such as what the bands are.
         dark: light on dark instead of dark on light.
 
     Raises:
@@ -62,16 +89,8 @@ def draw_curve(
         )
     if not series:
         raise ValueError("draw_curve() takes at least one series of numbers")
-    bands, theory = bands or {}, theory or {}
-    strange = [name for name in (*bands, *theory) if name not in series]
-    if strange:
-        raise ValueError(f"there is no series {strange[0]!r} for a band or a line of theory")
-    curves = {name: _points(name, values, log) for name, values in series.items()}
-    dashed = {name: _points(f"theory of {name}", values, log) for name, values in theory.items()}
-    edges = {name: _band(name, band, curves[name][0], log) for name, band in bands.items()}
-    lines = [*curves.values(), *dashed.values()]
-    drawn = [y for _, ys, _ in lines for y in ys if not math.isnan(y)]
-    drawn += [y for ends in edges.values() for ys in ends for y in ys if not math.isnan(y)]
+    curves = _curves(series, bands or {}, theory or {}, log)
+    drawn = [y for curve in curves for y in curve.heights]
     if not drawn:
         raise ValueError(
             "no number of any series is " + ("positive and finite" if log else "finite")
@@ -82,34 +101,11 @@ def draw_curve(
         result = Plot(6.4, 3.8, colors)
         axes = result.add_subplot(xlabel=shown(x_label), ylabel=shown(y_label))
         _dress(axes, colors)
-        if log:
-            _scale_by_powers(axes, min(drawn), max(drawn))
-        xs_unit = 1.0 if x_log else unit(x for xs, _, _ in lines for x in xs)
-        ys_unit = 1.0 if log else unit(drawn)
-        if x_log:
-            _scale_across(axes, [x for xs, _, _ in lines for x in xs])
-        elif all(x.is_integer() for xs, _, _ in lines for x in xs):
-            axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
-        measured_in(axes.xaxis, xs_unit)
-        measured_in(axes.yaxis, ys_unit)
-
-        def scaled(xs: list[float], *yss: list[float]) -> list[list[float]]:
-            return [[x / xs_unit for x in xs], *([y / ys_unit for y in ys] for ys in yss)]
-
+        units = _scale(axes, [x for curve in curves for x in curve.places], drawn, log, x_log)
         ends = []
-        for number, (name, (xs, ys, fate)) in enumerate(curves.items()):
+        for number, curve in enumerate(curves):
             hue, dashes = hues[number % len(hues)], ("-", "--")[number // len(hues) % 2]
-            if name in edges:
-                places, low, high = scaled(xs, *edges[name])
-                axes.fill_between(places, low, high, color=hue, alpha=0.2, linewidth=0)
-                if len(xs) <= _FEW:
-                    axes.plot(*scaled(xs, ys), "o", color=hue, markersize=4)
-            if name in dashed:
-                axes.plot(*scaled(*dashed[name][:2]), color=hue, linewidth=1.2, linestyle="--")
-            places, heights = scaled(xs, ys)
-            axes.plot(places, heights, color=hue, linewidth=1.8, linestyle=dashes)
-            last = next((y for y in reversed(heights) if not math.isnan(y)), math.nan)
-            ends.append((last, shown(name) + fate, hue))
+            ends.append((_draw(axes, curve, hue, dashes, units), curve.name, hue))
         names = max(result.extent(name) for _, name, _ in ends)
         above = result.extent(title, LARGE), result.extent(remark)
         titled(axes, title, shown(remark), lines=1 + (sum(above) > _AXES and all((title, remark))))
@@ -119,6 +115,27 @@ def draw_curve(
         )
         _name_ends(axes, ends)
     return result
+
+
+def _curves(
+    series: Mapping[str, Series],
+    bands: Mapping[str, Iterable[Sequence[SupportsFloat]]],
+    theory: Mapping[str, Series],
+    log: bool,
+) -> list[Curve]:
+    """The curves with what belongs to them."""
+    strange = [name for name in (*bands, *theory) if name not in series]
+    if strange:
+        raise ValueError(f"there is no series {strange[0]!r} for a band or a line of theory")
+    curves = []
+    for name, values in series.items():
+        xs, ys, fate = _points(name, values, log)
+        band = _band(name, bands[name], xs, log) if name in bands else ([], [])
+        expected = (
+            _points(f"theory of {name}", theory[name], log)[:2] if name in theory else ([], [])
+        )
+        curves.append(Curve(shown(name) + fate, xs, ys, band, expected))
+    return curves
 
 
 def _points(name: str, values: Series, log: bool) -> tuple[list[float], list[float], str]:
@@ -158,6 +175,41 @@ def _pair(index: int, value: Any) -> tuple[float, float]:
     return float(x), float(y)
 
 
+def _scale(
+    axes: Axes, xs: Sequence[float], ys: Sequence[float], log: bool, x_log: bool
+) -> tuple[float, float]:
+    """Scale both axes for these numbers; return what to divide x and y by before they are drawn."""
+    if log:
+        _scale_by_powers(axes, min(ys), max(ys))
+    if x_log:
+        _scale_across(axes, xs)
+    elif all(x.is_integer() for x in xs):
+        axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
+    units = 1.0 if x_log else unit(xs), 1.0 if log else unit(ys)
+    measured_in(axes.xaxis, units[0])
+    measured_in(axes.yaxis, units[1])
+    return units
+
+
+def _draw(axes: Axes, curve: Curve, hue: str, dashes: str, units: tuple[float, float]) -> float:
+    """Draw a curve and what belongs to it; return its last height, nan if it has none."""
+
+    def scaled(numbers: Sequence[float], size: float) -> list[float]:
+        return [x / size for x in numbers]
+
+    xs, ys = scaled(curve.xs, units[0]), scaled(curve.ys, units[1])
+    low, high = (scaled(edge, units[1]) for edge in curve.band)
+    if low:
+        axes.fill_between(xs, low, high, color=hue, alpha=0.2, linewidth=0)
+        if len(xs) <= _FEW:
+            axes.plot(xs, ys, "o", color=hue, markersize=4)
+    if curve.theory[0]:
+        expected = scaled(curve.theory[0], units[0]), scaled(curve.theory[1], units[1])
+        axes.plot(*expected, color=hue, linewidth=1.2, linestyle="--")
+    axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes)
+    return next((y for y in reversed(ys) if not math.isnan(y)), math.nan)
+
+
 def _dress(axes: Axes, colors: Theme) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=colors.faint, linewidth=0.7)
@@ -181,7 +233,7 @@ def _scale_by_powers(axes: Axes, low: float, high: float) -> None:
     axes.set_ylim(max(low / room, 5e-324), min(high * room, 1.7e308))
 
 
-def _scale_across(axes: Axes, xs: list[float]) -> None:
+def _scale_across(axes: Axes, xs: Sequence[float]) -> None:
     """Make the horizontal axis logarithmic, with the places themselves as ticks if they are few."""
     wrong = [x for x in xs if not 0 < x < math.inf]
     if wrong:
