@@ -263,3 +263,11 @@ def test_lines_say_what_they_accept() -> None:
     for line in wrong:
         with pytest.raises(TypeError, match=r"line 'h' must be three numbers \(w0, w1, b\)"):
             draw_regions(saddle, CORNERS, XOR, lines={"h": line})
+    with pytest.raises(TypeError, match="by their names, not list"):
+        draw_regions(saddle, CORNERS, XOR, lines=[(1, 2, 3)])  # type: ignore[arg-type]
+
+
+def test_of_many_lines_outside_a_few_are_named() -> None:
+    plot = draw_regions(saddle, CORNERS, XOR, lines={f"h{i}": (1, 1, 9) for i in range(64)})
+    written = plot.legends[0].get_texts()[-1].get_text().splitlines()
+    assert written[-2:] == ["h3: + everywhere", "and 60 more outside"]

@@ -17,6 +17,7 @@ Line = tuple[float, float, float]
 Point = tuple[float, float]
 
 _STOPS = [0.08 + 0.07 * i for i in range(13)]  # where on its line a name may stand
+_ABSENT = 4  # lines outside the picture that are named
 _LONGEST = 12  # characters of a name
 _NEAR = 0.22  # of the width of the axes: a name looks no further for what may be in its way
 
@@ -76,7 +77,8 @@ def draw_lines(
         anchor = "left" if place[0] < 0.3 else "right" if place[0] > 0.7 else "center"
         text.set(ha=anchor, va="center", fontweight="bold", color=colors.parameter.stroke)
         text.set_bbox({"facecolor": colors.page, "edgecolor": "none", "pad": 1.5, "alpha": 0.85})
-    return absent
+    more = len(absent) - _ABSENT
+    return absent if more <= 0 else [*absent[:_ABSENT], f"and {more} more outside"]
 
 
 def side(middle: float) -> str:

@@ -82,6 +82,8 @@ def draw_regions(
     odd = [point for point in data if not all(map(math.isfinite, point))]
     if odd:
         raise ValueError(f"draw_regions() takes points in the plane, not {odd[0]}")
+    if lines is not None and not isinstance(lines, Mapping):
+        raise TypeError(f"lines are (w0, w1, b) by their names, not {type(lines).__name__}")
     known = {name: checked_line(name, line) for name, line in (lines or {}).items()}
     colors = theme(dark)
     panel = _PANEL if len(panels) < _PANELS else _SMALL
