@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -50,9 +51,12 @@ def save_pictures(finding: Finding, out: Path) -> None:
     """Write a claim's pictures, light and dark."""
     try:
         for name, draw, _ in finding.pictures:
-            viz.save(draw(False), out / name)
+            drawn = draw(False)
+            viz.save(drawn, out / name)
             if name.endswith(".svg"):
                 viz.save(draw(True), out / darkened(name))
+            else:
+                viz.save(drawn.still(), out / stilled(name))
     except ModuleNotFoundError as error:
         fail(f"no booklet: {str(error.name).partition('.')[0]} is missing ({INSTALL})", status=1)
     except viz.GraphvizError as error:
@@ -62,6 +66,11 @@ def save_pictures(finding: Finding, out: Path) -> None:
 def darkened(name: str) -> str:
     """The name of a picture's dark twin."""
     return name.removesuffix(".svg") + "-dark.svg"
+
+
+def stilled(name: str) -> str:
+    """The name of the picture that stands for a page on paper."""
+    return name.removesuffix(".html") + "-paper.svg"
 
 
 # -- numbers --------------------------------------------------------------------------------------
@@ -129,9 +138,9 @@ def card(entry: Entry, out: Path) -> str:
 <p class="verdict">{badge(finding.verdict)}</p>
 <pre>{escape(finding.text)}</pre>
 {figures}
-<table class="numbers">
+<div class="numbers"><table>
 {numbers}
-</table>
+</table></div>
 <p class="command"><code>{escape(command)}</code></p>
 </section>"""
 
@@ -140,11 +149,19 @@ def figure(name: str, caption: str, out: Path) -> str:
     """A picture, light or dark as the page is, or a page to step through."""
     said = f"<figcaption>{escape(caption)}</figcaption>"
     if name.endswith(".html"):
-        return f'<figure class="player">{frame(out / name)}{said}</figure>'
+        on_paper = f'<img class="paper" alt="{escape(caption)}" src="{data(out, stilled(name))}">'
+        return f'<figure class="player">{frame(out / name)}{on_paper}{said}</figure>'
     on_dark = 'media="screen and (prefers-color-scheme: dark)"'
     dark = f'<source {on_dark} srcset="{data(out, darkened(name))}">'
     image = f'<img alt="{escape(caption)}" src="{data(out, name)}">'
-    return f"<figure><picture>{dark}{image}</picture>{said}</figure>"
+    kind = ' class="tall"' if is_tall(out / name) else ""
+    return f"<figure{kind}><picture>{dark}{image}</picture>{said}</figure>"
+
+
+def is_tall(path: Path) -> bool:
+    """Whether a picture needs more room on paper than what fits in twice."""
+    box = re.search(r'viewBox="[\d.]+ [\d.]+ ([\d.]+) ([\d.]+)"', path.read_text(encoding="utf-8"))
+    return box is not None and float(box[2]) > 0.75 * float(box[1])
 
 
 def frame(path: Path) -> str:

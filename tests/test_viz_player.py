@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from engine import Value, topological_order
 from engine.strategies import Computation, computations
 from nn import MLP, SGD, mean_squared_error
-from viz import Film, Player, play
+from viz import Film, Player, draw, play
 from viz.drawing import describe
 from viz.rehearsal import rehearse
 from viz.staging import stage
@@ -143,6 +143,16 @@ def test_it_is_saved_whole(tmp_path: Path) -> None:
         player.save(tmp_path / "none" / "f.html")
     with pytest.raises(TypeError, match="int"):
         player.save(3)  # type: ignore[arg-type]
+
+
+def test_a_still_is_the_graph_that_is_played() -> None:
+    a = Value(2.0, label="a")
+    b = (a * a).tanh()
+    film = Film()
+    film.add(b)
+    for player in (play(b), play(frames=film)):
+        assert player.still().source == draw(b).source
+        assert player.still(dark=True).source == draw(b, dark=True).source
 
 
 def test_playing_changes_no_gradient() -> None:

@@ -18,6 +18,8 @@ from engine import Value, topological_order
 
 from .export import save
 from .film import SCORES, Film
+from .graphs import draw
+from .picture import Picture
 from .rehearsal import Move, Pass, rehearse
 from .score import packed, score, state
 from .text import printable, shorten
@@ -91,7 +93,7 @@ def play(
         content["passes"] = [
             {"name": name, **moves(rehearse(film.order, side))} for name, side in sides
         ]
-    return Player(content)
+    return Player(content, film.order[-1])
 
 
 def checked(root: Value | None, frames: Film | None) -> Film:
@@ -151,8 +153,12 @@ class Player:
             content-security policy allows no script but its own.
     """
 
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.html = page(content)
+    def __init__(self, content: dict[str, Any], root: Value) -> None:
+        self.html, self._root = page(content), root
+
+    def still(self, *, dark: bool = False) -> Picture:
+        """The graph as a picture, for paper; its gradients are those that the nodes have now."""
+        return draw(self._root, dark=dark)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to a file, whole or not at all.
