@@ -33,13 +33,15 @@ import gc
 
 from ..backward import computed
 from ..numbers import KindError, is_number, real
+from ..state import among
 from ..tree import flatten, is_array, is_tensor, map_leaves
 from ..value import Value
 from .formulas import Quantity
 from .printing import function_name, identifier
 from .recording import Backward, Tape, methods, recorded
 from .straight import Straight, as_floats, fitting_all
-from .surroundings import GuardError, recorded_twice
+from .surroundings import GuardError
+from .twice import recorded_twice
 from .unrolling import resolved
 
 TYPE_CHECKING = False
@@ -150,6 +152,7 @@ class Program:
         name = function_name(name)
         label_results(tape)
         self._recording = tape, name, arguments, result
+        self._drawn = among(p.owner for p in tape.places.values())
         self._unrolled: Straight | None = None
         self._lowered = lowered(tape, arguments, result) if len(tape.events) > LARGE else None
         self._run = self._lowered.run_once if self._lowered else self._straight.run
@@ -227,6 +230,8 @@ class Program:
         """
         if self._around.unchanged is not None and not self._around.unchanged():
             self._around.check()
+        for state in self._drawn:
+            state.data = state.draw()
         try:
             return self._run(*inputs)
         except GuardError:
@@ -243,6 +248,8 @@ class Program:
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
+        if self._drawn:
+            return [self(*inputs) for _ in range(steps)]
         self._around.check()
         if self._lowered is None:
             return self._straight.loop(steps, inputs)

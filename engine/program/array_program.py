@@ -19,18 +19,19 @@ from ..modes import TAPE, origin
 from ..node import LOCK
 from ..numbers import KindError, is_number
 from ..rules import Rule
-from ..state import State
+from ..state import Drawn, State, among
 from ..tensor.arrays import Array, quiet
 from ..tensor.buffer import Buffer
 from ..tensor.operands import floating
-from ..tensor.tensor import Tensor
+from ..tensor.tensor import Tensor, constant
 from ..tree import flatten, map_leaves, unflatten
 from .array_source import Readable, arguments_of
 from .buffered import VIEWS, Buffered, reachable
 from .printing import Names, function_name
-from .recording import recorded, taped_equal, taped_text
-from .surroundings import Surroundings, recorded_twice, restless
+from .recording import drawing, recorded, taped_equal, taped_text
+from .surroundings import Surroundings, restless
 from .tape import Op, Trace, fitting
+from .twice import recorded_twice
 
 if TYPE_CHECKING:
     from .compiled_arrays import CompiledArrays
@@ -57,6 +58,8 @@ class Recording:
         self.written: dict[tuple[int, str], None] = {}
         self.sections = {0: "forward"}
         self.required: list[Op] = []  # checks of targets
+        self.draws: list[Drawn] = []
+        self.drawn_leaves: set[int] = set()
         self.end: list[Any] = []
         self.places: dict[Op, int] = {}  # in the order of operations
 
@@ -123,7 +126,7 @@ class Recording:
 
     def follows(self, x: Tensor) -> bool:
         """Whether its numbers will be others when the program runs."""
-        if x._args or x._needs or self.is_input(x):
+        if x._args or x._needs or self.is_input(x) or id(x) in self.drawn_leaves:
             return True
         return getattr(self.trace.of.get(id(x)), "rule", None) is not None  # under no_grad
 
@@ -140,6 +143,16 @@ class Recording:
             return False
         self.required.append(self.tape.mathematics.require(self.trace.op(x), targets))
         return True
+
+    def draw(self, like: Any, draw: Callable[[], Any], label: str) -> Any:
+        """Numbers that each run of the program draws anew."""
+        state = drawing(self, like, draw, label)
+        self.draws.append(state)
+        leaf = constant(np.asarray(like))
+        self.trace.of[id(leaf)] = self.held(state, "_data")
+        self.trace.nodes.append(leaf)  # its id stays its own
+        self.drawn_leaves.add(id(leaf))
+        return leaf
 
     def read(self, owner: Any, attribute: str) -> Any:
         """What an attribute of a leaf or a state is by now."""
@@ -418,6 +431,7 @@ class ArrayProgram:
         """Make the arrays and the code that computes in them."""
         self._lock: Any = LOCK if self._is_step else lock()  # for one run at a time
         self._program = Buffers(self._recording, self._inputs, self._outputs, self._gradients)
+        self._drawn = among(self._recording.owners.values())
 
     def __copy__(self) -> ArrayProgram:
         return self
@@ -507,6 +521,8 @@ class ArrayProgram:
         if len(given) != len(self._inputs):
             raise TypeError(f"the program takes {len(self._inputs)} array(s), not {len(given)}")
         with self._lock:
+            for state in self._drawn:
+                state.data = state.draw()
             self._program.load(given)
             values = self._program.run()
         if self._is_step:

@@ -74,6 +74,10 @@ class Compiled:
         numbers = self._numbers(inputs)
         if steps < 1:
             return []
+        if self._program._drawn and steps > 1:
+            return [self(*inputs) for _ in range(steps)]
+        for state in self._program._drawn:
+            state.data = state.draw()
         rows = self._machine.run(steps, numbers)
         if not isinstance(self._result, (list, tuple)):
             return [self._result if self._result is None else x for (x,) in rows.tolist()]

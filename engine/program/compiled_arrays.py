@@ -99,7 +99,8 @@ class CompiledArrays:
         """Run a step several times on the same inputs: the list of its results, if each is one
         number or several; a list of calls otherwise.
         """
-        if len(self._losses) != len(self._program._outputs):
+        drawn = self._program._drawn and steps > 1
+        if drawn or len(self._losses) != len(self._program._outputs):
             return [self(*inputs) for _ in range(steps)]
         if steps < 1:
             return []
@@ -112,6 +113,8 @@ class CompiledArrays:
         around = self._program._around
         if around.unchanged is not None and not around.unchanged():
             around.check()
+        for state in self._program._drawn:
+            state.data = state.draw()
         self._load(inputs if self._program._is_flat else flatten(list(inputs)))
         losses = np.empty((steps, len(self._losses)))
         self._steps(steps, losses, *self._printer.buffers.values(), *self._places)

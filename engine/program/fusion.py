@@ -25,7 +25,8 @@ from ..tree import flatten
 from .array_program import Recording, methods, variables_of
 from .buffered import Buffered
 from .recording import recorded
-from .surroundings import RestlessError, recorded_twice
+from .surroundings import RestlessError, restless
+from .twice import recorded_twice
 
 MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
 
@@ -124,6 +125,8 @@ class Plan:
         self.around, (recording, y) = recorded_twice(fused.f, run)
         if not isinstance(y, Tensor):
             raise TypeError(f"a fused function returns one Tensor, not {type(y).__name__}")
+        if recording.draws:
+            raise restless("a fused function draws random numbers", repr(fused.f)[:60])
         if recording.written:
             raise TypeError("a fused function assigns nothing: record() a whole training step")
         self.recording, self.inputs = recording, inputs

@@ -18,7 +18,7 @@ from ..numbers import Number, is_number, real, unfit
 from ..operators import NAMES
 from ..rowcode import functions
 from ..rules import NOTHING, Rule
-from ..state import State
+from ..state import Drawn, State
 from ..value import Value
 from .formulas import COPY, Quantity, Recipe, recipe
 from .surroundings import restless
@@ -176,6 +176,7 @@ class Tape:
         self.places: dict[tuple[int, str], Place] = {}
         self.gradients: dict[int, Any] = {}  # of nodes that are no place: a backward pass or more
         self.before: list[tuple[Any, str, Any]] = []
+        self.draws: list[Drawn] = []
         self.sweeping = False
 
     # ------------------------------------------------------------ quantities
@@ -230,6 +231,11 @@ class Tape:
     def quantity(self, x: Any) -> Any:
         """What a number is in the program: a quantity, or itself."""
         return self.of(x) if isinstance(x, Value) else real(x)
+
+    def draw(self, like: Any, draw: Callable[[], Any], label: str) -> Any:
+        """A number that each run of the program draws anew."""
+        self.draws.append(drawing(self, like, draw, label))
+        return self.draws[-1].data
 
     # ------------------------------------------------------------ what happens
 
@@ -426,6 +432,14 @@ def taped_attribute(attribute: str, original: property) -> property:
             tape.assign(self, attribute, x)
 
     return property(read, assign)
+
+
+def drawing(tape: Any, like: Any, draw: Callable[[], Any], label: str) -> Drawn:
+    """The State for a draw: that of the first time, where the function runs again."""
+    count = len(tape.draws)
+    if tape.first is not None and count < len(tape.first.draws):
+        return tape.first.draws[count]  # type: ignore[no-any-return]
+    return Drawn(like, draw, label)
 
 
 def refused(what: str, original: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,9 +24,8 @@ from ..state import State, settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, TypeVar
+    from typing import Any
 
-    T = TypeVar("T")
     Entry = tuple[Any, str, Any]  # a mapping, a name in it, and what has that name
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -60,6 +59,18 @@ class GuardError(ValueError):
 
 class StaleError(GuardError):
     """What a program's function finds outside of itself has changed since it was recorded."""
+
+
+class RestlessError(TypeError):
+    """A function gave other numbers when it was run again: random ones, a count, the time."""
+
+
+def restless(what: str, where: str) -> RestlessError:
+    """The error for a function that cannot be recorded."""
+    return RestlessError(
+        f"{what}: a recorded program would keep these numbers for ever. Draw or count outside and "
+        f"give the numbers as an input, or keep them in an engine.state.State\n  at {where}"
+    )
 
 
 class Surroundings:
@@ -465,47 +476,3 @@ def set_state(generator: Any, before: Any) -> None:
             getattr(generator, name)(before)
             return
     generator.bit_generator.state = before
-
-
-class RestlessError(TypeError):
-    """A function gave other numbers when it was run again: random ones, a count, the time."""
-
-
-def recorded_twice(
-    f: Callable[..., Any], run: Callable[[Any], tuple[T, Any]]
-) -> tuple[Surroundings, T]:
-    """What a recording gives, and what its function finds outside of itself.
-
-    The function runs a second time, to see whether it does the same.
-
-    Args:
-        run: records and gives a result and the tape. It gets the tape of the first time, with
-            which it compares, or None.
-
-    Raises:
-        RestlessError: if not, naming the line; everything that is found is then as it was.
-    """
-    around = Surroundings(f)
-    try:
-        result, tape = run(None)
-        run(tape)
-        if (drawn := around.drawn()) is not None:
-            code = getattr(f, "__code__", None)
-            where = f"{code.co_filename}:{code.co_firstlineno}" if code else repr(f)
-            raise restless(f"{drawn!r:.60} has been drawn from", where)
-    except TypeError:  # a refusal: whoever goes on without a program finds everything as it was
-        around.rewind()
-        raise
-    except BaseException:
-        around.rewind_generators()
-        raise
-    around.settle()
-    return around, result
-
-
-def restless(what: str, where: str) -> RestlessError:
-    """The error for a function that cannot be recorded."""
-    return RestlessError(
-        f"{what}: a recorded program would keep these numbers for ever. Draw or count outside and "
-        f"give the numbers as an input, or keep them in an engine.state.State\n  at {where}"
-    )

@@ -1,0 +1,116 @@
+"""What a function does beside computing: a program, which only computes, would leave it out.
+
+Whoever calls `record` knows that. What records by itself (`nn.training_step`, `nn.train`, `nn.fit`)
+must not change what a function does, and records only one of which nothing speaks against it: it
+writes to nothing but leaves and States, and all that it calls is known to have no effects.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from _contextvars import ContextVar
+from contextlib import contextmanager
+
+from .surroundings import ENGINE, OURS, is_library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .surroundings import Surroundings
+
+HARMLESS = {  # packages whose functions only compute, or draw, which is seen
+    "_collections", "_functools", "_operator", "abc", "builtins", "cmath", "collections", "copy",
+    "dataclasses", "decimal", "engine", "enum", "fractions", "functools", "itertools", "math",
+    "nn", "numbers", "numpy", "operator", "random", "statistics", "types", "typing",
+}  # fmt: skip
+ACTS = {"print", "open", "input", "exec", "eval", "breakpoint", "__import__"}  # built in
+SAVING = {"save", "savez", "savetxt", "tofile", "dump", "memmap"}  # NumPy's own
+
+PURE = ContextVar("pure", default=False)
+
+
+class EffectError(TypeError):
+    """A function that is not recorded unasked, as it does more than compute; what, says it."""
+
+
+@contextmanager
+def unasked() -> Iterator[None]:
+    """Recordings in this block raise `EffectError` for a function that does more than compute."""
+    token = PURE.set(True)
+    try:
+        yield
+    finally:
+        PURE.reset(token)
+
+
+class Effects:
+    """What a function may do, and what it has done.
+
+    Args:
+        around: what it finds outside of itself.
+
+    Raises:
+        EffectError: if it calls what may have effects, or writes to variables of its module.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        for x in around.seen.values():
+            if not is_harmless(x):
+                raise EffectError(f"it uses {x!r:.60}, which may do more than compute")
+        for f in around.functions.values():
+            if acts := actions(f.__code__):
+                raise EffectError(f"{f.__qualname__} does more than compute: {acts}")
+        self.sizes = self.measured()
+
+    def measured(self) -> dict[int, int]:
+        """How many entries whatever can get some has."""
+        held = {**self.around.collections, **self.around.spaces}
+        own = (i for i in held if not isinstance(self.around.seen.get(i), (type, type(sys))))
+        return {i: len(held[i]) for i in own}
+
+    def check(self) -> None:
+        """Raise `EffectError` if the function has changed something beside leaves and States."""
+        changed = self.around.changes()
+        if not changed and self.measured() != self.sizes:
+            changed = "a collection or an object has other entries than before"
+        if changed:
+            raise EffectError(f"it does more than compute: {changed}")
+
+
+def is_harmless(x: Any) -> bool:
+    """Whether calling an object, or its methods, is known to have no effects of its own.
+
+    What is written in Python by the user is looked into: that is not judged here.
+    """
+    if isinstance(x, type(sys)):
+        return x.__name__.partition(".")[0] in HARMLESS or not is_library(x.__file__ or "<frozen")
+    if isinstance(x, type(is_harmless)):
+        file = x.__code__.co_filename
+        known = file.startswith((ENGINE, OURS, "<")) or not is_library(file)
+        return known or x.__module__.partition(".")[0] in HARMLESS
+    kind = x if isinstance(x, type) else type(x)
+    module = getattr(x, "__module__", None) if kind is type(len) else kind.__module__
+    if str(module).partition(".")[0] in HARMLESS or module is None:
+        return True
+    home = sys.modules.get(str(module))
+    return not is_library(getattr(home, "__file__", None) or "<frozen")
+
+
+def actions(code: Any) -> str:
+    """What code does beside computing, as far as its own instructions tell; "" for nothing."""
+    for step in dis.get_instructions(code):
+        name = str(step.argval)
+        if step.opname == "STORE_GLOBAL":
+            return f"it assigns {name}"
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in ACTS:
+            return f"it calls {name}()"
+        if step.opname == "IMPORT_NAME" and name.partition(".")[0] not in HARMLESS:
+            return f"it imports {name}"
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and name in SAVING:
+            return f"it calls {name}()"
+    inner = (part for part in code.co_consts if hasattr(part, "co_code"))
+    return next(filter(None, map(actions, inner)), "")
