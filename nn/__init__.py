@@ -36,6 +36,7 @@ from .optimisers import (
     clip_grad_value_,
 )
 from .range_test import RangeTest, learning_rate_range_test
+from .replaying import replayed
 from .scalar import MLP, Layer, Neuron
 from .schedules import (
     CosineAnnealingLR,
@@ -45,7 +46,7 @@ from .schedules import (
     Schedule,
     StepLR,
 )
-from .training import replayed, train, training_step
+from .training import train, training_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

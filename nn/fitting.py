@@ -20,9 +20,10 @@ from .module import Module
 from .observation import LayerStatistics, named_layers, observe
 from .optimisers import Optimiser, joined
 from .progress import progress
+from .replaying import Replay, number
 from .schedules import OneCycleLR, Schedule
 from .snapshots import Snapshot, mode
-from .training import number, replayed, require_own, training_step
+from .training import require_own, training_step
 
 if TYPE_CHECKING:
     from .initialisers import Randomness
@@ -166,8 +167,9 @@ def fit(
         raise ValueError(f"schedule_every is 'epoch' or 'step', not {schedule_every!r}")
     require_own(optimiser, model)
     step = training_step(
-        model, loss, optimiser, penalty, l1=l1, clip_value=clip_value, clip_norm=clip_norm
-    )
+        model, loss, optimiser, penalty, l1=l1, clip_value=clip_value, clip_norm=clip_norm,
+        eager=True,
+    )  # fmt: skip
     training = Training(model, loss, optimiser, step, history)
     training.train = samples(model, "data", data)
     if validation_data is not None:
@@ -192,7 +194,7 @@ class Training:
         self, model: Module, loss: Loss, optimiser: Optimiser, step: Any, history: History | None
     ) -> None:
         self.model, self.loss, self.optimiser = model, loss, optimiser
-        self.step, self.quick = step, Quick(step)
+        self.step, self.quick = step, Replay(step, unasked=True)
         self.history = History() if history is None else history
         self.train: tuple[Any, Any] = (), ()
         self.metrics: dict[str, Metric] = {}
@@ -338,22 +340,6 @@ class Training:
             trace = trace.tb_next
         places = [(str(error).find(name), name) for _, name in layers if name in str(error)]
         return found or (min(places)[1] if places else "")
-
-
-class Quick:
-    """A step that is replayed, or taken as it is if it cannot be recorded."""
-
-    def __init__(self, step: Any) -> None:
-        self.step, self.replay, self.plain = step, replayed(step), False
-
-    def __call__(self, inputs: Any, targets: Any) -> float:
-        """The loss of a batch; the parameters move."""
-        if not self.plain:
-            try:
-                return number(self.replay(inputs, targets))
-            except (TypeError, ValueError, AttributeError, RuntimeError, IndexError, KeyError):
-                self.plain = True  # if the step itself is at fault, it raises this again
-        return number(self.step(inputs, targets))
 
 
 class Best:

@@ -9,8 +9,9 @@ from engine.numbers import real
 
 from .data import batches, samples
 from .initialisers import randomness
+from .replaying import Replay
 from .snapshots import Snapshot, mode
-from .training import number, replayed, require_own, training_step
+from .training import require_own, training_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def learning_rate_range_test(
         raise ValueError(f"steps is at least 2, not {steps}")
     inputs, targets = samples(model, "samples", (inputs, targets))
     require_own(optimiser, model)
-    step = replayed(training_step(model, loss, optimiser))
+    step = Replay(training_step(model, loss, optimiser, eager=True), unasked=True)
     parts = endless(inputs, targets, batch_size, randomness(rng))
     found, before = RangeTest(), Snapshot(model, optimiser)
     try:
@@ -119,7 +120,7 @@ def learning_rate_range_test(
             for i in range(steps):
                 rate = lowest * (highest / lowest) ** (i / (steps - 1))
                 optimiser.lr = rate
-                found.add(rate, number(step(*next(parts))))
+                found.add(rate, step(*next(parts)))
                 if found.diverged:
                     break
     finally:

@@ -18,6 +18,7 @@ from .initialisers import randomness
 from .losses import sum_of_absolutes, sum_of_squares
 from .module import Module
 from .optimisers import clip_grad_norm_, clip_grad_value_
+from .replaying import TrainingStep, automatic, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,11 +41,14 @@ def training_step(
     l1: float = 0.0,
     clip_value: float | None = None,
     clip_norm: float | None = None,
+    eager: bool = False,
 ) -> Step:
     """One step of training as a function of a batch's inputs and targets, which returns the loss.
 
-    A vectorised network and the loss are computed as one node (see `engine.fuse`), unless random
-    numbers are drawn in them: these are drawn in each step.
+    From the second batch of a size on, the step is replayed as a recorded program, with the same
+    numbers; so the loss that it returns has no graph. Where a recording is refused, or would leave
+    out what the model or the loss does besides (it prints, counts, draws random numbers), steps are
+    taken one by one: see `nn.replaying.TrainingStep`.
 
     Args:
         model: a network, scalar or vectorised.
@@ -54,6 +58,8 @@ def training_step(
         l1: k, for an L1 penalty k·Σ|w| in the loss.
         clip_value, clip_norm: bounds of the gradients, one by one and of all together: see
             `clip_grad_value_` and `clip_grad_norm_`.
+        eager: whether to take all steps one by one, and return losses with their graphs. For a
+            vectorised network, these are one node (see `engine.fuse`).
     """
 
     def plain(inputs: Any, targets: Any) -> Any:
@@ -80,7 +86,7 @@ def training_step(
         optimiser.step()
         return value
 
-    return step
+    return step if eager else TrainingStep(step)
 
 
 def require_own(optimiser: Optimiser, model: Module) -> None:
@@ -96,45 +102,6 @@ def require_own(optimiser: Optimiser, model: Module) -> None:
         )
 
 
-def replayed(step: Step) -> Step:
-    """The step as a program: recorded for the first batch of each size, then replayed.
-
-    It is recorded anew when flags or settings that it finds have changed. A step that computes
-    something else each time, as dropout does in training, is run as it is. See `engine.record` for
-    what a program may depend on.
-    """
-    from engine import record  # not needed by those who do not replay
-    from engine.program.surroundings import RestlessError, StaleError
-    from engine.state import settings
-
-    programs: dict[Any, Any] = {}  # for a step that is run as it is, the state of all settings
-
-    def plain(inputs: Any, targets: Any) -> float:
-        return number(step(inputs, targets))
-
-    def recorded(inputs: Any, targets: Any) -> Any:
-        try:
-            return record(step, inputs, targets)
-        except RestlessError:
-            return settings[0]
-
-    def replay(inputs: Any, targets: Any) -> Any:
-        kinds = [getattr(getattr(x, "dtype", None), "kind", "") for x in (inputs, targets)]
-        key = len(targets), *kinds
-        program = programs.get(key)
-        if program is None or (isinstance(program, int) and program != settings[0]):
-            program = programs[key] = recorded(inputs, targets)
-        if isinstance(program, int):
-            return plain(inputs, targets)
-        try:
-            return program(inputs, targets)
-        except StaleError:
-            del programs[key]
-            return replay(inputs, targets)
-
-    return replay
-
-
 def train(
     step: Step,
     inputs: Any,
@@ -143,17 +110,22 @@ def train(
     epochs: int,
     batch_size: int | None = None,
     rng: Randomness | int | None = None,
+    eager: bool = False,
 ) -> Iterator[float]:
     """Train for some epochs; gives the mean loss of each as it ends.
 
+    The step is recorded and replayed, unless a recording is refused or would leave out what the
+    step does besides: then it is run as it is.
+
     Args:
-        step: what trains on one batch and returns its loss: see `training_step`, `replayed`.
+        step: what trains on one batch and returns its loss: see `training_step`.
         inputs, targets: lists with an entry for each sample, or arrays with a row for each.
         epochs: how many times each sample is used.
         batch_size: how many samples a step is given; all of them by default, in their order.
             Otherwise each epoch goes through them in another order, and the last batch of an epoch
             may be smaller.
         rng: what shuffles the samples: a `random.Random`, a seed, or None for the module `random`.
+        eager: whether to run the step as it is, always.
 
     Raises:
         ValueError: if there are no samples, or not as many inputs as targets, or the batch size
@@ -164,6 +136,10 @@ def train(
         raise ValueError(f"a batch has at least one sample, not {batch_size!r}")
     if epochs < 0:
         raise ValueError(f"the number of epochs is at least 0, not {epochs!r}")
+    if eager:
+        step = step.eager if isinstance(step, TrainingStep) else step
+    elif epochs > 1 or (batch_size is not None and batch_size < len(targets)):
+        step = automatic(step)
     return run(step, inputs, targets, epochs, batch_size, randomness(rng))
 
 
@@ -181,8 +157,3 @@ def run(
         for xs, ts in in_parts(inputs, targets, order, batch_size):
             total += number(step(xs, ts)) * len(ts)
         yield total / len(order)
-
-
-def number(loss: Any) -> float:
-    """A loss as a float."""
-    return float(loss.data if hasattr(loss, "backward") else loss)

@@ -137,6 +137,7 @@ class Program:
 
     Attributes:
         parameters: the leaves that the function found outside of itself, in order of use.
+        is_step: whether it assigns leaves; otherwise it gives a value and gradients.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Program:
         around: Surroundings,
     ) -> None:
         self.parameters, self._around = parameters, around
+        self.is_step = any(place.written for place in tape.places.values())
         name = function_name(name)
         label_results(tape)
         self._recording = tape, name, arguments, result

@@ -383,6 +383,7 @@ class ArrayProgram:
 
     Attributes:
         parameters: the leaves that the function found outside of itself, in order of use.
+        is_step: whether it assigns leaves; otherwise it gives a value and gradients.
     """
 
     def __init__(
@@ -401,7 +402,7 @@ class ArrayProgram:
         self._name = function_name(name)
         trace, tape = recording.trace, recording.tape
         outputs = [trace.op(x) if isinstance(x, Tensor) else x for x in flatten(result)]
-        self._is_step = bool(recording.written)
+        self.is_step = bool(recording.written)
         self._is_flat = not any(isinstance(x, list) for x in arguments)
         self._is_one = not isinstance(result, (list, tuple))
         self._result = unflatten(result, [None] * len(outputs)) if not self._is_one else None
@@ -411,11 +412,11 @@ class ArrayProgram:
             if leaf is not None and leaf._needs and not any(leaf is x for x in inputs):
                 self.parameters.append(leaf)
         self._gradients: list[Any] = []
-        if not self._is_step:
+        if not self.is_step:
             self._gradients = self._differentiate(result, [*inputs, *self.parameters])
         self._outputs = outputs
         if len(outputs) == 1 and isinstance(outputs[0], Op) and not outputs[0].label:
-            outputs[0].label = "loss" if self._is_step else "value"
+            outputs[0].label = "loss" if self.is_step else "value"
         for owner, attribute, x in recording.updates():
             if (
                 attribute == "_data"
@@ -429,7 +430,7 @@ class ArrayProgram:
 
     def get_ready(self) -> None:
         """Make the arrays and the code that computes in them."""
-        self._lock: Any = LOCK if self._is_step else lock()  # for one run at a time
+        self._lock: Any = LOCK if self.is_step else lock()  # for one run at a time
         self._program = Buffers(self._recording, self._inputs, self._outputs, self._gradients)
         self._drawn = among(self._recording.owners.values())
 
@@ -495,7 +496,7 @@ class ArrayProgram:
     def _structure(self) -> Any:
         """What the readable function returns."""
         outputs = unflatten(self._result, self._outputs)
-        if self._is_step:
+        if self.is_step:
             updates = self._recording.updates()
             return outputs, tuple(x for _, attribute, x in updates if attribute == "_data")
         inner = self._gradients[: len(self._inputs)]
@@ -525,7 +526,7 @@ class ArrayProgram:
                 state.data = state.draw()
             self._program.load(given)
             values = self._program.run()
-        if self._is_step:
+        if self.is_step:
             if self._is_one:
                 return values[0]
             return unflatten(self._result, values)

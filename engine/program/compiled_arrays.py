@@ -89,7 +89,7 @@ class CompiledArrays:
             values = [x.copy() if x.ndim else float(x) for x in self._places]
         count = len(program._outputs)
         outputs, gradients = values[:count], values[count : count + len(program._gradients)]
-        if program._is_step:
+        if program.is_step:
             return unflatten(program._result, outputs)
         own = len(program._inputs)
         slopes = unflatten(list(program._arguments), gradients[:own])

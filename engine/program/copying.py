@@ -175,7 +175,7 @@ def reduced_arrays(program: ArrayProgram) -> tuple[Any, ...]:
     end = number(program._outputs), number(program._gradients), number(recording.required)
     shell = {
         name: getattr(program, name)
-        for name in ("_names", "_name", "_inputs", "_arguments", "_is_step", "_is_flat", "_is_one",
+        for name in ("_names", "_name", "_inputs", "_arguments", "is_step", "_is_flat", "_is_one",
                      "_result", "parameters")
     }  # fmt: skip
     of = list(known.values())

@@ -59,26 +59,35 @@ class Effects:
     def __init__(self, around: Surroundings) -> None:
         self.around = around
         for x in around.seen.values():
-            if not is_harmless(x):
+            if not is_harmless(x) or hasattr(type(x), "__next__"):
                 raise EffectError(f"it uses {x!r:.60}, which may do more than compute")
         for f in around.functions.values():
             if acts := actions(f.__code__):
                 raise EffectError(f"{f.__qualname__} does more than compute: {acts}")
-        self.sizes = self.measured()
-
-    def measured(self) -> dict[int, int]:
-        """How many entries whatever can get some has."""
-        held = {**self.around.collections, **self.around.spaces}
-        own = (i for i in held if not isinstance(self.around.seen.get(i), (type, type(sys))))
-        return {i: len(held[i]) for i in own}
+        self.sizes = {i: len(x) for i, x in around.collections.items()}
+        self.attributes = {
+            i: list(space)
+            for i, space in around.spaces.items()
+            if not isinstance(around.seen.get(i), (type, type(sys)))
+        }
 
     def check(self) -> None:
         """Raise `EffectError` if the function has changed something beside leaves and States."""
-        changed = self.around.changes()
-        if not changed and self.measured() != self.sizes:
-            changed = "a collection or an object has other entries than before"
+        changed = self.added() or self.around.changes()
         if changed:
             raise EffectError(f"it does more than compute: {changed}")
+
+    def added(self) -> str:
+        """What has been added to objects, which loses it again, and to collections, in words."""
+        found = ""
+        for i, names in self.attributes.items():
+            space = self.around.spaces[i]
+            for name in [name for name in space if name not in names]:
+                del space[name]
+                found = f"it sets {name}"
+        if any(len(self.around.collections[i]) != n for i, n in self.sizes.items()):
+            found = "a collection gets other entries"
+        return found
 
 
 def is_harmless(x: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 from weakref import ref
 
@@ -24,6 +25,7 @@ from ..tensor.tensor import Tensor, constant, node
 from ..tree import flatten
 from .array_program import Recording, methods, variables_of
 from .buffered import Buffered
+from .effects import EffectError, unasked
 from .recording import recorded
 from .surroundings import RestlessError, restless
 from .twice import recorded_twice
@@ -39,7 +41,8 @@ class Fused:
             it does must not depend on the numbers, and leaves that it finds outside of itself,
             such as a network's parameters, are read at each call. If flags and settings that it
             finds have changed, it is recorded anew.
-        strict: whether a function that cannot be recorded is refused, not computed as it is.
+        strict: whether a function that cannot be recorded is refused, not computed as it is; as it
+            is computed then also one that does more than compute.
     """
 
     def __init__(self, f: Callable[..., Any], strict: bool = True) -> None:
@@ -79,8 +82,9 @@ class Fused:
             del self.plans[key]
         if key not in self.plans:
             try:
-                self.plans[key] = Plan(self, given)
-            except RestlessError:
+                with nullcontext() if self.strict else unasked():
+                    self.plans[key] = Plan(self, given)
+            except (RestlessError, EffectError):
                 if self.strict:
                     raise
                 self.plans[key] = None

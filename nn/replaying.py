@@ -1,0 +1,153 @@
+"""Steps of training as programs: recorded when they are first taken, then replayed."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import partial
+
+from engine import Value
+from engine.modes import active, asked, differentiating
+from engine.tree import is_tensor
+
+from .module import WATCHERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Step = Callable[[Any, Any], Any]
+
+MOST = 32  # kinds of batches that have programs
+REFUSALS = (TypeError, ValueError, AttributeError, RuntimeError, IndexError, KeyError)
+
+
+def kind_of(x: Any) -> Any:
+    """What a program for some samples depends on: their number or shape, and their type."""
+    if hasattr(x, "shape"):
+        return tuple(x.shape), x.dtype
+    return len(x) if hasattr(x, "__len__") else type(x)
+
+
+def is_looked_into() -> bool:
+    """Whether someone asks for each node: a mode is on here, or layers are watched."""
+    if not active:
+        return bool(WATCHERS)
+    tape, recorded, watched = asked()
+    return bool(tape) or not recorded or watched or differentiating() or bool(WATCHERS)
+
+
+def number(loss: Any) -> float:
+    """A loss as a float."""
+    return float(loss.data if hasattr(loss, "backward") else loss)
+
+
+def replayed(step: Step) -> Step:
+    """The step as a program: recorded for the first batch of each size, then replayed.
+
+    It is recorded anew when flags or settings that it finds have changed. A step that computes
+    something else each time is run as it is; the masks of dropout are drawn anew in each run. See
+    `engine.record` for what a program may depend on. What `training_step` gives and `train` runs
+    does this by itself, as far as nothing speaks against it.
+
+    Raises:
+        TypeError: at a step that cannot be recorded.
+    """
+    return Replay(step.eager if isinstance(step, TrainingStep) else step)
+
+
+class Replay:
+    """A step as programs, one for each kind of batch; called, it gives the loss as a float.
+
+    Args:
+        step: the step.
+        unasked: whether it is only recorded if nothing speaks against it, and else run as it is;
+            without that, a refusal is raised.
+    """
+
+    def __init__(self, step: Step, unasked: bool = False) -> None:
+        self.step, self.unasked = step, unasked
+        self.programs: dict[Any, Any] = {}  # for a step that is run as it is, all settings' state
+        self.plain = False
+
+    def __call__(self, inputs: Any, targets: Any) -> float:
+        """The loss of a batch; the parameters move."""
+        if self.plain or (self.unasked and is_looked_into()):
+            return number(self.step(inputs, targets))
+        try:
+            return self.replay(inputs, targets)
+        except REFUSALS:
+            if not self.unasked:
+                raise
+        self.plain = True  # if the step itself is at fault, it raises this again
+        return number(self.step(inputs, targets))
+
+    def replay(self, inputs: Any, targets: Any) -> float:
+        """The loss by a program, if there can be one."""
+        from engine.program.surroundings import StaleError
+        from engine.state import settings
+
+        key = kind_of(inputs), kind_of(targets)
+        program = self.programs.get(key)
+        if program is None and len(self.programs) >= MOST:
+            return number(self.step(inputs, targets))
+        if program is None or (isinstance(program, int) and program != settings[0]):
+            program = self.programs[key] = self.record(inputs, targets)
+        if isinstance(program, int):
+            return number(self.step(inputs, targets))
+        try:
+            return program(inputs, targets)  # type: ignore[no-any-return]
+        except StaleError:
+            del self.programs[key]
+            return self.replay(inputs, targets)
+
+    def record(self, inputs: Any, targets: Any) -> Any:
+        """The program for a batch like this; the state of all settings if there is none."""
+        from engine import record
+        from engine.program.effects import unasked
+        from engine.program.surroundings import RestlessError
+        from engine.state import settings
+
+        try:
+            with unasked() if self.unasked else nullcontext():
+                program = record(self.step, inputs, targets)
+            return program if program.is_step else settings[0]
+        except RestlessError:
+            return settings[0]
+
+
+class TrainingStep:
+    """A step of training that records itself: what `training_step` gives.
+
+    Called with a batch's inputs and targets, it takes a step and returns the loss. From the second
+    batch of a size on it replays a program, with the numbers that the step itself would compute; a
+    step that cannot be recorded, or does more than compute, is taken as it is.
+
+    Attributes:
+        eager: the step itself, whose loss has its graph.
+    """
+
+    def __init__(self, eager: Step) -> None:
+        self.eager, self.replay = eager, Replay(eager, unasked=True)
+        self.known: set[Any] = set()  # kinds of batches that have been taken
+        self.leaf: Callable[[float], Any] = Value
+
+    def __call__(self, inputs: Any, targets: Any) -> Any:
+        """The loss of a batch; the parameters move."""
+        if self.replay.plain or is_looked_into():
+            return self.eager(inputs, targets)
+        kind = kind_of(inputs), kind_of(targets)
+        if kind in self.known:
+            return self.leaf(self.replay(inputs, targets))
+        loss = self.eager(inputs, targets)  # one step alone is not worth a recording
+        self.known.add(kind)
+        if is_tensor(loss):
+            self.leaf = partial(type(loss), dtype=loss.dtype)  # type: ignore[misc]
+        return loss
+
+
+def automatic(step: Step) -> Step:
+    """The step as one that is replayed where nothing speaks against it; it gives floats."""
+    if isinstance(step, Replay):
+        return step
+    return step.replay if isinstance(step, TrainingStep) else Replay(step, unasked=True)
