@@ -29,14 +29,14 @@ def trainer(
 
     Args:
         engine: "scalar": the network itself; "twin": its twin, with a copy of its weights;
-            "program": the same, with the step recorded.
+            "program": the same, with the step recorded. The first two take each step by itself.
         mlp: the network.
         loss, penalty: as for `nn.training_step`.
         optimiser: makes an optimiser for a list of parameters.
         dtype: the twin's numbers.
     """
     model: Any = mlp if engine == "scalar" else mlp.vectorized(dtype)
-    step = training_step(model, loss, optimiser(model.parameters()), penalty)
+    step = training_step(model, loss, optimiser(model.parameters()), penalty, eager=True)
     return model, replayed(step) if engine == "program" else step
 
 
@@ -124,7 +124,10 @@ class Experiment(NamedTuple):
 
     def epochs(self, epochs: int, batch: int, seed: int) -> Iterator[float]:
         """Train without scores; yield the mean loss of each epoch's batches."""
-        return train(self.step, *self.train, epochs=epochs, batch_size=batch, rng=seed)
+        options = {"epochs": epochs, "batch_size": batch, "rng": seed}
+        return train(
+            self.step, *self.train, eager=True, **options
+        )  # it is recorded already, or not
 
 
 def report(epoch: Epoch) -> str:

@@ -155,7 +155,8 @@ def descend(mlp: MLP, options: Any) -> Iterator[float]:
         return SGD(parameters, options.lr, momentum=MOMENTUM)
 
     model, step = trainer(options.engine, mlp, mean_squared_error, optimiser)
-    yield from train(step, *samples(model, POINTS, TARGETS), epochs=options.steps)
+    points = samples(model, POINTS, TARGETS)
+    yield from train(step, *points, epochs=options.steps, eager=True)  # recorded already, or not
     if model is not mlp:
         mlp.load_state_dict(model.state_dict())
 

@@ -170,7 +170,8 @@ class Counting(Module):
         self.act(self)
         return self.model(x)
 
-    over = __call__
+    def over(self, xs: Any) -> Any:
+        return self(xs)
 
 
 counted = 0
@@ -302,13 +303,9 @@ def test_a_step_of_ones_own_is_recorded_if_it_only_computes(
 
 @twins
 def test_a_comparison_that_comes_out_otherwise_is_followed(twin: bool) -> None:
-    flips = []
-
     def loss(y: Any, t: Any) -> Any:
         found = mean_squared_error(y, t)
-        number = found.data if not twin else found
-        flips.append(bool(number < 0.3)) if len(flips) > 10_000 else None
-        return found * 2 if float(getattr(number, "data", number)) < 0.3 else found
+        return found * 2 if found < 0.3 else found
 
     ends = []
     for eager in (True, False):
@@ -386,15 +383,15 @@ def test_a_guard_is_no_reason_to_stop(recwarn: pytest.WarningsRecorder) -> None:
 
 
 def test_a_generator_may_be_shared() -> None:
-    shared = random.Random(5)
-    model = MLP(3, [5, 5, 1], activation="tanh", rng=0).vectorized()
-    model.dropout = Dropout(0.3, rng=shared)
-    other = copy.deepcopy(model)
-    other.dropout.rng = random.Random(5)
-    a = list(train(step_of(model), XS, TS, epochs=4))
-    b = list(train(step_of(other), XS, TS, epochs=4, eager=True))
-    assert a == pytest.approx(b, rel=1e-12)
-    assert shared.getstate() == other.dropout.rng.getstate()
+    courses, states = [], []
+    for eager in (True, False):
+        shared = random.Random(5)
+        model = MLP(3, [5, 5, 1], activation="tanh", rng=0).vectorized()
+        model.dropout = Dropout(0.3, rng=shared)
+        courses.append(list(train(step_of(model), XS, TS, epochs=4, eager=eager)))
+        states.append(shared.getstate())
+    assert courses[0] == pytest.approx(courses[1], rel=1e-12)
+    assert states[0] == states[1]
 
 
 def endless() -> Iterator[int]:

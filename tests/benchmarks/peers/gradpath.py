@@ -63,7 +63,7 @@ def step_of_twin(problem: Problem) -> tuple[Callable[[Any, Any], Any], Any, Any]
     model = network(problem).vectorized(dtype=str(problem.dtype))
     loss = {"hinge": hinge, "squares": mean_squared_error, "cross-entropy": cross_entropy}
     optimiser = SGD(model.parameters(), problem.lr)
-    train_step = training_step(model, loss[problem.loss], optimiser, problem.l2)
+    train_step = training_step(model, loss[problem.loss], optimiser, problem.l2, eager=True)
     return train_step, Tensor(problem.x, role="constant"), problem.y.reshape(len(problem.y))
 
 
