@@ -37,11 +37,11 @@ with tidy_end():
 
 SAMPLES, TEST, NOISE, WORST = 256, 200, 0.1, 1.0
 SIZES = (4, 16, 64, 256)
-RATES = (0.03, 0.1, 0.3)  # among which each batch size has its own, by data sets apart
+RATES = (0.1, 0.3)  # among which each batch size has its own, by data sets apart
 UPDATES = 480  # what "as many updates" are
 HIDDEN, NEURONS = [24], 32  # of the networks that learn; of the one on the ridge
 EPOCHS = 30
-STEPS, LOOKS, RIDGE_RATE = 1000, 50, 0.02  # the loss on the ridge is looked at so many times
+STEPS, LOOKS, RIDGE_RATE = 700, 50, 0.03  # the loss on the ridge is looked at so many times
 BESIDE = 0.001  # how far from the ridge all samples at once are started, too
 QUICK, FULL = (8, 40, 2, (4, 256)), (20, 300, 4, SIZES)  # seeds, draws, to choose rates with, sizes
 SEARCH = 10_000  # seeds of the data sets to choose rates with are that far from the others

@@ -35,7 +35,7 @@ WIDTHS, STACKS = (8, 16, 32, 64), (1, 2, 3, 4)  # what is counted
 BASE = 8  # neurons of each layer of the network that grows
 TURNS, TEST = 2.0, 1000
 TASKS = {"spirals": 300, "noisy line": 100}  # how many samples there are to learn from
-QUICK, FULL = (8, 200, (1, FEW, DEEPEST)), (20, 400, tuple(DEPTHS))  # seeds, epochs, depths
+QUICK, FULL = (8, 150, (1, FEW, DEEPEST)), (20, 400, tuple(DEPTHS))  # seeds, epochs, depths
 RATE = 0.01
 
 Array = NDArray[np.float64]
