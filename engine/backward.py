@@ -23,7 +23,7 @@ from __future__ import annotations
 from math import isfinite
 
 from .node import LOCK, describe, describe_making
-from .rules import NOTHING
+from .rule import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import cmath
 import math
 
-from .numbers import Mathematics, is_atomic
+from .numbers import Mathematics
 from .reals import NAN, REALS, keep_kind
-from .rules import TABLE, Rule
+from .rule import TABLE, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ComplexMathematics(Mathematics):
     numbers = "complex numbers"
 
     def __getattr__(self, name: str) -> Function:
-        if name in TABLE and not is_atomic(TABLE[name]):
+        if name in TABLE and not TABLE[name].atomic:
             return super().__getattr__(name)
         if not hasattr(cmath, name):
             return super().__getattr__(name)

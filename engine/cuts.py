@@ -11,7 +11,7 @@ import builtins
 import sys
 from types import BuiltinFunctionType, ModuleType
 
-from .rules import TABLE
+from .rule import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from .complexes import COMPLEXES, Complex
 from .numbers import GENERIC, Number, apply, product, rank
 from .reals import on_floats
-from .rules import NOTHING, Rule
+from .rule import NOTHING, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from .graph import topological_order
 from .modes import Differentiation, Unwatched, anomaly
 from .node import describe
 from .numbers import GENERIC, Number, product, real
-from .rules import NOTHING
+from .rule import NOTHING
 from .tree import describe_shape, flatten, is_array, is_tensor, unflatten
 from .value import Value, constant, recompute
 

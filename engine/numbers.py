@@ -35,7 +35,7 @@ class Mathematics:
         if name not in TABLE:
             raise AttributeError(f"no function or rule is called {name!r}")
         row = TABLE[name]
-        if is_atomic(row):
+        if row.atomic:
             raise TypeError(f"{name} is not defined for {self.numbers}")
         return lambda *args: row.evaluate(self, args)
 
@@ -85,11 +85,6 @@ class Mathematics:
         for x in xs[1:]:
             top = self.max(top, x)
         return top
-
-
-def is_atomic(row: Rule) -> bool:
-    """Whether the row's value is the mathematics' own function of that name."""
-    return row.name in row.value.__code__.co_names
 
 
 # ---------------------------------------------------------------- all numbers

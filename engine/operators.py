@@ -12,7 +12,7 @@ from .backward import MANY
 from .modes import active
 from .numbers import OPERATORS, REFLECTED, KindError, Number, is_number, unfit
 from .rowcode import functions
-from .rules import TABLE, Rule
+from .rule import TABLE, Rule
 from .value import Value, observe, operand
 
 TYPE_CHECKING = False

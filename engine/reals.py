@@ -10,8 +10,8 @@ import math
 from _functools import reduce  # type: ignore[import-not-found]  # functools takes 1 ms to load
 from operator import add, mul
 
-from .numbers import Mathematics, is_atomic, real, register
-from .rules import NOTHING, TABLE, Rule
+from .numbers import Mathematics, real, register
+from .rule import NOTHING, TABLE, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class RealMathematics(Mathematics):
     numbers = "real numbers"
 
     def __getattr__(self, name: str) -> Function:
-        if name in TABLE and not is_atomic(TABLE[name]):
+        if name in TABLE and not TABLE[name].atomic:
             return super().__getattr__(name)
         if not hasattr(math, name):
             return super().__getattr__(name)

@@ -32,7 +32,7 @@ import math
 from .backward import LONGEST
 from .numbers import OPERATORS, Mathematics, apply, parameter
 from .reals import REALS, maximum, minimum, on_floats
-from .rules import INF, NOTHING, REQUIRED, Rule
+from .rule import INF, NOTHING, REQUIRED, Rule
 from .symbol import (
     ATOMS,
     FORMULAS,

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 
 from .graph import topological_order
-from .numbers import Mathematics, Number, is_atomic, is_number, unfit
-from .rules import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, TABLE, Rule
+from .numbers import Mathematics, Number, is_number, unfit
+from .rule import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, TABLE, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class AtomMathematics(SymbolMathematics):
     """Only atomic functions stay, all others are written out: what code is generated from."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in TABLE and not is_atomic(TABLE[name]):
+        if name in TABLE and not TABLE[name].atomic:
             return Mathematics.__getattr__(self, name)
         return super().__getattr__(name)
 

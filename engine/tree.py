@@ -12,7 +12,7 @@ from .numbers import Number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 
@@ -33,14 +33,14 @@ def map_leaves(x: Any, of: Callable[[Any], Any]) -> Any:
 
 def unflatten(like: Any, leaves: Iterable[Any]) -> Any:
     """The leaves as nested lists in the shape of ``like``."""
-    remaining = iter(leaves)
+    return refill(like, iter(leaves))
 
-    def refilled(x: Any) -> Any:
-        if isinstance(x, (list, tuple)):
-            return [refilled(part) for part in x]
-        return next(remaining)
 
-    return refilled(like)
+def refill(like: Any, remaining: Iterator[Any]) -> Any:
+    """The next leaves as nested lists in the shape of ``like``."""
+    if isinstance(like, (list, tuple)):
+        return [refill(part, remaining) for part in like]
+    return next(remaining)
 
 
 def describe_shape(x: Any) -> str:

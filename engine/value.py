@@ -27,7 +27,7 @@ from .node import (
 )
 from .numbers import is_number, real, unfit
 from .reals import on_floats
-from .rules import NOTHING, TABLE
+from .rule import NOTHING, TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import engine
 from engine import TABLE
 from engine.cuts import refusal
-from engine.rules import REQUIRED, Rule
+from engine.rule import REQUIRED, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from engine.cuts import refusal
 from engine.node import named
 from engine.operators import FUNCTIONS
-from engine.rules import TABLE
+from engine.rule import TABLE
 from engine.tensor import Tensor
 from engine.tensor.arrays import precision
 from engine.tensor.buffer import Buffer

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine import Symbol, Value
-from engine.rules import NOTHING
+from engine.rule import NOTHING
 
 from .drawing import Drawing, describe
 from .names import names

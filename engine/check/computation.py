@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from ..display import viz
 from ..numbers import Number, apply
 from ..reals import on_floats
-from ..rules import TABLE, halves
+from ..rule import TABLE
+from ..rules import halves
 from ..value import Value
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "power": "**"}

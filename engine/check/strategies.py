@@ -29,7 +29,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from ..reals import REALS, on_floats
-from ..rules import TABLE, Rule
+from ..rule import TABLE, Rule
 from .computation import OPERATIONS, Computation, Step, prune
 
 if TYPE_CHECKING:

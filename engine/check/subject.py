@@ -13,7 +13,7 @@ from ..gradient import gradient
 from ..graph import topological_order
 from ..node import describe
 from ..numbers import Number, apply, real
-from ..rules import Rule
+from ..rule import Rule
 from ..tree import is_array, is_tensor
 from ..value import Value
 

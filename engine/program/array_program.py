@@ -18,7 +18,7 @@ from ..graph import topological_order
 from ..modes import TAPE, origin
 from ..node import LOCK
 from ..numbers import KindError, is_number
-from ..rules import Rule
+from ..rule import Rule
 from ..state import Drawn, State, among
 from ..tensor.arrays import Array, quiet
 from ..tensor.buffer import Buffer

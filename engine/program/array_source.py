@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..rules import ATOM, POWER, PRODUCT, SIGN, SUM, Rule
+from ..rule import ATOM, POWER, PRODUCT, SIGN, SUM, Rule
 from ..tensor.arrays import HOLE, NAMES
 from ..tree import flatten
 from .buffered import is_basic, key, literal, reachable

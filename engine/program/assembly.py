@@ -6,7 +6,7 @@ import math
 
 from ..reals import REALS, Real, maximum, minimum
 from ..reals import power as ieee_power
-from ..rules import TABLE
+from ..rule import TABLE
 from .formulas import Quantity
 from .printing import (
     CAREFUL,

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..rules import ArrayRule, Rule
+from ..rule import ArrayRule, Rule
 from ..tensor.arrays import ARRAYS, NAMES, Array
 from .tape import CONDITIONS, Op
 

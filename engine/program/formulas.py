@@ -13,7 +13,7 @@ import operator
 
 from ..numbers import Mathematics
 from ..reals import REALS, Real
-from ..rules import NOTHING, SUM, TABLE, Rule
+from ..rule import NOTHING, SUM, TABLE, Rule
 from ..symbol import WHERE, AtomMathematics, Form, Symbol, order, write
 
 TYPE_CHECKING = False

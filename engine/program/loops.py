@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import ALL_BUT_LAST, ATOM, TABLE, Rule
+from ..rule import ATOM, TABLE, Rule
+from ..rules import ALL_BUT_LAST
 from ..symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
 from ..tensor.arrays import HOLE, filled
 from .printing import LOOPS

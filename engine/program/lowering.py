@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..rules import ALL_BUT_LAST, ARRAY_TABLE, TABLE
+from ..rule import ARRAY_TABLE, TABLE
+from ..rules import ALL_BUT_LAST
 from ..state import State
-from ..tensor.backward import pull
 from .formulas import COPY, Quantity
 from .patterns import IrregularError, as_layer, grouped_layers, split, uses
 from .recording import Applied, Backward, Place, Required
@@ -402,7 +402,7 @@ class Lowering:
             if isinstance(g, Op) and id(g) not in forward and g.of is None:
                 g.of = y
             wanted = [id(x) in between for x in args]
-            for x, d in zip(args, pull(self.m, rule, g, y, args, params, wanted), strict=True):
+            for x, d in zip(args, rule.pull(self.m, g, y, args, params, wanted), strict=True):
                 if d is not None:
                     received[id(x)] = received[id(x)] + d if id(x) in received else d
         for quantities, before, total in event.wanted:

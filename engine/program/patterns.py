@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..rules import TABLE
+from ..rule import TABLE
 from .formulas import Quantity
 from .recording import Applied, Backward, Guard, Required
 from .unrolling import resolved

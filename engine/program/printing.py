@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import keyword
 
-from ..rules import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
+from ..rule import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
 from ..symbol import BOTH, WHERE, Symbol
 from .formulas import Quantity
 from .recording import Guard, Required

@@ -17,7 +17,7 @@ from ..node import describe
 from ..numbers import Number, is_number, real, unfit
 from ..operators import NAMES
 from ..rowcode import functions
-from ..rules import NOTHING, Rule
+from ..rule import NOTHING, Rule
 from ..state import Drawn, State
 from ..value import Value
 from .formulas import COPY, Quantity, Recipe, recipe

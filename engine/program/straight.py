@@ -12,7 +12,7 @@ from functools import cached_property
 from ..node import LOCK
 from ..numbers import is_number, real
 from ..reals import REALS, Real
-from ..rules import TABLE
+from ..rule import TABLE
 from ..tree import flatten, map_leaves
 from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, compiled
 from .formulas import Quantity

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph import topological_order
-from ..numbers import OPERATORS, Mathematics, Number, is_atomic
-from ..rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
-from ..tensor.arrays import ARRAYS, Selected, is_choice, quiet, unbroadcast
-from ..tensor.backward import pull
+from ..numbers import OPERATORS, Number
+from ..rule import ARRAY_TABLE, TABLE, ArrayRule, Rule
+from ..tensor.arrays import ARRAYS, Broadcasting, Selected, is_choice, quiet
 from ..tree import flatten
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class Op(Number):
     @classmethod
     def _apply(cls, row: Rule, args: Sequence[Any], params: Sequence[Any]) -> Any:
         m = next(x for x in args if isinstance(x, Op)).tape.mathematics
-        if row.name in OPERATORS or row.name == "power" or is_atomic(row):
+        if row.name in OPERATORS or row.name == "power" or row.atomic:
             return m.tape.emit(row, args, params)
         return row.evaluate(m, args, params)
 
@@ -254,7 +253,7 @@ def outcome(
     return y.shape, y.dtype if rule.name in OWN else dtype
 
 
-class TapeMathematics(Mathematics):
+class TapeMathematics(Broadcasting):
     """Rows and pullbacks on Ops: each operation goes on the tape."""
 
     numbers = "recorded arrays"
@@ -268,7 +267,7 @@ class TapeMathematics(Mathematics):
             if rule.variadic:
                 return lambda xs, *params: self.tape.emit(rule, xs, params)
             return lambda *args: self.tape.emit(rule, args[: rule.arity], args[rule.arity :])
-        if name in TABLE and is_atomic(TABLE[name]):
+        if name in TABLE and TABLE[name].atomic:
             return lambda *args: self.tape.emit(TABLE[name], args)
         return super().__getattr__(name)
 
@@ -279,10 +278,6 @@ class TapeMathematics(Mathematics):
         if is_choice(yes) or is_choice(no):
             return Selected(condition, yes, no)
         return self.tape.emit(ARRAY_TABLE["select"], (condition, yes, no))
-
-    def within(self, condition: Any, taken: bool, g: Any) -> Any:
-        """A gradient as it is in the branch taken where the condition holds, or where it fails."""
-        return g
 
     def equal(self, a: Any, b: Any) -> Any:
         """Where two arrays are equal."""
@@ -302,10 +297,6 @@ class TapeMathematics(Mathematics):
         """The last two axes exchanged."""
         n = len(x.shape)
         return self.transpose(x, (*range(n - 2), n - 1, n - 2))
-
-    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
-        """The gradient summed back to the shape that was broadcast."""
-        return unbroadcast(self, g, shape)
 
     def finite(self, x: Any) -> Any:
         """x, with 0 in the place of inf and nan: what may be subtracted to shift a sum."""
@@ -410,7 +401,7 @@ class Trace:
                 continue
             args = [self.of[id(x)] for x in node.args]
             wanted = [id(x) in between for x in node.args]
-            sent = pull(m, node.rule, g, self.of[id(node)], args, node.params, wanted)
+            sent = node.rule.pull(m, g, self.of[id(node)], args, node.params, wanted)
             for x, d in zip(node.args, sent, strict=True):
                 if d is not None:
                     if isinstance(d, Op) and x.dtype.kind == "f" and d.dtype != x.dtype:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..numbers import Mathematics, is_atomic
-from ..rules import ALL_BUT_LAST, NOTHING, TABLE, Rule
+from ..numbers import Mathematics
+from ..rule import NOTHING, TABLE, Rule
+from ..rules import ALL_BUT_LAST
 
 Array = NDArray[Any]
 
@@ -71,7 +72,43 @@ def is_choice(x: object) -> bool:
     return x is NOTHING or isinstance(x, Selected)
 
 
-class ArrayMathematics(Mathematics):
+class Broadcasting(Mathematics):
+    """What a mathematics of arrays, or of what stands for them, knows of gradients and shapes."""
+
+    def send(self, partial: Any, g: Any, x: Any) -> Any:
+        """What passes back to an argument x of a row: partial × gradient, in x's shape."""
+        return self.unbroadcast(self.times(partial, g), self.shape(x))
+
+    def times(self, partial: Any, g: Any) -> Any:
+        """Partial × gradient; where a branch was not taken, 0 and not 0·inf = nan."""
+        if partial is NOTHING:
+            return 0.0
+        if isinstance(partial, Selected):
+            condition = partial.condition
+            yes = self.times(partial.yes, self.within(condition, True, g))
+            no = self.times(partial.no, self.within(condition, False, g))
+            return self.select(condition, yes, no)
+        if not hasattr(partial, "shape") and partial == 1:
+            return g
+        return partial * g
+
+    def within(self, condition: Any, taken: bool, g: Any) -> Any:
+        """A gradient as it is in the branch taken where the condition holds, or where it fails."""
+        return g
+
+    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
+        """The gradient summed over the axes along which an array of that shape was repeated."""
+        given = self.shape(g)
+        if given == shape:
+            return g
+        extra = len(given) - len(shape)
+        axes = tuple(
+            i for i, n in enumerate(given) if i < extra or (shape[i - extra] == 1 and n != 1)
+        )
+        return self.reshape(self.sum_over(g, axes, True), shape)
+
+
+class ArrayMathematics(Broadcasting):
     """What the rows compute with on arrays of one floating-point type.
 
     Args:
@@ -84,7 +121,7 @@ class ArrayMathematics(Mathematics):
         self.dtype_of_choices = np.dtype(dtype)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in TABLE and not is_atomic(TABLE[name]):
+        if name in TABLE and not TABLE[name].atomic:
             return super().__getattr__(name)
         function = getattr(np, NAMES.get(name, name), None)
         if function is None or name.startswith("_"):
@@ -102,10 +139,6 @@ class ArrayMathematics(Mathematics):
         if is_choice(yes) or is_choice(no):
             return Selected(condition, yes, no)
         return self.select(condition, yes, no)
-
-    def within(self, condition: Any, taken: bool, g: Any) -> Any:
-        """A gradient as it is in the branch taken where the condition holds, or where it fails."""
-        return g
 
     def equal(self, a: Any, b: Any) -> Any:
         """Where two arrays are equal."""
@@ -164,10 +197,6 @@ class ArrayMathematics(Mathematics):
     def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
         """The array repeated to a shape, without copying it."""
         return np.broadcast_to(x, shape)
-
-    def unbroadcast(self, g: Any, shape: tuple[int, ...]) -> Any:
-        """The gradient summed back to the shape that was broadcast."""
-        return unbroadcast(self, g, shape)
 
     def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
         """The same entries in another shape."""
@@ -271,32 +300,9 @@ class ArrayMathematics(Mathematics):
         return np.asarray(sum(np.dot(x.ravel(), x.ravel()) for x in xs))
 
 
-def product(m: Any, partial: Any, g: Any) -> Any:
-    """local derivative × gradient; where a branch was not taken, 0 and not 0·inf = nan."""
-    if partial is NOTHING:
-        return 0.0
-    if isinstance(partial, Selected):
-        condition = partial.condition
-        yes = product(m, partial.yes, m.within(condition, True, g))
-        return m.select(condition, yes, product(m, partial.no, m.within(condition, False, g)))
-    if not hasattr(partial, "shape") and partial == 1:
-        return g
-    return partial * g
-
-
 ARRAYS: dict[Any, ArrayMathematics] = {
     np.dtype(kind): ArrayMathematics(kind) for kind in ("float64", "float32")
 }
-
-
-def unbroadcast(m: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient summed over the axes along which an array of that shape was repeated."""
-    given = m.shape(g)
-    if given == shape:
-        return g
-    extra = len(given) - len(shape)
-    axes = tuple(i for i, n in enumerate(given) if i < extra or (shape[i - extra] == 1 and n != 1))
-    return m.reshape(m.sum_over(g, axes, True), shape)
 
 
 def precision(dtype: DTypeLike) -> np.dtype[Any]:

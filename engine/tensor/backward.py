@@ -9,42 +9,10 @@ import numpy as np
 
 from ..modes import anomaly
 from ..node import describe, describe_making
-from ..rules import NOTHING, Rule
-from .arrays import ARRAYS, Array, product, quiet, unbroadcast
+from .arrays import ARRAYS, Array, quiet
 
 if TYPE_CHECKING:
     from .tensor import Tensor
-
-
-def pull(
-    m: Any, rule: Any, g: Any, y: Any, args: Sequence[Any], params: Sequence[Any], wanted: Any
-) -> list[Any]:
-    """The gradient for each argument of one operation, in the mathematics ``m``.
-
-    Args:
-        m: what computes: arrays, or Tensors if the gradient is to be a graph.
-        rule, y, args, params: the operation, its result and what it was computed from.
-        g: the gradient of the result.
-        wanted: for each argument, whether its gradient is asked for.
-
-    Returns:
-        The gradients, each in its argument's shape; None where nothing passes or none was wanted.
-    """
-    if not isinstance(rule, Rule):
-        return rule.pull(m, g, y, args, params, wanted)  # type: ignore[no-any-return]
-    if rule.variadic:
-        partials = rule.differentiate(m, y, args, params)
-    else:
-        partials = [
-            partial(m, y, *args, *params) if want else NOTHING
-            for partial, want in zip(rule.partials, wanted, strict=True)
-        ]
-    return [
-        unbroadcast(m, product(m, partial, g), m.shape(x))
-        if want and partial is not NOTHING
-        else None
-        for partial, x, want in zip(partials, args, wanted, strict=True)
-    ]
 
 
 def computed(root: Tensor) -> list[Tensor]:
@@ -76,7 +44,7 @@ def sweep(nodes: Sequence[Tensor]) -> None:
         args = node._args
         m = ARRAYS.get(node._data.dtype, FALLBACK)
         wanted = [x._needs for x in args]
-        sent = pull(m, node._rule, g, node._data, node._saved, node._params, wanted)
+        sent = node._rule.pull(m, g, node._data, node._saved, node._params, wanted)
         for x, d in zip(args, sent, strict=True):
             if d is not None:
                 accumulate(x, d)

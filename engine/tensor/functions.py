@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..numbers import Number, apply
-from ..rules import ARRAY_TABLE, REQUIRED, TABLE
+from ..rule import ARRAY_TABLE, REQUIRED, TABLE
 from ..targets import classes as known
 from .arrays import FLOATS
 from .operations import axes_of, multiply_matrices

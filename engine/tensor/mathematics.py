@@ -11,13 +11,12 @@ from ..graph import topological_order
 from ..modes import Unwatched
 from ..node import describe
 from ..numbers import GenericMathematics
-from ..rules import ARRAY_TABLE, Rule
-from .arrays import Selected, is_choice, unbroadcast
-from .backward import pull
+from ..rule import ARRAY_TABLE, Rule
+from .arrays import Broadcasting, Selected, is_choice
 from .tensor import Tensor, compare, make, operand
 
 
-class TensorMathematics(GenericMathematics):
+class TensorMathematics(Broadcasting, GenericMathematics):
     """The rows on Tensors: what is computed is recorded, so that it can be differentiated again.
 
     Args:
@@ -101,10 +100,6 @@ class TensorMathematics(GenericMathematics):
         order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
         return make(ARRAY_TABLE["transpose"], (x,), (order,))
 
-    def unbroadcast(self, g: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """The gradient summed back to the shape that was broadcast."""
-        return unbroadcast(self, g, shape)  # type: ignore[no-any-return]
-
     def log_softmax(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """log(exp(xᵢ) / Σ exp(xⱼ)) for every i."""
         total = self.logsumexp(xs)
@@ -133,7 +128,8 @@ def pull_nodes(y: Tensor, g: Tensor, wanted: Sequence[bool]) -> list[Any]:
     scalar = isinstance(y._rule, Rule)  # a row that may choose between branches
     m = TensorMathematics(y._args) if scalar else TENSORS
     with Unwatched():
-        return pull(m, y._rule, g, y, y._args, y._params, wanted)
+        found: list[Any] = y._rule.pull(m, g, y, y._args, y._params, wanted)
+    return found
 
 
 Tensor._pull_nodes = pull_nodes

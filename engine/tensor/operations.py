@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from ..node import Node
 from ..numbers import apply
-from ..rules import ARRAY_TABLE, TABLE
+from ..rule import ARRAY_TABLE, TABLE
 from .arrays import FLOATS, HOLE, precision
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from ..node import (
     with_additions,
 )
 from ..numbers import KindError, Number, is_number, parameter
-from ..rules import ARRAY_TABLE, TABLE, ArrayRule, Rule
+from ..rule import ARRAY_TABLE, TABLE, ArrayRule, Rule
 from .arrays import ARRAYS, FLOATS, Array, quiet
 from .backward import (
     FALLBACK,
@@ -42,7 +42,6 @@ from .backward import (
     check_gradient,
     check_stamp,
     computed,
-    pull,
     sweep,
     worst,
 )
@@ -326,7 +325,7 @@ class Tensor(Operations):
         else:
             m = ARRAYS.get(self.dtype, FALLBACK)
             with np.errstate(all="ignore"):
-                sent = pull(m, self._rule, g, self._data, self._saved, self._params, wanted)
+                sent = self._rule.pull(m, g, self._data, self._saved, self._params, wanted)
         sent = [
             d if d is None or d.dtype == x.dtype or x.dtype not in FLOATS else d.astype(x.dtype)
             for d, x in zip(sent, self._args, strict=True)

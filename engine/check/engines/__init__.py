@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...rules import TABLE
+from ...rule import TABLE
 from .battery import Battery
 from .findings import Finding, Outcome, report
 from .isolation import Target, Worker, label

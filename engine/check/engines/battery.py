@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 
-from ...rules import TABLE
+from ...rule import TABLE
 from ..computation import Computation, Step
 from ..strategies import computations
 from .diagnosis import Diagnosis, at_once, diagnose, of_trouble, rungs, smooth

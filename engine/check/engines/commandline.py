@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from ...rules import TABLE
+from ...rule import TABLE
 from .loading import HOME, is_file
 
 COMMAND = "gradpath" if sys.argv[0].startswith("gradpath") else "engine.check"

@@ -17,7 +17,7 @@ from itertools import cycle, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...reals import REALS, Real
-from ...rules import TABLE
+from ...rule import TABLE
 from ..computation import Computation, Step, Whole, prune, written
 from ..strategies import Primitive, is_smooth
 from .isolation import all_close

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import viz
 from ...files import write_atomically
-from ...rules import TABLE
+from ...rule import TABLE
 from ..computation import INFIX, Computation
 from .diagnosis import Diagnosis
 from .loading import Origin, imports

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ...rules import TABLE, Rule
+from ...rule import TABLE, Rule
 from ..computation import Computation
 from .properties import with_leaves
 from .subject import Names, Subject

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ...rules import TABLE
+from ...rule import TABLE
 from ..computation import Computation, Step, Whole
 from .loading import NotAnEngineError, Origin, load
 from .subject import NUMBERS, ROUNDING, Form, Names, Reading, Script, Subject, Survey, Trouble

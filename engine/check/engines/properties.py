@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...rules import TABLE
+from ...rule import TABLE
 from ..computation import Computation, Step, Whole, prune
 from .subject import AFRESH, IN_PLACE, Script, Survey
 

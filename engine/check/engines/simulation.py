@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...reals import on_floats
-from ...rules import TABLE
+from ...rule import TABLE
 from ..computation import Computation, Step
 from .subject import AFRESH, Reading, Script
 

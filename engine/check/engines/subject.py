@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ...numbers import OPERATORS, REFLECTED
-from ...rules import TABLE, Rule
+from ...rule import TABLE, Rule
 from ..computation import OPERATIONS, Computation, Whole, written
 from .loading import NotAnEngineError, article, describe, headline, line, own_frame, shown
 
