@@ -244,8 +244,12 @@ class Awaitable:
 class no_grad(Mode):  # noqa: N801 — a name in the manner of functions, as in PyTorch
     """Compute without recording: results are leaves, and nothing is kept for a backward pass.
 
+    >>> from engine import Value
+    >>> x = Value(2.0)
     >>> with no_grad():
-    ...     prediction = model(x)
+    ...     y = x * x
+    >>> y, y.args
+    (Value(data=4.0, grad=0.0), ())
     """
 
     settings = ((RECORDING, False),)

@@ -3,18 +3,32 @@
 Calling a row's own functions for every node of a graph would cost a good part of the engine's
 speed. So each row is computed once on symbols, and the formulas that come out are printed as one
 straight-line function that makes a node: what one would have written by hand, but from the table.
-For ``tanh``::
+`source` shows it:
 
-    def make(x):
-        v_x_ = x._data
-        try:
-            y_ = tanh_(v_x_)
-            d0_ = 1.0 - y_ * y_
-        except ERRORS_:
-            y_, (d0_,) = on_floats_(row_, (v_x_,), ())
-        out_ = next_(blank_)
-        out_._data = y_
-        …
+>>> from engine.rowcode import source
+>>> print(source("mul"))
+def make(a, b):
+    if type(b) is not Value_:
+        operand_b_ = operand_(b)
+        if operand_b_ is NotImplemented:
+            return NotImplemented
+        b = operand_b_
+    v_a_ = a._data
+    v_b_ = b._data
+    y_ = v_a_ * v_b_
+    d0_ = v_b_
+    d1_ = v_a_
+    out_ = next_(blank_)
+    out_._data = y_
+    out_._rule = row_
+    out_._a = a
+    out_._b = b
+    out_._da = d0_
+    out_._db = d1_
+    out_._mark = 0
+    if active_:
+        observe_(out_)
+    return out_
 
 The code's own names end in an underscore, so that they never meet those of a row's arguments.
 
@@ -32,7 +46,7 @@ import math
 from .backward import LONGEST
 from .numbers import OPERATORS, Mathematics, apply, parameter
 from .reals import REALS, maximum, minimum, on_floats
-from .rule import INF, NOTHING, REQUIRED, Rule
+from .rule import INF, NOTHING, REQUIRED, TABLE, Rule
 from .symbol import (
     ATOMS,
     FORMULAS,
@@ -79,6 +93,19 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
     make.__name__ = make.__qualname__ = function.__name__ = function.__qualname__ = row.name
     make.__doc__ = function.__doc__ = describe(row)
     return make, function
+
+
+def source(name: str, terms: int = 0) -> str:
+    """The function that makes a node of a row of the table, as text.
+
+    Args:
+        name: the row's.
+        terms: of a row over a sequence, for how many terms; 0: the loop for any number of them.
+    """
+    row = TABLE[name]
+    if row.variadic:
+        return straight(row, terms) if terms else looped(row)
+    return fixed(row).partition("\ndef any_number")[0]
 
 
 def run(source: str, origin: str, names: dict[str, Any]) -> None:

@@ -3,6 +3,10 @@
 A node keeps its arguments and, from the moment it is made, the local derivative for each of them.
 `backward` walks the graph once, from the result to the leaves, and sends to every argument
 ``local derivative × gradient of the result``: the chain rule.
+
+There is no addition here and no ``tanh``: operators and functions are made of the table's rows, by
+`engine.operators` and `engine.rowcode`. This is what ``a * b`` runs, and shows how a node is laid
+out: ``print(engine.rowcode.source("mul"))``.
 """
 
 from __future__ import annotations

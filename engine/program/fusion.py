@@ -105,7 +105,7 @@ def fuse(f: Callable[..., Any]) -> Fused:
     >>> loss = objective(x, [1.0, 1.0])
     >>> loss.backward()
     >>> x.grad.round(3)
-    array([-1.  , -0.1 ])
+    array([-1. , -0.1])
     """
     return Fused(f)
 
