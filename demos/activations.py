@@ -119,8 +119,9 @@ def derivative(name: str, x: float) -> float:
 
 
 def draw_curves(of: Callable[[str, float], float], y_label: str, dark: bool) -> Any:
-    """The notes' three functions, or their slopes."""
-    series = {name: [(x, of(name, x)) for x in GRID if abs(x) <= 3] for name in NOTES}
+    """The notes' three functions, or their slopes; ReLU's jumps just beside 0."""
+    places = sorted({1e-9, *(x for x in GRID if abs(x) <= 3)})
+    series = {name: [(x, of(name, x)) for x in places] for name in NOTES}
     return viz.draw_curve(series, x_label="x", y_label=y_label, dark=dark)
 
 

@@ -184,6 +184,33 @@ def interval(sample: Sequence[float]) -> Interval:
     return Interval(statistics.fmean(sample), CERTAIN * (1 + 4.7 / (n - 1)) * error)
 
 
+class Share(NamedTuple):
+    """How many of so many independent draws were of a kind."""
+
+    hits: int
+    draws: int
+
+    @property
+    def mean(self) -> float:
+        """The share that was found."""
+        return self.hits / self.draws
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Wilson's interval, which misses once in a thousand times.
+
+        Unlike a mean's it has a width where all draws, or none, were of the kind.
+        """
+        z, n = CERTAIN**2, self.draws
+        middle = (self.hits + z / 2) / (n + z)
+        reach = math.sqrt(z * (self.hits * (1 - self.mean) + z / 4)) / (n + z)
+        return max(0.0, middle - reach), min(1.0, middle + reach)
+
+    def __str__(self) -> str:
+        low, high = self.bounds
+        return f"{self.mean:.3g} ({low:.3g} to {high:.3g})"
+
+
 def banded(measured: Mapping[str, Mapping[Any, Interval]]) -> dict[str, Any]:
     """Measurements and their intervals, as `viz.draw_curve` takes them."""
     return {

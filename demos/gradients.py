@@ -15,6 +15,7 @@ from commandline import run, tidy_end
 
 with tidy_end():
     import numpy as np
+    from claims import WIDTH as LINE
     from claims import Claim, Finding, interval, lesson, table, verdict
     from numpy.typing import NDArray
 
@@ -31,9 +32,10 @@ RATES = (1e-4, 1e-2, 1e-1)
 SLOPE = 0.25  # the largest of sigmoid
 
 FEATURES, SAMPLES = 3, 20
-RATE, CURED = 0.007, 2e-5  # of the run that explodes, and of one that does not
+RATE, CURED = 0.0042, 2e-5  # of the run that explodes, and of one that does not
 CLIP = 3.0  # the largest norm of the gradient in a run that is cured
 EPOCHS, EVERY = 200, 20
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Array = NDArray[np.float64]
 
@@ -190,11 +192,26 @@ def course(seed: int, rate: float, **options: Any) -> list[float]:
 
 
 def log(losses: Sequence[float]) -> Iterator[str]:
-    """The notes' log, with long numbers cut short."""
+    """The notes' log: their format, in which a large number has all its digits."""
     for epoch in range(0, EPOCHS, EVERY):
-        whole = f"{losses[epoch]:.5f}"
-        short = whole if len(whole) < 30 else f"{whole[:12]}…  ({losses[epoch]:.2e})"
-        yield f"  epoch {epoch}, loss: {short}"
+        line = f"epoch {epoch}, loss: {losses[epoch]:.5f}"
+        yield textwrap.fill(line, LINE, initial_indent="  ", subsequent_indent="  ")
+
+
+def in_powers(losses: Sequence[float]) -> str:
+    """The same numbers as powers of ten."""
+    return " → ".join(
+        "10" + f"{math.log10(x):.0f}".translate(RAISED) if math.isfinite(x) else str(x)
+        for x in losses[::EVERY]
+    )
+
+
+def least_loss(seed: int) -> float:
+    """The mean squared error of the best linear model there is."""
+    inputs, targets = prices(seed)
+    columns = np.column_stack([inputs, np.ones(SAMPLES)])
+    weights = np.linalg.lstsq(columns, targets, rcond=None)[0]
+    return float(np.mean((columns @ weights - targets) ** 2))
 
 
 def culprit(seed: int) -> tuple[int, str, bool]:
@@ -219,16 +236,21 @@ def exploding(seed: int, quick: bool) -> Finding:
     infinite = next((i for i, x in enumerate(losses) if x == math.inf), EPOCHS)
     undefined = next((i for i, x in enumerate(losses) if math.isnan(x)), EPOCHS)
     growth = (losses[20] / losses[0]) ** (1 / 20)
+    least = least_loss(seed)
     text = f"""\
-A linear model of {FEATURES} unscaled inputs, squared error, learning rate {RATE:g}:
+A linear model of {FEATURES} unscaled inputs, {SAMPLES} samples, squared error, learning rate {
+        RATE:g}:
 
 {chr(10).join(log(losses))}
 
-In each step the weights overshoot, and the loss grows {growth:.3g} times. In epoch {infinite}
+This is the course of the notes' log:
+  {in_powers(losses)}
+In each step the weights overshoot, and the loss grows {growth:,.0f} times. In epoch {infinite}
 it is larger than the largest float, 1.8e308, though every weight is still
-{"finite" if finite else "infinite"}; from epoch {
+{"finite" if finite else "infinite"}. Later the weights are infinite, too, and from epoch {
         undefined
-    } on the weights themselves are, and inf − inf is nan.
+    } on inf − inf
+is nan.
 
 Who was first? detect_anomaly() stops in step {number} and says:
 {indented(said)}
@@ -241,6 +263,7 @@ Cured, after {EPOCHS} epochs:
             [
                 (f"gradients clipped to norm {CLIP:g}", clipped[-1]),
                 (f"learning rate {CURED:g}", slow[-1]),
+                ("(the best linear model there is)", least),
             ],
         )
     }"""
@@ -258,6 +281,7 @@ Cured, after {EPOCHS} epochs:
             "step in which a node first left the finite numbers": number,
             "loss in the end, gradients clipped": clipped[-1],
             f"loss in the end, rate {CURED:g}": slow[-1],
+            "loss of the best linear model": least,
         },
         [
             (
@@ -266,8 +290,15 @@ Cured, after {EPOCHS} epochs:
                     {f"rate {RATE:g}": losses, "clipped": clipped, f"rate {CURED:g}": slow},
                     log=True, dark=dark,
                 ),
-                "the loss that explodes, and the same run cured",
-            )
+                "the loss that explodes; far below it the same run cured",
+            ),
+            (
+                "w08-cured.svg",
+                lambda dark: viz.draw_curve(
+                    {"clipped": clipped, f"rate {CURED:g}": slow}, log=True, dark=dark
+                ),
+                "the cured runs alone: the loss falls",
+            ),
         ],
     )  # fmt: skip
 

@@ -199,7 +199,8 @@ forward, n_out·Var w backward. Both are 1 only where n_in = n_out; elsewhere
 Xavier is the compromise between them:
 {table(["n_in → n_out", "forward", "backward"], [(k, *v) for k, v in kept.items()])}
 
-{DEPTH} layers of {width} neurons, what one layer multiplies a mean square with:
+{DEPTH} layers of {width} neurons, {len(seeds)} starts. What one layer multiplies
+a mean square with:
 {table(["start", "forward", "backward"], [(k, v[0], v[1]) for k, v in deep.items()])}
 A linear network keeps both, as the theory has it, which takes tanh(z) for z.
 tanh itself takes a little in each layer, which a gain can give back. Uniform
@@ -214,12 +215,12 @@ tanh itself takes a little in each layer, which a gain can give back. Uniform
             (
                 "w17-forward.svg",
                 lambda dark: draw_depth(deep, 0, expected, dark),
-                "what goes forward",
+                "forward, from the input at the left: the mean square of each layer's outputs",
             ),
             (
                 "w17-backward.svg",
                 lambda dark: draw_depth(deep, 1, expected, dark),
-                "what comes back",
+                "backward, from the right: the mean square of the gradients of those outputs",
             ),
         ],
     )
@@ -246,7 +247,8 @@ def he(seed: int, quick: bool) -> Finding:
 Variance of the weights, over {len(seeds)} layers drawn:
 {table(["", "n_in → n_out", "2/n_in", "measured"], lines)}
 
-{DEPTH} ReLU layers of {width} neurons, what one layer multiplies a mean square with:
+{DEPTH} ReLU layers of {width} neurons, {len(seeds)} starts. What one layer multiplies
+a mean square with:
 {table(["start", "forward", "backward"], [(k, v[0], v[1]) for k, v in deep.items()])}
 ReLU passes half of it, so after {DEPTH} layers Xavier leaves about 1/{2**DEPTH:,} of it;
 twice the variance makes up for that. (Between equal widths twice Xavier is
@@ -259,12 +261,12 @@ twice the variance makes up for that. (Between equal widths twice Xavier is
             (
                 "w18-forward.svg",
                 lambda dark: draw_depth(deep, 0, expected, dark),
-                "what goes forward",
+                "forward, from the input at the left: the mean square of each layer's outputs",
             ),
             (
                 "w18-backward.svg",
                 lambda dark: draw_depth(deep, 1, expected, dark),
-                "what comes back",
+                "backward, from the right: the mean square of the gradients of those outputs",
             ),
         ],
     )

@@ -258,7 +258,7 @@ needed where the derivative has it.
             ),
             (
                 "w05-steps.html",
-                lambda _: viz.play(chain()[0]),
+                lambda _: stepped(),
                 "the same, one step at a time: forward, then backward",
             ),
         ],
@@ -344,6 +344,13 @@ def chain() -> tuple[Value, list[Value]]:
     loss = error**2
     z.label, h.label, o.label, error.label, loss.label = "z", "h", "o", "e", "L"
     return loss, [w, b, v, c]
+
+
+def stepped() -> Any:
+    """Both passes to step through; on paper the second has been."""
+    loss, _ = chain()
+    loss.backward()
+    return viz.play(loss)
 
 
 def draw_stored(dark: bool) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from commandline import run, tidy_end
@@ -33,6 +34,7 @@ with tidy_end():
 FEATURES, TRAIN, TEST, NOISE = 3, 100, 400, 0.5
 HIDDEN = 8  # neurons of the network whose weights decay
 SMALL, MIDDLE, LARGE = 1, 4, 64  # hidden neurons of networks that underfit, fit and overfit
+QUICK, FULL = (8, 600), (20, 3000)  # data sets, and epochs of each training
 PLACES = 100  # of a training where losses are measured
 DECAY = 0.01  # k
 STRENGTHS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
@@ -82,8 +84,11 @@ def decay(seed: int, quick: bool) -> Finding:
     sizes = [float(np.linalg.norm(weights(seed, epochs, SGD, k, lr=0.05))) for k in STRENGTHS]
     shrinks = all(a > b for a, b in zip(sizes, sizes[1:], strict=False))
     text = f"""\
-Weights after {epochs} steps, with k·Σw² in the loss (k = {DECAY:g}) or with the optimiser's
-decay; the derivative of k·w² is 2k·w, so the decay is 2k:
+A network {FEATURES}-{HIDDEN}-1 learns the {TRAIN} noisy samples of W2. Its weights after {
+        epochs
+    } steps,
+with k·Σw² in the loss (k = {DECAY:g}) or with the optimiser's decay; the derivative of
+k·w² is 2k·w, so the decay is 2k:
 {
         table(
             ["optimiser", "largest distance of a weight"],
@@ -111,7 +116,9 @@ The norm of all weights against k, after {epochs} steps of SGD:
             (
                 "w04-norm.svg",
                 lambda dark: viz.draw_curve(
-                    {"‖w‖": list(zip(STRENGTHS, sizes, strict=True))},
+                    {"‖w‖": list(zip(STRENGTHS, sizes, strict=True))[1:]},
+                    theory={"‖w‖": [(k, sizes[0]) for k in STRENGTHS[1:]]},
+                    remark="dashed: without a penalty", x_log=True,
                     x_label="k", y_label="norm of all weights", dark=dark,
                 ),
                 "the larger k, the smaller the weights",
@@ -224,10 +231,11 @@ class Fit(NamedTuple):
 
 def fits(seed: int, quick: bool, sizes: Sequence[int], drop: float = 0.0) -> dict[int, list[Fit]]:
     """Networks of these sizes, trained on several data sets each."""
-    seeds, epochs = (8, 600) if quick else (20, 3000)
+    seeds, epochs = QUICK if quick else FULL
     return {n: [fit(s, n, epochs, drop) for s in range(seed, seed + seeds)] for n in sizes}
 
 
+@cache
 def fit(seed: int, hidden: int, epochs: int, drop: float) -> Fit:
     """Train one network; both losses are measured with all neurons."""
     model = MLP(
@@ -248,7 +256,7 @@ def fit(seed: int, hidden: int, epochs: int, drop: float) -> Fit:
 def overfitting(seed: int, quick: bool) -> Finding:
     """W2."""
     sizes = (SMALL, MIDDLE, LARGE)
-    found = fits(seed, quick, sizes)
+    found, epochs = fits(seed, quick, sizes), (QUICK if quick else FULL)[1]
     small, middle, large = (found[n] for n in sizes)
     ratios = {
         "train loss, smallest over middle": ratio(small, middle, "train"),
@@ -257,9 +265,9 @@ def overfitting(seed: int, quick: bool) -> Finding:
         "test loss, largest over middle": ratio(large, middle, "test"),
     }
     text = f"""\
-{TRAIN} samples to learn from, {TEST} to test with, noise of variance {
-        NOISE**2:.2g}; mean squared errors
-over {len(small)} data sets:
+Noisy values of sin(2·x0) + ½·x1, which does not depend on the third input: {TRAIN} samples
+to learn from, {TEST} to test with, noise of variance {NOISE**2:.2g}. Networks of one hidden layer,
+tanh, {epochs} epochs of Adam; mean squared errors over {len(small)} data sets:
 {
         table(
             ["hidden neurons", "train", "test", "gap"],
@@ -297,11 +305,14 @@ def loss_row(name: str, runs: Sequence[Fit]) -> tuple[object, ...]:
 
 def draw_fits(found: dict[str, list[Fit]], dark: bool) -> Any:
     """Both losses of each kind of network on its first data set."""
-    series = {}
-    for name, (first, *_) in found.items():
-        series[f"{name}: train"], series[f"{name}: test"] = first
     return viz.draw_curve(
-        series, x_label="training, in per cent", y_label="mean squared error", log=True, dark=dark
+        {name: first.others for name, (first, *_) in found.items()},
+        theory={name: first.own for name, (first, *_) in found.items()},
+        remark="solid: test, dashed: train",
+        x_label="training, in per cent",
+        y_label="mean squared error",
+        log=True,
+        dark=dark,
     )
 
 

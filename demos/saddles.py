@@ -11,7 +11,7 @@ from commandline import run, tidy_end
 
 with tidy_end():
     import numpy as np
-    from claims import Claim, Finding, interval, lesson, table, verdict
+    from claims import Claim, Finding, Share, lesson, table, verdict
     from numpy.typing import NDArray
 
     import viz
@@ -50,7 +50,7 @@ def kind(values: Array) -> str:
     return "minimum" if values.min() > 0 else "maximum" if values.max() < 0 else "saddle"
 
 
-def share_of_saddles(dimension: int, draws: int, rng: Any) -> float:
+def share_of_saddles(dimension: int, draws: int, rng: Any) -> Share:
     """Among random functions with a stationary point at 0, how many have a saddle there.
 
     The functions are ½·vᵀAv + ¼·Σv⁴, with A symmetric, of independent normal entries.
@@ -65,7 +65,7 @@ def share_of_saddles(dimension: int, draws: int, rng: Any) -> float:
             return sum(terms) / 2 + sum(x**4 for x in v) / 4
 
         saddles += kind(eigenvalues(f, [0.0] * dimension)) == "saddle"
-    return saddles / draws
+    return Share(saddles, draws)
 
 
 def walk(name: str, y: float) -> list[tuple[float, float]]:
@@ -91,8 +91,8 @@ def saddles(seed: int, quick: bool) -> Finding:
     points = {"(0, 0)": (0.0, 0.0), "(0, 1)": (0.0, 1.0), "(0, −1)": (0.0, -1.0)}
     slopes = {name: list(map(float, grad(valley)(list(p)))) for name, p in points.items()}
     spectra = {name: eigenvalues(valley, point) for name, point in points.items()}
-    rng, draws = np.random.default_rng(seed), 10 if quick else 40
-    shares = {n: interval([share_of_saddles(n, draws, rng) for _ in range(10)]) for n in DIMENSIONS}
+    rng, draws = np.random.default_rng(seed), 100 if quick else 400
+    shares = {n: share_of_saddles(n, draws, rng) for n in DIMENSIONS}
     on, beside = ({name: walk(name, y) for name in OPTIMISERS} for y in (0.0, BESIDE))
     ways = [(name, said(steps_to_leave(on[name])), said(steps_to_leave(beside[name])))
             for name in OPTIMISERS]  # fmt: skip
@@ -108,7 +108,7 @@ At the saddle, too, the gradient is 0 in all directions (the notes say: in some)
 what tells the two apart is how the function bends.
 
 Random functions of n numbers with a stationary point at 0: the share of saddles
-among {10 * draws} of them. Only where all n eigenvalues have one sign it is none:
+among {draws} of them. Only where all n eigenvalues have one sign it is none:
 {table(["n", "share of saddles"], [(str(n), share) for n, share in shares.items()])}
 
 Steps until the saddle at (0, 0) is left (|y| > {LEFT:g}), from (1, 0), exactly on the
@@ -121,7 +121,7 @@ is as small as the distance; those that divide by its size soon."""
     still = not any(x for slope in slopes.values() for x in slope)
     told = still and [kind(e) for e in spectra.values()] == ["saddle", "minimum", "minimum"]
     first, last = shares[DIMENSIONS[0]], shares[DIMENSIONS[-1]]
-    grows = first.mean + first.margin < last.mean - last.margin
+    grows = first.bounds[1] < last.bounds[0]
     stuck = all(steps_to_leave(way) is None for way in on.values())
     leaves = all(steps_to_leave(way) is not None for way in beside.values())
     return Finding(
@@ -134,6 +134,8 @@ is as small as the distance; those that divide by its size soon."""
                 "w19-share.svg",
                 lambda dark: viz.draw_curve(
                     {"saddles": [(n, share.mean) for n, share in shares.items()]},
+                    bands={"saddles": [share.bounds for share in shares.values()]},
+                    remark="band: interval of the share",
                     x_label="dimension", y_label="share of stationary points", dark=dark,
                 ),
                 "the share of saddles grows with the dimension",

@@ -210,6 +210,27 @@ def test_w8_names_the_step_the_node_and_the_line(quick: dict[str, Any]) -> None:
     assert re.search(r"^ +epoch 0, loss: \d{4,6}\.\d{5}$", text, re.MULTILINE)
 
 
+def test_w8_takes_the_course_of_the_notes_log_in_its_format(quick: dict[str, Any]) -> None:
+    log = re.sub(
+        r"\n +(?=[\d.])", "", quick["W8"][1].text
+    )  # a long number goes on in the next line
+    lines = re.findall(r"^ +epoch (\d+), loss: (inf|nan|\d+\.\d{5})$", log, re.MULTILINE)
+    assert [int(epoch) for epoch, _ in lines] == list(range(0, 200, 20))
+    first, *later = [float(loss) for _, loss in lines]
+    assert 1e4 < first < 1e5
+    assert 1e50 < later[0] < 1e150 < later[1] < 1e250 < later[2] < 1e308
+    assert [str(loss) for loss in later[3:]] == ["inf"] * 3 + ["nan"] * 3
+
+
+@pytest.mark.parametrize(("hits", "low", "high"), [(0, 0.0, 0.1), (50, 0.34, 0.66), (100, 0.9, 1)])
+def test_a_share_of_all_or_of_none_is_not_certain(
+    claims: ModuleType, hits: int, low: float, high: float
+) -> None:
+    assert claims.Share(hits, 100).bounds == pytest.approx((low, high), abs=0.01)
+    few, many = claims.Share(hits, 100).bounds, claims.Share(10 * hits, 1000).bounds
+    assert many[1] - many[0] < few[1] - few[0]
+
+
 def test_w12_each_fault_kills_and_no_cure_comes_too_late(quick: dict[str, Any]) -> None:
     found = numbers(quick, "W12")
 

@@ -102,10 +102,10 @@ def draw_curve(
         axes = result.add_subplot(xlabel=shown(x_label), ylabel=shown(y_label))
         _dress(axes, colors)
         units = _scale(axes, [x for curve in curves for x in curve.places], drawn, log, x_log)
-        ends = []
+        ends, last = [], max(x for curve in curves for x in curve.places) / units[0]
         for number, curve in enumerate(curves):
             hue, dashes = hues[number % len(hues)], ("-", "--")[number // len(hues) % 2]
-            ends.append((_draw(axes, curve, hue, dashes, units), curve.name, hue))
+            ends.append((_draw(axes, curve, hue, dashes, units, last), curve.name, hue))
         names = max(result.extent(name) for _, name, _ in ends)
         above = result.extent(title, LARGE), result.extent(remark)
         titled(axes, title, shown(remark), lines=1 + (sum(above) > _AXES and all((title, remark))))
@@ -191,8 +191,13 @@ def _scale(
     return units
 
 
-def _draw(axes: Axes, curve: Curve, hue: str, dashes: str, units: tuple[float, float]) -> float:
-    """Draw a curve and what belongs to it; return its last height, nan if it has none."""
+def _draw(
+    axes: Axes, curve: Curve, hue: str, dashes: str, units: tuple[float, float], last: float
+) -> float:
+    """Draw a curve and what belongs to it; return its last height, nan if it has none.
+
+    A dotted line leads from where a curve ends to the last place of all, where its name is.
+    """
 
     def scaled(numbers: Sequence[float], size: float) -> list[float]:
         return [x / size for x in numbers]
@@ -207,6 +212,8 @@ def _draw(axes: Axes, curve: Curve, hue: str, dashes: str, units: tuple[float, f
         expected = scaled(curve.theory[0], units[0]), scaled(curve.theory[1], units[1])
         axes.plot(*expected, color=hue, linewidth=1.2, linestyle="--")
     axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes)
+    if xs[-1] < last and ys[-1] == ys[-1]:
+        axes.plot([xs[-1], last], [ys[-1]] * 2, color=hue, linewidth=1, linestyle=":")
     return next((y for y in reversed(ys) if not math.isnan(y)), math.nan)
 
 
