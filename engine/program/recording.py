@@ -170,6 +170,7 @@ class Tape:
         self.known: dict[int, Any] = dict(zip(map(id, inputs), self.inputs, strict=True))
         self.input_ids = set(self.known)
         self.alive: list[Any] = list(inputs)  # ids stay theirs
+        self.given: dict[int, Quantity] = {}  # what those are as arguments, until they are assigned
         self.events: list[Applied | Guard | Required | Backward] = []
         self.applied: dict[int, Applied] = {}
         self.leaves: dict[int, list[Quantity]] = {}  # the quantities a leaf had as an argument
@@ -198,7 +199,8 @@ class Tape:
             now = self.place(node, "_data").read()
         if not isinstance(now, Quantity):
             return now
-        return self.as_leaf(node, now)
+        found = self.given[id(node)] = self.as_leaf(node, now)
+        return found
 
     def as_leaf(self, node: Value, now: Quantity) -> Quantity:
         """A quantity of the leaf's own: another leaf may have the same number."""
@@ -247,13 +249,15 @@ class Tape:
                 "function of Tensors, numbers and lists of numbers for one of Values"
             )
         self.alive.append(node)
-        args = [self.of(x) for x in node.args]
+        given = self.given
+        args = [given.get(id(x)) or self.of(x) for x in node.args]
         if not any(isinstance(x, Quantity) for x in args):
             self.known[id(node)] = node._data
             return
         result = Quantity()
         event = Applied(node.rule, node.params, args, result)
-        self.known[id(node)], self.applied[id(node)] = result, event
+        self.known[id(node)] = self.given[id(node)] = result
+        self.applied[id(node)] = event
         self.events.append(event)
         self.sign(event.row, repr(event.params) if event.params else "", *args, result)
 
@@ -360,6 +364,7 @@ class Tape:
         """``owner.data = x`` or ``owner.grad = x`` while recording."""
         if not isinstance(x, Value) and not is_number(x):
             raise unfit(x, f"{type(owner).__name__}.{attribute[1:]}")
+        self.given.pop(id(owner), None)
         if self.is_place(owner):
             place = self.place(owner, attribute)
             place.write(self.current(x))
@@ -403,7 +408,7 @@ class Tape:
 
     def forget(self) -> None:
         """Let go of the function's nodes: the events are all that a program needs."""
-        for held in (self.alive, self.known, self.applied, self.leaves, self.gradients, self.order):
+        for held in (self.alive, self.given, self.known, self.applied, self.leaves, self.gradients, self.order):
             held.clear()
         self.signs.clear()
         self.first = None
