@@ -111,7 +111,7 @@ class Replay:
         try:
             with unasked() if self.unasked else nullcontext():
                 program = record(self.step, inputs, targets)
-            return program if program.is_step else settings[0]
+            return program if program.is_step or not self.unasked else settings[0]
         except RestlessError:
             return settings[0]
 

@@ -408,7 +408,8 @@ class Tape:
 
     def forget(self) -> None:
         """Let go of the function's nodes: the events are all that a program needs."""
-        for held in (self.alive, self.given, self.known, self.applied, self.leaves, self.gradients, self.order):
+        quantities = self.given, self.known, self.applied, self.leaves, self.gradients, self.order
+        for held in (self.alive, *quantities):
             held.clear()
         self.signs.clear()
         self.first = None
