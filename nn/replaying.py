@@ -84,22 +84,30 @@ class Replay:
 
     def replay(self, inputs: Any, targets: Any) -> float:
         """The loss by a program, if there can be one."""
-        from engine.program.surroundings import StaleError
-        from engine.state import settings
-
         key = kind_of(inputs), kind_of(targets)
         program = self.programs.get(key)
-        if program is None and len(self.programs) >= MOST:
-            return number(self.step(inputs, targets))
-        if program is None or (isinstance(program, int) and program != settings[0]):
-            program = self.programs[key] = self.record(inputs, targets)
-        if isinstance(program, int):
-            return number(self.step(inputs, targets))
+        if program is None or type(program) is int:
+            program = self.found(key, program, inputs, targets)
+            if type(program) is int:
+                return number(self.step(inputs, targets))
         try:
             return program(inputs, targets)  # type: ignore[no-any-return]
-        except StaleError:
-            del self.programs[key]
-            return self.replay(inputs, targets)
+        except ValueError as error:
+            from engine.program.surroundings import StaleError
+
+            if not isinstance(error, StaleError):
+                raise
+        del self.programs[key]
+        return self.replay(inputs, targets)
+
+    def found(self, key: Any, known: int | None, inputs: Any, targets: Any) -> Any:
+        """A program for a kind of batch; the state of all settings if there is none for now."""
+        from engine.state import settings
+
+        if known == settings[0] or (known is None and len(self.programs) >= MOST):
+            return settings[0]
+        program = self.programs[key] = self.record(inputs, targets)
+        return program
 
     def record(self, inputs: Any, targets: Any) -> Any:
         """The program for a batch like this; the state of all settings if there is none."""
