@@ -62,6 +62,8 @@ class Node(Number):
 
     __slots__ = ("_name",)
 
+    holds_array = False  # or one number
+
     _data: Any
     _name: Name
     _mark: object

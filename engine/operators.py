@@ -13,6 +13,7 @@ from .modes import active
 from .numbers import OPERATORS, REFLECTED, KindError, Number, is_number, unfit
 from .rowcode import functions
 from .rule import TABLE, Rule
+from .tree import is_tensor
 from .value import Value, observe, operand
 
 TYPE_CHECKING = False
@@ -114,7 +115,7 @@ def softmax(xs: Any) -> Any:
     Of a list of numbers a list, of lists of them the same in lists; of a Tensor a Tensor, of an
     array an array. It is along the last axis, whatever is given.
     """
-    if hasattr(xs, "_over"):
+    if is_tensor(xs):
         return xs.softmax()
     if isinstance(xs, (list, tuple)) and xs and all(hasattr(x, "__len__") for x in xs):
         return [softmax(x) for x in xs]

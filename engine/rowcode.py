@@ -58,6 +58,7 @@ from .symbol import (
     value_and_partials,
     write,
 )
+from .tree import is_tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 MATH = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
     "abs": math.fabs, "max": maximum, "min": minimum, "ERRORS": ERRORS, "INF": INF,
     "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "next": next, "on_floats": on_floats,
-    "parameter": parameter,
+    "is_tensor": is_tensor, "parameter": parameter,
 }  # fmt: skip
 
 
@@ -247,7 +248,7 @@ def whole(row: Rule, first: Sequence[str]) -> list[str]:
         return []
     rest = "".join(f", {x}" for x in (*first[1:], *row.params))
     return [
-        f"    if hasattr({first[0]}, '_over'):",
+        f"    if is_tensor_({first[0]}):",
         f"        return {first[0]}._over({row.name!r}{rest})",
     ]
 

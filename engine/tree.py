@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from .numbers import Number
+from .node import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def describe_shape(x: Any) -> str:
 
 def is_tensor(x: Any) -> bool:
     """Whether it is a Tensor; without loading NumPy if there is none yet."""
-    return isinstance(x, Number) and hasattr(x, "_pull")
+    return isinstance(x, Node) and x.holds_array
 
 
 def is_array(x: Any) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from engine import Value
+from engine.node import Node
 from engine.state import settings
-from engine.tree import is_tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Self
+
+    from engine import Value
 
     Path = tuple["Path", object] | None  # the way to an attribute, from its last step to its first
 
@@ -81,7 +82,7 @@ class Module:
         return self.train(False)
 
 
-def gather(x: Any, found: dict[Value, None], seen: set[int]) -> None:
+def gather(x: Any, found: dict[Any, None], seen: set[int]) -> None:
     """Add the parameters in a module or a collection: `explore` without the paths.
 
     Every step of training asks for the parameters several times, so this takes no detours.
@@ -89,16 +90,14 @@ def gather(x: Any, found: dict[Value, None], seen: set[int]) -> None:
     seen.add(id(x))
     entries = x if isinstance(x, (list, tuple)) else [part for _, part in parts(x)]
     for part in entries:
-        if isinstance(part, Value):
-            if part._a is None and part._db != "constant":  # its role, without two calls
+        if isinstance(part, Node):
+            if is_parameter(part):
                 found[part] = None
         elif isinstance(part, COLLECTIONS) and id(part) not in seen:
             if isinstance(part, Module) and type(part).parameters is not Module.parameters:
                 found |= dict.fromkeys(part.parameters())
             else:
                 gather(part, found, seen)
-        elif is_tensor(part) and is_parameter(part):
-            found[part] = None
 
 
 def is_parameter(x: Any) -> bool:
@@ -106,9 +105,9 @@ def is_parameter(x: Any) -> bool:
     return x.role in ("parameter", "input")  # the latter is that of a plain `Value(…)`
 
 
-def visit(x: Any, path: Path, found: dict[Value, Path], seen: set[int]) -> None:
+def visit(x: Any, path: Path, found: dict[Any, Path], seen: set[int]) -> None:
     """Add the parameters in ``x``, which is at ``path``, to those found."""
-    if isinstance(x, Value) or is_tensor(x):
+    if isinstance(x, Node):
         if is_parameter(x):
             found.setdefault(x, path)
     elif isinstance(x, Module) and type(x).parameters is not Module.parameters:

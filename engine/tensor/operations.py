@@ -26,6 +26,8 @@ class Operations(Node):
 
     __slots__ = ()
 
+    holds_array = True
+
     if TYPE_CHECKING:
 
         @property
