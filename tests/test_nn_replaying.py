@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import GuardError, detect_anomaly, log, record
+from engine import GuardError, Value, detect_anomaly, log, record
 from engine.program import effects
 from engine.state import State, drawn
 from engine.strategies import floats
@@ -49,6 +49,11 @@ def network(twin: bool, dropout: float = 0.0, seed: int = 0) -> tuple[Any, Any, 
     """A network with its inputs and targets."""
     model: Any = MLP(3, [5, 1], activation="tanh", rng=seed, dropout=dropout)
     return (model.vectorized(), XS, TS) if twin else (model, XS.tolist(), TS.tolist())
+
+
+def number(loss: Any) -> float:
+    """A loss as a float."""
+    return float(getattr(loss, "data", loss))
 
 
 def numbers(model: Any) -> list[float]:
@@ -205,6 +210,13 @@ def writes(module: Any) -> None:
         file.write("x")
 
 
+say = print
+
+
+def prints_by_another_name(module: Any) -> None:
+    say("called")
+
+
 def logs(module: Any) -> None:
     module.logger.info("called")
 
@@ -228,7 +240,7 @@ def module_and_count(
 
     if act is in_a_global:
         return Counting(act), lambda: counted
-    if act is prints:
+    if act in (prints, prints_by_another_name):
         return Counting(act), lambda: capsys.readouterr().out.count("called")
     if act is appends:
         return Counting(act), lambda: len(MANY)
@@ -248,7 +260,7 @@ def module_and_count(
 
 @pytest.mark.parametrize(
     "act",
-    [in_a_global, prints, appends, fills, sets_an_attribute, writes, logs],
+    [in_a_global, prints, prints_by_another_name, appends, fills, sets_an_attribute, writes, logs],
     ids=lambda f: f.__name__,
 )
 @pytest.mark.parametrize("way", ["step", "train", "fit"])
@@ -327,6 +339,29 @@ def test_random_numbers_of_ones_own_are_drawn_every_time() -> None:
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
 
 
+@twins
+@pytest.mark.parametrize("way", ["step", "fused or not", "replayed"])
+def test_a_layer_that_is_replaced_is_the_new_one_from_then_on(twin: bool, way: str) -> None:
+    model, xs, ts = network(twin)
+    other, _, _ = network(twin, seed=9)
+    step: Any = training_step(model, mean_squared_error, SGD(model.parameters(), lr=0.0))
+    run: Any = {"step": step, "fused or not": step.eager, "replayed": replayed(step)}[way]
+    before = [number(run(xs, ts)) for _ in range(3)]
+    model.layers[1] = other.layers[1]
+    expected = number(mean_squared_error(model.over(xs), ts))
+    assert number(run(xs, ts)) == pytest.approx(expected, rel=1e-12) != before[-1]
+
+
+def test_a_weight_that_is_replaced_is_the_new_one_from_then_on() -> None:
+    model, xs, ts = network(False)
+    step = step_of(model)
+    for _ in range(3):
+        step(xs, ts)
+    model.layers[0].neurons[2].w[1] = Value(0.25)
+    expected = number(mean_squared_error(model.over(xs), ts))
+    assert number(step(xs, ts)) == pytest.approx(expected, rel=1e-12)
+
+
 def test_under_detect_anomaly_each_node_is_looked_at() -> None:
     model, xs, _ = network(True)
     step = step_of(model, lambda y, t: log(y - 1e9).mean())
@@ -360,6 +395,27 @@ def test_a_bad_batch_is_an_error_in_every_call() -> None:
         with pytest.raises(ValueError, match="shape"):
             step(xs, TS[:5])
     step(xs, TS)
+
+
+@pytest.mark.parametrize("kind", ["array", "objects", "values"])
+def test_what_is_too_large_to_be_watched_is_looked_at_in_every_step(kind: str) -> None:
+    weights: Any = {
+        "array": np.ones(200_000),
+        "objects": [[1.0, np.ones(1)] for _ in range(100)],
+        "values": [Value(1.0, role="constant") for _ in range(500)],
+    }[kind]
+
+    def weight() -> float:
+        x = weights[77]
+        return float(x[0] if kind == "objects" else x.data if kind == "values" else x)
+
+    model, xs, ts = network(True)
+    step = step_of(model, lambda y, t: mean_squared_error(y, t) * weight())
+    for _ in range(3):
+        step(xs, ts)
+    weights[77] = {"array": 3.0, "objects": [3.0], "values": Value(3.0)}[kind]
+    expected = 3 * number(mean_squared_error(model.over(xs), ts))
+    assert number(step(xs, ts)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_effects_are_named() -> None:

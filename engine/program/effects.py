@@ -12,7 +12,7 @@ import sys
 from _contextvars import ContextVar
 from contextlib import contextmanager
 
-from .surroundings import ENGINE, OURS, is_library
+from .surroundings import ENGINE, LARGE, MOST, OURS, is_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Effects:
         for x in around.seen.values():
             if not is_harmless(x) or hasattr(type(x), "__next__"):
                 raise EffectError(f"it uses {x!r:.60}, which may do more than compute")
+        if not is_seen(around):
+            raise EffectError("it finds more outside of itself than can be watched")
         for f in around.functions.values():
             if acts := actions(f.__code__):
                 raise EffectError(f"{f.__qualname__} does more than compute: {acts}")
@@ -90,6 +92,17 @@ class Effects:
         return found
 
 
+def is_seen(around: Surroundings) -> bool:
+    """Whether a change in anything that was found would be noticed."""
+    whole = {id(x) for x, _ in around.copies}
+    ours = {id(x) for i in around.modules | around.plain for x in around.spaces[i].values()}
+    return (
+        len(around.seen) < MOST
+        and all(x.size < LARGE for x in around.arrays.values())
+        and around.collections.keys() <= whole | ours
+    )
+
+
 def is_harmless(x: Any) -> bool:
     """Whether calling an object, or its methods, is known to have no effects of its own.
 
@@ -101,6 +114,8 @@ def is_harmless(x: Any) -> bool:
         file = x.__code__.co_filename
         known = file.startswith((ENGINE, OURS, "<")) or not is_library(file)
         return known or x.__module__.partition(".")[0] in HARMLESS
+    if isinstance(x, type(len)) and x.__name__ in ACTS:
+        return False
     kind = x if isinstance(x, type) else type(x)
     module = getattr(x, "__module__", None) if kind is type(len) else kind.__module__
     if str(module).partition(".")[0] in HARMLESS or module is None:

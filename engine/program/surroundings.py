@@ -388,14 +388,12 @@ def is_compared(x: Any, ours: bool) -> bool:
     """Whether a collection's entries are compared: numbers and texts, or a few other things.
 
     Args:
-        ours: it belongs to an object of `nn`, which keeps its leaves.
+        ours: it belongs to an object of `nn`, which keeps its States.
     """
     entries = x.values() if isinstance(x, dict) else x
-    if all(isinstance(y, PLAIN) for y in entries):
+    if all(isinstance(y, (*PLAIN, Number)) for y in entries):
         return len(x) <= MOST
-    return len(x) <= FEW and not (
-        ours and all(isinstance(y, (Number, State)) or hasattr(y, "zero_grad") for y in entries)
-    )
+    return len(x) <= FEW and not (ours and all(isinstance(y, State) for y in entries))
 
 
 def are_equal(x: Any, y: Any) -> bool:
