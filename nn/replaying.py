@@ -66,7 +66,8 @@ class Replay:
     """
 
     def __init__(self, step: Step, unasked: bool = False) -> None:
-        self.step, self.unasked = step, unasked
+        self.step = self.__wrapped__ = step
+        self.unasked = unasked
         self.programs: dict[Any, Any] = {}  # for a step that is run as it is, all settings' state
         self.plain = False
 
@@ -136,7 +137,9 @@ class TrainingStep:
     """
 
     def __init__(self, eager: Step) -> None:
-        self.eager, self.replay = eager, Replay(eager, unasked=True)
+        self.eager = self.__wrapped__ = eager
+        self.__name__ = "step"
+        self.replay = Replay(eager, unasked=True)
         self.known: set[Any] = set()  # kinds of batches that have been taken
         self.leaf: Callable[[float], Any] = Value
 

@@ -101,6 +101,18 @@ def test_a_step_called_directly_gives_losses_of_one_kind(twin: bool) -> None:
     assert step.replay.programs
 
 
+@twins
+def test_a_step_can_be_recorded_and_called_as_well(twin: bool) -> None:
+    model, xs, ts = network(twin)
+    other, _, _ = network(twin)
+    step, plain = step_of(model), step_of(other, eager=True)
+    program = record(step, xs, ts)
+    assert repr(program).startswith("<program step")
+    runs = [program, step, step, program, step, replayed(step), program]
+    found = [number(run(xs, ts)) for run in runs]
+    assert found == pytest.approx([number(plain(xs, ts)) for _ in runs], rel=1e-12)
+
+
 def test_float32_stays_float32() -> None:
     model = MLP(3, [5, 1], rng=0).vectorized("float32")
     step = step_of(model)
