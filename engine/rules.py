@@ -107,7 +107,7 @@ rule("neg", lambda m, x: -x,
      op="-", sign="−", text="−%s", latex="-%s", level=SIGN)
 
 # Powers: x ** n with a number n is one node of one argument; x ** z has two.
-rule("power", lambda m, x, n: x ** n,
+rule("power", lambda m, x, n: m.where(m.equal(n, 2), x * x, x ** n),  # C's pow may round otherwise
      lambda m, y, x, n: m.where(m.equal(n, 0), NOTHING, n * x ** (n - 1)),
      params={"n": REQUIRED}, samples=((2,), (3,), (-1,), (0.5,), (0,), (1,), (-2.5,)),
      op="**%s", sign="^%s", text="%s^%s", latex="%s^{%s}", level=POWER,
