@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from ..display import viz
-from ..numbers import Number, apply
+from ..numbers import OPERATORS, Number, apply
 from ..reals import on_floats
 from ..rule import TABLE
 from ..rules import halves
@@ -16,9 +17,11 @@ from ..value import Value
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "power": "**"}
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv,
-    "pow": operator.pow, "power": operator.pow, "neg": operator.neg, "abs": abs,
-}  # fmt: skip
+    op: getattr(operator, name) for op, name in {**OPERATORS, "power": "__pow__"}.items()
+}
+
+
+Spelling = Callable[[str, Sequence[str], Sequence[Any]], str]  # of an operation, by its arguments
 
 
 class Whole(float):
@@ -41,6 +44,28 @@ class Step(NamedTuple):
     op: str
     args: tuple[int | float, ...]
     params: tuple[Any, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The quantities among its arguments."""
+        return tuple(x for x in self.args if isinstance(x, int))
+
+    def of(self, known: Sequence[Any]) -> list[Any]:
+        """Its arguments: what is known of the quantities, and the constants."""
+        return [known[x] if isinstance(x, int) else x for x in self.args]
+
+    def on(self, place: Callable[[int], int | float]) -> Step:
+        """The same operation on other quantities."""
+        args = tuple(place(x) if isinstance(x, int) else x for x in self.args)
+        return self._replace(args=args)
+
+    def compute(self, args: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+        """The result and the local derivatives as floats, by the row itself."""
+        return on_floats(TABLE[self.op], args, self.params)
+
+    def text(self, names: Sequence[str], spell: Spelling | None = None) -> str:
+        """The operation in Python, of quantities with these names."""
+        return (spell or written)(self.op, [str(x) for x in self.of(names)], self.params)
 
     def __repr__(self) -> str:
         params = f", {self.params}" if self.params else ""
@@ -70,9 +95,16 @@ class Computation(NamedTuple):
     def __repr__(self) -> str:
         return f"Computation({self.inputs}, {self.steps})"
 
-    def itself(self) -> Computation:
-        """The computation."""
-        return self
+    @property
+    def root(self) -> int:
+        """The index of the last quantity."""
+        return len(self.inputs) + len(self.steps) - 1
+
+    def at(self, point: Sequence[float]) -> Computation:
+        """The same on other inputs: a point's numbers, again and again if they are too few."""
+        return self._replace(
+            inputs=tuple(x for x, _ in zip(cycle(point), self.inputs, strict=False))
+        )
 
     def run(self, make: Callable[[float], Any] = Value) -> list[Any]:
         """All quantities, inputs first and the root last.
@@ -81,43 +113,46 @@ class Computation(NamedTuple):
             make: makes one of the engine's numbers of a float.
         """
         known: list[Any] = [make(x) for x in self.inputs]
-        for op, args, params in self.steps:
-            operands = [known[x] if isinstance(x, int) else x for x in args]
-            known.append(perform(op, operands, params))
+        for step in self.steps:
+            known.append(perform(step.op, step.of(known), step.params))
         return known
 
     def values(self) -> list[float]:
         """All quantities as floats, computed by the rows themselves."""
         known = list(self.inputs)
-        for op, args, params in self.steps:
-            data = [known[x] if isinstance(x, int) else x for x in args]
-            known.append(on_floats(TABLE[op], data, params)[0])
+        for step in self.steps:
+            known.append(step.compute(step.of(known))[0])
         return known
 
     def gradients(self) -> list[float]:
         """∂root/∂quantity for every quantity: the chain rule from the last step to the first."""
         known = self.values()
-        received = [0.0] * (len(known) - 1) + [1.0]
-        for i, (op, args, params) in reversed([*enumerate(self.steps, len(self.inputs))]):
-            data = [known[x] if isinstance(x, int) else x for x in args]
-            for x, slope in zip(args, on_floats(TABLE[op], data, params)[1], strict=True):
+        received = [0.0] * self.root + [1.0]
+        for i, step in reversed([*enumerate(self.steps, len(self.inputs))]):
+            for x, slope in zip(step.args, step.compute(step.of(known))[1], strict=True):
                 if isinstance(x, int):
                     received[x] += slope * received[i]
         return received
 
     def names(self) -> list[str]:
         """A name for each quantity: a, b, …, z, v26, v27, …."""
-        count = len(self.inputs) + len(self.steps)
-        return [chr(ord("a") + i) if i < 26 else f"v{i}" for i in range(count)]
+        return [chr(ord("a") + i) if i < 26 else f"v{i}" for i in range(self.root + 1)]
+
+    def lines(self, make: str = "Value", spell: Spelling | None = None) -> list[str]:
+        """Python for the graph, a line for each quantity.
+
+        Args:
+            make: what makes one of the engine's numbers.
+            spell: writes an operation, of texts; by default as on an engine with operators.
+        """
+        names = self.names()
+        leaves = [f"{make}({x})" for x in self.inputs]
+        computed = [step.text(names, spell) for step in self.steps]
+        return [f"{name} = {x}" for name, x in zip(names, leaves + computed, strict=True)]
 
     def source(self, make: str = "Value") -> str:
         """Python to paste: the graph and its backward pass on an engine with operators."""
-        names = self.names()
-        lines = [f"{n} = {make}({x!r})" for n, x in zip(names, self.inputs, strict=False)]
-        for name, (op, args, params) in zip(names[len(self.inputs) :], self.steps, strict=True):
-            texts = [names[x] if isinstance(x, int) else repr(x) for x in args]
-            lines.append(f"{name} = {written(op, texts, params)}")
-        return "\n".join([*lines, f"{names[-1]}.backward()"])
+        return "\n".join([*self.lines(make), f"{self.names()[-1]}.backward()"])
 
     def graph(self) -> Value:
         """The root of the graph as labelled Values, with gradients."""
@@ -149,7 +184,7 @@ def perform(op: str, args: Sequence[Any], params: Sequence[Any]) -> Any:
 
 def written(op: str, args: Sequence[str], params: Sequence[Any]) -> str:
     """The operation in Python, as `perform` does it."""
-    extra = [repr(p) if abs(p) < math.inf else f"float('{p}')" for p in params]
+    extra = [*map(parameter, params)]
     if op in INFIX:
         left, right = (f"({x})" if x.startswith("-") else x for x in (*args, *extra))
         return f"{left} {INFIX[op]} {right}"
@@ -168,17 +203,18 @@ def written(op: str, args: Sequence[str], params: Sequence[Any]) -> str:
     return f"{op}({', '.join([*lists, *extra])})"
 
 
-def prune(inputs: tuple[float, ...], steps: Sequence[Step]) -> Computation:
+def parameter(p: Any) -> str:
+    """A parameter in Python."""
+    return repr(p) if abs(p) < math.inf else f"float('{p}')"
+
+
+def prune(inputs: Sequence[float], steps: Sequence[Step]) -> Computation:
     """Only what the last step depends on."""
     count = len(inputs)
     needed = {count + len(steps) - 1}
     for i in range(len(steps) - 1, -1, -1):
         if count + i in needed:
-            needed.update(x for x in steps[i].args if isinstance(x, int))
+            needed.update(steps[i].nodes)
     place = {old: new for new, old in enumerate(sorted(needed))}
-    kept = tuple(
-        Step(op, tuple(place[x] if isinstance(x, int) else x for x in args), params)
-        for i, (op, args, params) in enumerate(steps, count)
-        if i in needed
-    )
+    kept = tuple(s.on(place.__getitem__) for i, s in enumerate(steps, count) if i in needed)
     return Computation(tuple(x for i, x in enumerate(inputs) if i in needed), kept)

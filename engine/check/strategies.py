@@ -140,6 +140,17 @@ def is_smooth(point: Primitive) -> bool:
     )
 
 
+def is_smooth_throughout(c: Computation) -> bool:
+    """Whether every operation of a computation is smooth at its arguments."""
+    known = list(c.inputs)
+    for step in c.steps:
+        args = step.of(known)
+        if not is_smooth(Primitive(TABLE[step.op], tuple(args), step.params)):
+            return False
+        known.append(step.compute(args)[0])
+    return True
+
+
 def in_domain(x: float, domain: tuple[float, float]) -> bool:
     """Whether x is well inside the open interval."""
     margin = margin_of(domain)
@@ -176,7 +187,7 @@ def computations(
             parameters and constants that it has and takes are used.
     """
     rows = [op if isinstance(op, Rule) else TABLE[op] for op in (TABLE if ops is None else ops)]
-    taken: Callable[[Computation], Computation] = Computation.itself
+    taken: Callable[[Computation], Computation] = lambda c: c  # noqa: E731
     if for_ is not None:
         from .engines.fitting import fitting
 

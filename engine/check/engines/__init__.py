@@ -26,8 +26,9 @@ from typing import Any
 
 from ...rule import TABLE
 from .battery import Battery
+from .child import Target, label
 from .findings import Finding, Outcome, report
-from .isolation import Target, Worker, label
+from .isolation import Worker
 from .loading import NotAnEngineError, Origin
 from .properties import FORMS, LEAF, LIMITS, PROPERTIES, SUM, Property
 from .sharing import shared

@@ -13,7 +13,7 @@ from ...rule import TABLE
 from ..computation import INFIX, Computation
 from .diagnosis import Diagnosis
 from .loading import Origin, imports
-from .subject import AFRESH, IN_PLACE, Form, Names, Reading, Script, Survey, Trouble
+from .subject import AFRESH, IN_PLACE, Reading, Script, Survey, Trouble
 
 if TYPE_CHECKING:
     from . import Conformance
@@ -53,7 +53,7 @@ class Finding:
         examples: how many computations were tried until one failed.
         engine: what the engine is called.
         convention: in what it differs from most, if that is no mistake.
-        survey, origin, names: what the engine offers, where it is, what its attributes are called.
+        survey, origin: what the engine offers, and where it is.
         loop: whether the computation is one of the large ones that test limits.
         varies: whether it shows in some runs only, as what depends on the order of a set does.
     """
@@ -68,11 +68,10 @@ class Finding:
     op: str
     examples: int
     engine: str
+    survey: Survey
+    origin: Origin | None
     also: list[str] = field(default_factory=list)
     convention: str = ""
-    survey: Survey | None = None
-    origin: Origin | None = None
-    names: Names = Names()
     loop: bool = False
     varies: bool = False
 
@@ -106,7 +105,7 @@ class Finding:
             return trouble(self)
         names = self.computation.names()
         rows = [("", "right", "yours", "")]
-        for what, title in (("data", self.names.data), ("grads", self.names.grad)):
+        for what, title in zip(Reading._fields, self.survey.names, strict=False):
             right, seen = getattr(self.right, what), getattr(self.seen, what)
             bad = [i for i, kind in self.wrong if kind == what]
             shown = list(range(len(right) if bad or (what == "grads" and seen) else 0))
@@ -150,7 +149,7 @@ def same_line(one: Reading | Trouble, other: Reading | Trouble) -> bool:
 def report(result: Conformance) -> str:
     """Everything about an engine, in lines of at most 80 columns."""
     survey = result.survey
-    lines = [f"{result.name}", ""]
+    lines = [result.name, ""]
     lines += named("operations", [spelled(op) for op in survey.ops])
     lines += named("not there", [*map(spelled, result.missing), *one_sided(survey)])
     if survey.unchecked:
@@ -206,46 +205,34 @@ def program(finding: Finding, absolute: bool = False) -> str:
         finding: what was found.
         absolute: whether it is to run in any folder.
     """
-    c, names = finding.computation, finding.computation.names()
+    c, survey, names = finding.computation, finding.survey, finding.computation.names()
     make = finding.engine.rpartition(":")[2]
-    forms = finding.survey.forms if finding.survey else {}
-    needed = [f.name for step in c.steps if (f := forms.get(step.op)) and f.kind == "function"]
-    free = finding.names.backward if is_function(finding) else ""
-    lines = imports(finding.origin, list(dict.fromkeys([make, *needed, *[free] * bool(free)])),
-                    absolute)  # fmt: skip
+    forms = [survey.forms[step.op] for step in c.steps if step.op in survey.forms]
+    needed = [make, *(form.name for form in forms if form.kind == "function")]
+    needed += [survey.names.backward] * survey.free_backward
+    lines = imports(finding.origin, list(dict.fromkeys(needed)), absolute)
     if finding.loop and len(c.steps) > LONGEST:
-        form = forms.get(c.steps[0].op, Form("operator", c.steps[0].op))
-        return "\n".join([*lines, *large(c, make, finding.names, free, form)])
-    leaves = [f"{name} = {make}({x!s})" for name, x in zip(names, c.inputs, strict=False)]
-    computed = calculation(finding, forms)
-    lines += [*leaves, *computed]
+        return "\n".join([*lines, *loops(c, make, survey)])
+    written = calculation(finding, make)
+    lines += written
     for action in finding.script:
         if action == AFRESH:
-            some = "".join(f"{name}, " for name in names[: len(c.inputs)])
-            lines += [f"for leaf in ({some.strip()}):", f"    leaf.{finding.names.grad} = 0"]
-            lines += computed
+            leaves = "".join(f"{name}, " for name in names[: len(c.inputs)])
+            lines += [f"for leaf in ({leaves.strip()}):", f"    leaf.{survey.names.grad} = 0"]
+            lines += written[len(c.inputs) :]
         elif isinstance(action, int):
-            root = names[action]
-            lines.append(f"{free}({root})" if free else f"{root}.{finding.names.backward}()")
+            lines.append(survey.start(names[action]))
     return "\n".join([*lines, *prints(finding)])
 
 
-def is_function(finding: Finding) -> bool:
-    """Whether backward is a function beside the class."""
-    return bool(finding.survey and finding.survey.free_backward)
-
-
-def calculation(finding: Finding, forms: dict[str, Form]) -> list[str]:
-    """The operations, a line for each."""
-    c, names = finding.computation, finding.computation.names()
-    lines = []
-    for name, (op, args, params) in zip(names[len(c.inputs) :], c.steps, strict=True):
-        texts = [names[x] if type(x) is int else str(x) for x in args]
-        if name == names[-1] and IN_PLACE in finding.script:
-            lines += [f"{name} = {texts[0]}", f"{name} {INFIX[op]}= {texts[1]}"]
-        else:
-            form = forms.get(op, Form("operator", op))  # a sum is written as one
-            lines.append(f"{name} = {form.text(op, texts, params)}")
+def calculation(finding: Finding, make: str = "") -> list[str]:
+    """A line for each quantity; two for an operation in place."""
+    c = finding.computation
+    lines = c.lines(make, finding.survey.spell)
+    if IN_PLACE in finding.script:
+        step, names = c.steps[-1], c.names()
+        first, second = step.of(names)
+        lines[-1:] = [f"{names[-1]} = {first}", f"{names[-1]} {INFIX[step.op]}= {second}"]
     return lines
 
 
@@ -255,35 +242,35 @@ def prints(finding: Finding) -> list[str]:
         return []
     lines = []
     for i, what in finding.wrong[:LONGEST]:
-        title = finding.names.data if what == "data" else finding.names.grad
+        title = finding.survey.names[what == "grads"]
         right, seen = getattr(finding.right, what)[i], getattr(finding.seen, what)[i]
         name = finding.computation.names()[i]
         lines.append(f"print({name}.{title})  # {figures(right, seen, True)[0]} is right")
     return lines
 
 
-def large(c: Computation, make: str, called: Names, free: str, form: Form) -> list[str]:
+def loops(c: Computation, make: str, survey: Survey) -> list[str]:
     """The graphs that test limits, as loops."""
     op, x = c.steps[0].op, c.inputs[0]
-    end = f"print(a.{called.grad})"
-
-    def start(root: str) -> str:
-        return f"{free}({root})" if free else f"{root}.{called.backward}()"
-
     if len({step.args for step in c.steps}) < len(c.steps):  # a fan
         width = sum(step.args == (0, 0) for step in c.steps)
-        return [
+        lines = [
             f"a = {make}({x!r})",
-            f"layer = [{form.text(op, ('a', 'a'), ())} for _ in range({width})]",
+            f"layer = [{survey.spell(op, ('a', 'a'), ())} for _ in range({width})]",
             "while len(layer) > 1:",
             "    pairs = zip(layer[::2], layer[1::2])",
-            f"    layer = [{form.text(op, ('x', 'y'), ())} for x, y in pairs]",
-            start("layer[0]"),
-            end,
+            f"    layer = [{survey.spell(op, ('x', 'y'), ())} for x, y in pairs]",
+            survey.start("layer[0]"),
         ]
-    second = "y" if c.steps[1].args[0] == c.steps[1].args[1] else "a"
-    loop = [f"for _ in range({len(c.steps)}):", f"    y = {form.text(op, ('y', second), ())}"]
-    return [f"a = y = {make}({x!r})", *loop, start("y"), end]
+    else:
+        second = "y" if c.steps[1].args[0] == c.steps[1].args[1] else "a"
+        lines = [
+            f"a = y = {make}({x!r})",
+            f"for _ in range({len(c.steps)}):",
+            f"    y = {survey.spell(op, ('y', second), ())}",
+            survey.start("y"),
+        ]
+    return [*lines, f"print(a.{survey.names.grad})"]
 
 
 # ---------------------------------------------------------------- text
@@ -294,12 +281,10 @@ def trouble(finding: Finding) -> list[str]:
     seen, c, script = finding.seen, finding.computation, finding.script
     assert isinstance(seen, Trouble)
     what = {
-        "raises": f"raises {seen.text}",
-        "refuses": f"raises {seen.text}",
         "hangs": f"hangs: {seen.text}",
         "crashes": f"ends Python: {seen.text}",
         "returns": f"gives {seen.text}, which is not one of its nodes",
-    }[seen.kind]
+    }.get(seen.kind, f"raises {seen.text}")
     where = f" ({seen.where})" if seen.where else ""
     count = len(c.inputs)
     if seen.kind in ("hangs", "crashes") and len(c.steps) == 1 and not script:
@@ -307,9 +292,8 @@ def trouble(finding: Finding) -> list[str]:
     if finding.loop and seen.step >= count:
         return wrapped(f"Operation {seen.step - count + 1} of {len(c.steps)} {what}{where}")
     if seen.step >= count:
-        forms = finding.survey.forms if finding.survey else {}
-        code = calculation(finding, forms)[seen.step - count :]
-        return wrapped(f"The line `{code[-1] if IN_PLACE in script else code[0]}` {what}{where}")
+        code = calculation(finding)[-1 if IN_PLACE in script else seen.step]
+        return wrapped(f"The line `{code}` {what}{where}")
     return wrapped(f"The engine {what}{where}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...rule import TABLE, Rule
 from ..computation import Computation
+from .offers import accepted, offered, works
 from .properties import with_leaves
 from .subject import Names, Subject
 
@@ -34,13 +35,12 @@ def fitting(
         ValueError: if it has none, or not all of those asked for.
     """
     subject = Subject(make, Names())
-    subject.offered()
     found = {}
-    for op, form in subject.forms.items():
+    for op, form in offered(subject).items():
         same = form.kind == "operator" or (
             form.name == op and (form.passes or not TABLE[op].params)
         )
-        samples = subject.accepted(op) if same and subject.works(op, "nodes") else []
+        samples = accepted(subject, op) if same and works(subject, op, "nodes") else []
         if samples:
             found[op] = resampled(TABLE[op], samples)
     missing = [row.name for row in rows or () if row.name not in found]
@@ -48,7 +48,7 @@ def fitting(
         what = f"operation {missing[0]!r}" if missing else "operation that gradpath knows"
         raise ValueError(f"{getattr(make, '__name__', make)} has no {what}")
     left, right = (
-        [op for op in found if TABLE[op].arity == 2 and subject.works(op, f"{side} float")]
+        [op for op in found if TABLE[op].arity == 2 and works(subject, op, f"{side} float")]
         for side in ("left", "right")
     )
     left = [op for op in left if subject.forms[op].kind == "operator"]

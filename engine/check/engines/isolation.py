@@ -1,45 +1,33 @@
 """Somebody else's engine in a process of its own: it may crash, hang or print, and harms nobody.
 
-The parent sends computations and gets numbers back, both as JSON; it never touches the engine
-itself. Silence beyond the time limit ends the child, and so does the child's own alarm clock,
-should the parent have gone.
+The parent sends computations and gets numbers back; it never touches the engine itself. Silence
+beyond the time limit ends the child.
 """
 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import json
-import math
 import multiprocessing
 import os
-import random
 import signal
 import socket
 import struct
-import sys
 import warnings
-from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ...rule import TABLE
-from ..computation import Computation, Step, Whole
-from .loading import NotAnEngineError, Origin, load
-from .subject import NUMBERS, ROUNDING, Form, Names, Reading, Script, Subject, Survey, Trouble
+from ..computation import Computation
+from .child import PATIENCE, Target, label, packed, serve
+from .loading import NotAnEngineError, Origin
+from .subject import NUMBERS, ROUNDING, Form, Names, Reading, Script, Survey, Trouble
 
-Target = str | Callable[[float], Any]
-MEMORY = 2 << 30  # bytes that an engine may take beyond what it starts with
 NAMES = Names()
-PATIENCE = 20  # times as long as a computation may take, it may wait for a busy processor
 ANSWERING = 10  # seconds for a message that has begun
 LONGEST_ANSWER = 64 << 20  # bytes
 STARTING = 60.0  # seconds for importing a file
-
-
-# ---------------------------------------------------------------- the parent's side
 
 
 class Worker:
@@ -122,7 +110,9 @@ class Worker:
         notes = tell("varieties", instead=[[], offered])
         self.forms = {op: Form(*form) for op, form in notes[1].items()}
         ops = [op for op in self.forms if tell("works", op, "nodes", instead=True)]
-        samples = {op: lists(tell("accepted", op, instead=TABLE[op].samples)) for op in ops}
+        samples = {
+            op: tuple(map(tuple, tell("accepted", op, instead=TABLE[op].samples))) for op in ops
+        }
         ops = [op for op in ops if samples[op]]
         self.forms = {op: self.forms[op] for op in ops}
         binary = [op for op in ops if TABLE[op].arity == 2]
@@ -144,6 +134,7 @@ class Worker:
             tuple(op for op in tell("augmented", instead=()) if op in ops),
             tuple(tell("unchecked", instead=())),
             tuple(notes[0]),
+            self.names,
             tell("has_free_backward", instead=False),
         )
 
@@ -160,11 +151,6 @@ class Worker:
             return answer
         kind, fields = answer
         return Reading(*map(tuple, fields)) if kind == "reading" else Trouble(*fields)
-
-    def facts(self, op: str, params: Sequence[Any]) -> list[str]:
-        """The methods that a node loses by an operation."""
-        answer = self.ask("facts", op, params)
-        return [] if isinstance(answer, Trouble) else answer
 
     def ask(self, task: str, *args: Any, limit: float | None = None) -> Any:
         """The task's result in the child, or the `Trouble` that kept it from having one."""
@@ -245,187 +231,3 @@ def activity(pid: int) -> tuple[bool, float]:
         return fields[0] == "R", (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except (OSError, IndexError, ValueError):
         return False, 0.0
-
-
-# ---------------------------------------------------------------- the child's side
-
-
-def serve(
-    connection: Connection,
-    parents: Connection,
-    target: Target,
-    folder: str,
-    known: tuple[Names, dict[str, Form] | None, bool],
-) -> None:
-    """Run what the parent asks for until it hangs up."""
-    if multiprocessing.get_start_method(allow_none=True) != "spawn":
-        parents.close()  # or the parent's end would still be open when the parent is gone
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    be_quiet()
-    try:
-        subject, origin = found(target, folder, *known)
-    except NotAnEngineError as error:
-        tell(connection, {"error": str(error)})
-        return
-    limit_memory()
-    tell(connection, {"origin": origin})
-    while True:
-        try:
-            task, args, limit = json.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        set_alarm(PATIENCE * limit + 2)
-        answer = TASKS[task](subject, *args)
-        set_alarm(0)
-        tell(connection, answer)
-
-
-def tell(connection: Connection, answer: Any) -> None:
-    """Send an answer."""
-    connection.send_bytes(json.dumps(answer).encode())
-
-
-def found(
-    target: Target, folder: str, names: Names, forms: dict[str, Form] | None, nested: bool
-) -> tuple[Subject, Origin | None]:
-    """The engine, and where it was found.
-
-    Raises:
-        NotAnEngineError: if it is none.
-    """
-    module: ModuleType | None
-    if isinstance(target, str):
-        make, module, origin = load(target, folder)
-    else:
-        make, origin = target, None
-        module = sys.modules.get(getattr(target, "__module__", None) or "")
-    subject = Subject(make, names, module)
-    subject.nested = nested
-    if forms is None:
-        subject.check_shape(origin.name if origin else label(target))
-    else:
-        subject.forms = forms
-    return subject, origin
-
-
-def execute(subject: Subject, packed: str) -> tuple[str, Reading | Trouble]:
-    """Run a computation and a script."""
-    result = subject.execute(*unpacked(packed))
-    return ("reading" if isinstance(result, Reading) else "trouble"), result
-
-
-def offered(subject: Subject) -> dict[str, Form]:
-    """The rows that an engine has, and how it spells them."""
-    subject.offered()
-    return subject.forms
-
-
-def varieties(subject: Subject) -> tuple[list[str], dict[str, Form]]:
-    """What there is to say about its operations, and how they are spelled then."""
-    return subject.varieties(), subject.forms
-
-
-def pad(subject: Subject, seed: int) -> None:
-    """Let what follows lie elsewhere in memory: the order of a set of objects depends on it."""
-    kind: Any = subject.make if isinstance(subject.make, type) else Padding
-    with contextlib.suppress(Exception):
-        held = [kind.__new__(kind) for _ in range(500)]
-        random.Random(seed).shuffle(held)
-        del held[::2]  # their places are taken next, in this order
-        subject.padding = held
-
-
-class Padding:
-    """An object as large as others."""
-
-
-TASKS: dict[str, Callable[..., Any]] = {
-    "execute": execute,
-    "offered": offered,
-    "varieties": varieties,
-    "pad": pad,
-    **{
-        name: getattr(Subject, name)
-        for name in (
-            "first_pass", "has_free_backward", "works", "accepted", "calls", "rounding",
-            "augmented", "unchecked", "facts",
-        )
-    },
-}  # fmt: skip
-
-
-def packed(computation: Computation, script: Script) -> str:
-    """A computation as text: it tells 2, 2.0 and the index 2 apart."""
-
-    def flat(x: Any) -> Any:
-        return str(x) if isinstance(x, Whole) else x
-
-    inputs = [flat(x) for x in computation.inputs]
-    steps = [[op, [flat(x) for x in args], params] for op, args, params in computation.steps]
-    return json.dumps([inputs, steps, script])
-
-
-def unpacked(text: str) -> tuple[Computation, Script]:
-    """The computation in a text, and its script."""
-
-    def full(x: Any) -> Any:
-        return Whole(x) if isinstance(x, str) else x
-
-    inputs, steps, script = json.loads(text)
-    whole = [Step(op, tuple(map(full, args)), tuple(params)) for op, args, params in steps]
-    return Computation(tuple(map(full, inputs)), tuple(whole)), tuple(script)
-
-
-def lists(x: Any) -> tuple[tuple[Any, ...], ...]:
-    """Tuples of tuples, of what JSON made lists of."""
-    return tuple(map(tuple, x))
-
-
-def be_quiet() -> None:
-    """Send what the engine prints nowhere, and let it read nothing."""
-    with contextlib.suppress(OSError, AttributeError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    faulthandler.disable()  # it would write to a descriptor of its own
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-
-
-def set_alarm(seconds: float) -> None:
-    """End this process after some seconds, whatever it does then; 0: do not."""
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def limit_memory() -> None:
-    """Where the system allows it, turn a graph that grows without end into a MemoryError."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        most = pages * resource.getpagesize() + MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
-
-
-def label(target: Any) -> str:
-    """What an engine is called."""
-    return target if isinstance(target, str) else getattr(target, "__name__", repr(target))
-
-
-def close_to(a: float | str, b: float | str, tolerance: float) -> bool:
-    """Whether two readings are the same but for rounding."""
-    if isinstance(a, str) or isinstance(b, str):
-        return a == b
-    return a == b or abs(a - b) <= tolerance or (math.isnan(a) and math.isnan(b))
-
-
-def all_close(a: Sequence[float | str], b: Sequence[float | str], scale: float) -> bool:
-    """Whether two lists of readings are the same but for rounding."""
-    return len(a) == len(b) and all(
-        close_to(x, y, scale * (1 + (abs(y) if isinstance(y, float) else 0)))
-        for x, y in zip(a, b, strict=True)
-    )

@@ -41,19 +41,14 @@ class Property:
     applies: Callable[[Computation], bool] = lambda c: True
 
 
-def root(c: Computation) -> int:
-    """The index of a computation's root."""
-    return len(c.inputs) + len(c.steps) - 1
-
-
 def has_numbers(c: Computation) -> bool:
     """Whether an operand is a plain number."""
-    return any(isinstance(x, float) for step in c.steps for x in step.args)
+    return any(len(step.nodes) < len(step.args) for step in c.steps)
 
 
 def once(c: Computation) -> Script:
     """One backward pass from the root."""
-    return (root(c),)
+    return (c.root,)
 
 
 PROPERTIES = (
@@ -74,14 +69,14 @@ PROPERTIES = (
     Property(
         "second pass",
         "a second pass adds the same to the leaves",
-        lambda c: (root(c), root(c)),
+        lambda c: (c.root, c.root),
         "leaves",
         ("gradients", "data kept"),
     ),
     Property(
         "two roots",
         "gradients of two roots add up in the leaves",
-        lambda c: (root(c), root(c) - 1),
+        lambda c: (c.root, c.root - 1),
         "leaves",
         ("gradients", "second pass"),
         lambda c: len(c.steps) > 1,
@@ -89,7 +84,7 @@ PROPERTIES = (
     Property(
         "afresh",
         "with leaves set to 0, a new graph gives the same",
-        lambda c: (root(c), AFRESH, root(c)),
+        lambda c: (c.root, AFRESH, c.root),
         "leaves",
         ("gradients", "data kept"),
     ),
@@ -102,37 +97,33 @@ INTS = Property("ints", "ints in the place of floats: Value(3) / 2", once, "all"
 AUGMENTED = Property(
     "in place",
     "c += a gives what c + a gives",
-    lambda c: (IN_PLACE, root(c)),
+    lambda c: (IN_PLACE, c.root),
     "ends",
     ("gradients",),
 )
 LARGE = Property(
     "large", "operations at ±1, ±10, ±100 and ±1000", once, "all", ("values", "gradients")
 )
-LARGE_VALUES = replace(LARGE, plan=lambda c: (), compares="data")  # of what has wrong gradients
+LARGE_VALUES = replace(  # of what has wrong gradients
+    LARGE, plan=lambda c: (), compares="data", needs=("values",)
+)
 FORMS = (INTS, AUGMENTED, LARGE)
 LEAF = Property("leaf as root", "x.backward() gives x the gradient 1", lambda c: (0,), "leaves")
 SUM = Property("sum", "sum([a, b, c]), which begins with 0 + a", once, "all", ("gradients",))
-SHARED = Property(
-    "shared", f"{TOWER} nodes, each used twice, in no time", once, "leaves", ("gradients",)
-)
-LIMITS = (
-    Property("deep", f"a chain of {DEEP:,} operations", once, "leaves", ("gradients",)),
-    Property("wide", f"a sum of {WIDE:,} nodes", once, "leaves", ("gradients",)),
-    SHARED,
-)
 
 
 def places(compares: str, c: Computation) -> list[tuple[int, str]]:
     """Index and attribute of the numbers that a property compares."""
-    count, end = len(c.inputs), root(c) + 1
+    count, end = len(c.inputs), c.root + 1
     data = [(i, "data") for i in range(end)]
     leaves = [(i, "grads") for i in range(count)]
-    inner = [(i, "grads") for i in range(count, end)]
-    ends = [*data[:count], data[-1], *leaves]
     return {
-        "data": data, "leaves": leaves, "inner": inner, "all": data + leaves, "ends": ends,
-    }[compares]  # fmt: skip
+        "data": data,
+        "leaves": leaves,
+        "inner": [(i, "grads") for i in range(count, end)],
+        "ends": [*data[:count], data[-1], *leaves],
+        "all": data + leaves,
+    }[compares]
 
 
 # ---------------------------------------------------------------- computations of a form
@@ -140,32 +131,20 @@ def places(compares: str, c: Computation) -> list[tuple[int, str]]:
 
 def with_leaves(c: Computation, left: Sequence[str], right: Sequence[str]) -> Computation:
     """A computation whose plain numbers are leaves, where the engine takes no plain number."""
-    extra: list[float] = []
-    count = len(c.inputs)
-    stays = {
-        (k, place)
-        for k, step in enumerate(c.steps)
-        for place in range(len(step.args))
-        if step.op in (left, right)[place > 0] and place < 2
-    }
-    more = sum(
-        isinstance(x, float) and (k, place) not in stays
-        for k, step in enumerate(c.steps)
-        for place, x in enumerate(step.args)
-    )
+    count, extra = len(c.inputs), list[float]()
     steps = []
-    for k, step in enumerate(c.steps):
-        args: list[int | float] = []
-        for place, x in enumerate(step.args):
-            if isinstance(x, int):
-                args.append(x + more if x >= count else x)
-            elif (k, place) in stays:
-                args.append(x)
-            else:
-                args.append(count + len(extra))
+    for step in c.steps:
+        args = list(step.args)
+        for place, x in enumerate(args):
+            if isinstance(x, float) and not (place < 2 and step.op in (left, right)[place]):
                 extra.append(x)
-        steps.append(Step(step.op, tuple(args), step.params))
-    return Computation((*c.inputs, *extra), tuple(steps))
+                args[place] = -len(extra)  # for now
+        steps.append(step._replace(args=tuple(args)))
+
+    def place_of(x: int) -> int:
+        return count - 1 - x if x < 0 else x + len(extra) * (x >= count)
+
+    return Computation((*c.inputs, *extra), tuple(step.on(place_of) for step in steps))
 
 
 def with_numbers(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
@@ -189,12 +168,10 @@ def with_ints(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
                         yield Computation((x,), (Step(op, (0,), params),))
                 continue
             yield Computation((three, two), (Step(op, (0, 1), params),))
-            if op in survey.numbers["left int"]:
-                yield Computation((two,), (Step(op, (three, 0), params),))
-                yield Computation((2.5,), (Step(op, (three, 0), params),))
-            if op in survey.numbers["right int"]:
-                yield Computation((three,), (Step(op, (0, two), params),))
-                yield Computation((2.5,), (Step(op, (0, two), params),))
+            for side, leaf, args in (("left", two, (three, 0)), ("right", three, (0, two))):
+                if op in survey.numbers[f"{side} int"]:
+                    for number in (leaf, 2.5):
+                        yield Computation((number,), (Step(op, args, params),))
 
 
 def augmented(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
@@ -202,9 +179,8 @@ def augmented(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
     for op in ops:
         if op in survey.augmented:
             before = Step("mul" if "mul" in ops else op, (0, 1))
-            yield Computation((2.0, 3.0), (before, Step(op, (2, 0))))
-            if op in survey.right:
-                yield Computation((2.0, 3.0), (before, Step(op, (2, 5.0))))
+            for operand in (0, 5.0) if op in survey.right else (0,):
+                yield Computation((2.0, 3.0), (before, Step(op, (2, operand))))
 
 
 def at_large(survey: Survey, ops: Sequence[str], least: float = 1) -> Iterator[Computation]:
@@ -218,39 +194,39 @@ def at_large(survey: Survey, ops: Sequence[str], least: float = 1) -> Iterator[C
                         yield Computation(args, (Step(op, tuple(range(row.arity)), params),))
 
 
+def on_leaves(op: str) -> list[tuple[int, ...]]:
+    """The arguments that an operation may have: one node as both operands, too."""
+    return [(0,)] if TABLE[op].arity == 1 else [(0, 0), (0, 1)]
+
+
 def one_operation(survey: Survey, op: str) -> Iterator[Computation]:
-    """An operation on leaves, every way: one node as both operands, too."""
-    places = [(0,)] if TABLE[op].arity == 1 else [(0, 0), (0, 1)]
+    """An operation on leaves, every way."""
     for point in PLAIN:
         for params in survey.samples[op]:
-            for args in places:
+            for args in on_leaves(op):
                 yield Computation(point[: 1 + max(args)], (Step(op, args, params),))
 
 
 def two_operations(survey: Survey, first: str, second: str) -> Iterator[Computation]:
     """An operation on the result of another one, every way."""
-    before = [(0,)] if TABLE[first].arity == 1 else [(0, 0), (0, 1)]
     for point in (PLAIN[0], PLAIN[2]):
-        for args in before:
+        for args in on_leaves(first):
             y, x = 1 + max(args), 0
             step = Step(first, args, survey.samples[first][0])
-            after = [(y,)] if TABLE[second].arity == 1 else [(y, y), (y, x), (x, y)]
-            for further in after:
+            after: list[tuple[int, ...]] = [(y,)]
+            if TABLE[second].arity > 1:  # at last with another leaf
+                after = [(y, y), (y, x), (x, y), (y + 1, y), (y, y + 1)]
+            for k, further in enumerate(after):
                 last = Step(second, further, survey.samples[second][0])
-                yield Computation(point[:y], (step, last))
-            if TABLE[second].arity > 1:  # with another leaf
-                for further in ((y + 1, y), (y, y + 1)):
-                    last = Step(second, further, survey.samples[second][0])
-                    yield Computation(point[: y + 1], (step, last))
+                yield Computation(point[: y + (k > 2)], (step, last))
 
 
 def operations(c: Computation) -> Iterator[Computation]:
     """Every operation of a computation alone, on leaves."""
     known = c.values()
     for step in c.steps:
-        used = sorted({x for x in step.args if isinstance(x, int)})
-        args = tuple(used.index(x) if isinstance(x, int) else x for x in step.args)
-        yield Computation(tuple(known[x] for x in used), (Step(step.op, args, step.params),))
+        used = sorted({*step.nodes})
+        yield Computation(tuple(known[x] for x in used), (step.on(used.index),))
 
 
 def parts(c: Computation) -> Iterator[Computation]:
@@ -261,40 +237,46 @@ def parts(c: Computation) -> Iterator[Computation]:
         yield from operations(c)
     for end in range(1, len(c.steps)):
         yield prune(c.inputs, c.steps[:end])
-    for cut in range(count, root(c)):  # a computed quantity becomes a leaf
+    for cut in range(count, c.root):  # a computed quantity becomes a leaf
 
         def place(x: int, cut: int = cut) -> int:
             return count if x == cut else x + (count <= x < cut)
 
-        rest = [
-            Step(op, tuple(place(x) if isinstance(x, int) else x for x in args), params)
-            for i, (op, args, params) in enumerate(c.steps, count)
-            if i != cut
-        ]
+        rest = [step.on(place) for i, step in enumerate(c.steps, count) if i != cut]
         yield prune((*c.inputs, known[cut]), rest)
 
 
+def rungs(op: str, count: int, back: int, x: float = 1.25) -> Computation:
+    """An operation again and again, on its last result and on an earlier one."""
+    return Computation((x,), tuple(Step(op, (k, max(k - back, 0))) for k in range(count)))
+
+
+def neutral(op: str) -> float:
+    """The number on which an operation changes nothing: 0 + 0, 1 · 1."""
+    return 1.0 if op == "mul" else 0.0
+
+
 def chain(op: str) -> Computation:
-    """A long row of operations on the same leaf: 0 + 0 + …, or 1 · 1 · …"""
-    x = 1.0 if op == "mul" else 0.0
-    return Computation((x,), tuple(Step(op, (k, 0)) for k in range(DEEP)))
+    """A long row of operations on the same leaf."""
+    return rungs(op, DEEP, DEEP, neutral(op))
 
 
 def fan(op: str) -> Computation:
     """Many nodes of one leaf, joined in pairs until one is left."""
     steps = [Step(op, (0, 0)) for _ in range(WIDE)]
-    layer = list(range(1, WIDE + 1))
-    while len(layer) > 1:
-        above = []
-        for a, b in zip(layer[::2], layer[1::2], strict=True):
-            steps.append(Step(op, (a, b)))
-            above.append(len(steps))
-        layer = above
-    return Computation((1.0 if op == "mul" else 0.0,), tuple(steps))
+    steps += [Step(op, (k, k + 1)) for k in range(1, 2 * WIDE - 2, 2)]
+    return Computation((neutral(op),), tuple(steps))
 
 
 def tower(op: str) -> Computation:
     """Every node is used twice by the next: as many paths as 2 to the power of its height."""
-    return Computation(
-        (1.0 if op == "mul" else 0.0,), tuple(Step(op, (k, k)) for k in range(TOWER))
-    )
+    return rungs(op, TOWER, 0, neutral(op))
+
+
+LIMITS = {
+    Property("deep", f"a chain of {DEEP:,} operations", once, "leaves", ("gradients",)): chain,
+    Property("wide", f"a sum of {WIDE:,} nodes", once, "leaves", ("gradients",)): fan,
+    Property(
+        "shared", f"{TOWER} nodes, each used twice, in no time", once, "leaves", ("gradients",)
+    ): tower,
+}

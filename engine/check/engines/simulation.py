@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ...reals import on_floats
-from ...rule import TABLE
 from ..computation import Computation, Step
 from .subject import AFRESH, Reading, Script
 
@@ -35,12 +33,12 @@ class Graph(NamedTuple):
 
 def value(step: Step, args: Numbers) -> float:
     """The result of an operation."""
-    return on_floats(TABLE[step.op], args, step.params)[0]
+    return step.compute(args)[0]
 
 
 def partials(step: Step, y: float, args: Numbers) -> Numbers:
     """The local derivative for each argument."""
-    return on_floats(TABLE[step.op], args, step.params)[1]
+    return step.compute(args)[1]
 
 
 def edges(args: Sequence[int | float]) -> list[tuple[int, int]]:
@@ -48,31 +46,23 @@ def edges(args: Sequence[int | float]) -> list[tuple[int, int]]:
     return [(place, x) for place, x in enumerate(args) if isinstance(x, int)]
 
 
-def depth_first(graph: Graph, root: int, last_first: bool = False) -> list[int]:
-    """All that a root was computed from, arguments before results; the root last."""
-    order: list[int] = []
-    seen: set[int] = set()
-    stack = [(root, False)]
-    while stack:
-        node, args_are_done = stack.pop()
-        if args_are_done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            args = graph.args[node]
-            stack += [(x, False) for x in (args if last_first else args[::-1])]
-    return order
+def below(graph: Graph, root: int) -> list[int]:
+    """The root and all that it was computed from, arguments before results."""
+    found = {root}
+    for node in range(root, -1, -1):
+        if node in found:
+            found.update(graph.args[node])
+    return sorted(found)
 
 
 def results_first(graph: Graph, root: int) -> list[int]:
     """The nodes in the order in which they send their gradients back."""
-    return sorted(depth_first(graph, root), reverse=True)
+    return below(graph, root)[::-1]
 
 
-def clear_computed(grads: list[float], graph: Graph, root: int) -> None:
+def clear_computed(grads: Gradients, graph: Graph, root: int) -> None:
     """Gradients of computed nodes start from 0; leaves accumulate."""
-    for node in depth_first(graph, root):
+    for node in below(graph, root):
         if graph.args[node]:
             grads[node] = 0.0
 
@@ -107,7 +97,7 @@ class Engine:
     edges: Callable[[Sequence[int | float]], Iterable[tuple[int, int]]] = edges
     send: Callable[[float, float, float], float] = lambda partial, above, y: partial * above
     add: Callable[[float, float], float] = lambda old, sent: old + sent
-    clear: Callable[[list[float], Graph, int], None] = clear_computed
+    clear: Callable[[Gradients, Graph, int], None] = clear_computed
     seed: Callable[[float, float], float] = lambda old, y: old + 1.0
     order: Callable[[Graph, int], Iterable[int | tuple[int, int]]] = results_first
     owner: Callable[[Step, int], int] = lambda step, result: result
@@ -123,7 +113,7 @@ RIGHT = Engine()
 class Gradients:
     """The gradients of a graph's nodes, of which several may be one and the same."""
 
-    def __init__(self, count: int, one: bool = False) -> None:
+    def __init__(self, count: int, one: bool) -> None:
         self.numbers = [0.0] * count
         self.cell = [0] * count if one else list(range(count))
         self.fresh = set(range(count))  # those that have got nothing yet
@@ -140,6 +130,11 @@ class Gradients:
         self.cell[node] = self.cell[other]
         self.fresh.discard(node)
 
+    def own(self, node: int) -> None:
+        """From now on a node's gradient is its own, and 0."""
+        self.cell[node] = len(self.numbers)
+        self.numbers.append(0.0)
+
 
 def simulate(
     computation: Computation, script: Script, engine: Engine = RIGHT, op: str = ""
@@ -152,43 +147,31 @@ def simulate(
         engine: its parts.
         op: if given, only this operation is the engine's, all others are right.
     """
-
-    def way(step: Step) -> Engine:
-        return engine if op in ("", step.op) else RIGHT
-
-    count, steps = len(computation.inputs), computation.steps
+    count = len(computation.inputs)
     data = [engine.leaf(x) for x in computation.inputs]
-    slopes: list[Numbers] = [()] * count
-    rules: dict[int, int] = {}  # the step's result, by the node that keeps the step's rule
-    for result, step in enumerate(steps, count):
-        part = way(step)
+    ways: dict[int, tuple[Step, Engine, Numbers]] = {}  # by result: how it sends its gradient back
+    rules: dict[int, int] = {}  # the result, by the node that keeps its rule
+    for result, step in enumerate(computation.steps, count):
+        part = engine if op in ("", step.op) else RIGHT
         args = [data[x] if isinstance(x, int) else engine.leaf(x) for x in step.args]
         data.append(part.value(step, args))
-        slopes.append(part.partials(step, data[-1], args))
+        ways[result] = step, part, part.partials(step, data[-1], args)
         rules[part.owner(step, result)] = result
         if part.alters:
             for x, changed in zip(step.args, part.alters(step, args), strict=True):
                 if isinstance(x, int):
                     data[x] = changed
-    leaves: list[tuple[int, ...]] = [()] * count
-    below = [*leaves, *(tuple(x for x in s.args if isinstance(x, int)) for s in steps)]
-    graph = Graph(tuple(below), tuple(data))
-
-    def start() -> Any:
-        if engine.shares or engine.one_array:
-            return Gradients(len(data), bool(engine.one_array))
-        return [0.0] * len(data)
-
-    grads = start()
+    nodes = [()] * count + [step.nodes for step in computation.steps]
+    graph = Graph(tuple(nodes), tuple(data))
+    grads = Gradients(len(data), bool(engine.one_array))
     for root in script:
-        if root == AFRESH:  # a new graph on the same leaves
-            grads = start()
         if not isinstance(root, int):
+            if root == AFRESH:  # a new graph on the same leaves
+                grads = Gradients(len(data), bool(engine.one_array))
             continue
         engine.clear(grads, graph, root)
         if engine.one_array == "others":
-            grads.numbers.append(0.0)
-            grads.cell[root] = len(grads.numbers) - 1
+            grads.own(root)
         if engine.shares:
             grads.fresh = {node for node in range(len(data)) if grads[node] == 0.0}
         grads[root] = engine.seed(grads[root], data[root])
@@ -197,21 +180,19 @@ def simulate(
             result = rules.get(node, -1)
             if result < 0:
                 continue
-            step = steps[result - count]
-            part = way(step)
+            step, part, slopes = ways[result]
             for place, x in part.edges(step.args):
                 if only is not None and only != place:
                     continue
                 if (
                     step.op in part.shares
                     and x in grads.fresh
-                    and slopes[result][place] == 1.0
+                    and slopes[place] == 1.0
                     and (not part.root_only or grads.cell[result] == grads.cell[root])
                 ):
                     grads.share(x, result)
                     continue
-                sent = part.send(slopes[result][place], grads[result], data[result])
+                sent = part.send(slopes[place], grads[result], data[result])
                 grads[x] = part.add(grads[x], sent)
-    final = [grads[node] for node in range(len(data))]
     passes = any(isinstance(action, int) for action in script)
-    return Reading(tuple(data), tuple(final) if passes else ())
+    return Reading(tuple(data), tuple(grads[x] for x in range(len(data))) if passes else ())

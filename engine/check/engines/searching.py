@@ -1,0 +1,178 @@
+"""The search for computations on which a property fails, and for the smallest of them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as seeded
+
+from ...rule import TABLE
+from ..computation import Computation
+from ..strategies import computations, is_smooth_throughout
+from .fitting import resampled
+from .judging import Judge
+from .properties import FORMS, PLAIN, Property, one_operation, operations, parts, two_operations
+from .subject import Trouble
+
+SHRINKING = 5.0  # seconds for making what was found smaller, twice
+FEW = 100  # examples to look for a plainer failure in
+
+Found = tuple[Property, Computation, int]  # what failed on what, after how many tries
+
+
+class DisagreementError(Exception):
+    """Tells Hypothesis that an engine is wrong on a computation."""
+
+
+class Enough(BaseException):
+    """Ends a search: what was found need not be made smaller by Hypothesis."""
+
+
+class Search:
+    """Looks for failures among the operations that nothing is known against.
+
+    Attributes:
+        ops: these operations, what others are made of first.
+    """
+
+    def __init__(
+        self, judge: Judge, nodes: int, examples: int, seed: int, count: Callable[[], None]
+    ) -> None:
+        self.judge, self.survey = judge, judge.survey
+        self.nodes, self.examples, self.seed, self.count = nodes, examples, seed, count
+        self.ops = sorted(self.survey.ops, key=lambda op: len(self.below(op)))
+
+    def below(self, op: str) -> set[str]:
+        """The operations that an operation is made of, directly or not."""
+        found: set[str] = set()
+        waiting = [op]
+        while waiting:
+            new = set(self.survey.made_of.get(waiting.pop(), ())) - found - {op}
+            found |= new
+            waiting += new
+        return found
+
+    @property
+    def basis(self) -> list[str]:
+        """The operations that are not made of others."""
+        return [op for op in self.ops if not self.survey.made_of[op]]
+
+    def first(
+        self, prop: Property, graphs: Iterable[Computation], limit: float = math.inf
+    ) -> tuple[Computation | None, int]:
+        """The first of some graphs on which a property fails, and how many were tried."""
+        deadline = time.monotonic() + limit
+        tried = 0
+        for tried, c in enumerate(graphs, start=1):
+            if time.monotonic() > deadline:
+                break
+            self.count()
+            smooth = prop in FORMS or is_smooth_throughout(c)
+            if smooth and self.judge.disagrees(prop, c):
+                return self.judge.form(prop, c), tried
+        return None, tried
+
+    def random(
+        self, active: Sequence[Property], most: int | None = None, ops: Sequence[str] = ()
+    ) -> Found | None:
+        """A small one of the random computations on which a property fails."""
+        failing: list[tuple[Property, Computation]] = []
+        count = tried = 0
+        since = 0.0
+        rows = [resampled(TABLE[op], self.survey.samples[op]) for op in ops or self.ops]
+
+        @seeded(self.seed)
+        @settings(
+            database=None,
+            max_examples=min(self.examples, most or self.examples),
+            deadline=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            verbosity=Verbosity.quiet,
+        )
+        @given(computations(max_nodes=self.nodes, ops=rows))
+        def look(c: Computation) -> None:
+            nonlocal count, tried, since
+            count += 1
+            self.count()
+            for prop in [failing[0][0]] if failing else active:
+                if self.judge.disagrees(prop, c):
+                    tried = tried or count
+                    since = since or time.monotonic()
+                    late = time.monotonic() - since > SHRINKING
+                    failing.append((prop, c))
+                    raise Enough if late or self.is_plain(prop, c) else DisagreementError
+
+        with contextlib.suppress(DisagreementError, Enough):
+            look()
+        if not failing:
+            return None
+        prop, c = min(reversed(failing), key=lambda f: (len(f[1].steps), len(f[1].inputs)))
+        return prop, self.readable(prop, self.reduced(prop, self.judge.form(prop, c))), tried
+
+    def is_plain(self, prop: Property, c: Computation) -> bool:
+        """Whether `reduced` will do better than Hypothesis: it needs fewer tries."""
+        c = self.judge.form(prop, c)
+        seen = self.judge.seen(prop, c)
+        if isinstance(seen, Trouble) and seen.kind in ("hangs", "crashes"):
+            return True  # a try costs the time limit
+        return any(self.judge.disagrees(prop, part) for part in operations(c))
+
+    def reduced(self, prop: Property, c: Computation) -> Computation:
+        """The computation with less in it, as far as the property still fails."""
+        deadline = time.monotonic() + SHRINKING
+        best, smaller = c, parts(c)
+        while (part := next(smaller, None)) is not None and time.monotonic() < deadline:
+            if self.judge.disagrees(prop, part, self.judge.little):
+                best, smaller = part, parts(part)
+        return best
+
+    def readable(self, prop: Property, c: Computation) -> Computation:
+        """The computation with inputs on which mistakes show plainly, if it fails there too."""
+        for moved in map(c.at, (*PLAIN, [round(x * 8) / 8 for x in c.inputs])):
+            if is_smooth_throughout(moved) and self.judge.disagrees(prop, moved, self.judge.little):
+                return moved
+        return c
+
+    # ------------------------------------------------------------ all graphs of a size
+
+    def smallest(self, prop: Property, c: Computation) -> Computation:
+        """A graph of one or two operations that shows what a larger one shows, if there is one."""
+        return self.first(prop, self.small(c), SHRINKING)[0] or c
+
+    def small(self, c: Computation) -> Iterator[Computation]:
+        """All graphs of one and of two operations that could show what a larger one shows."""
+        for op in self.ops:
+            yield from one_operation(self.survey, op)
+        if len(c.steps) > 1:
+            yield from self.pairs(self.ops, [step.op for step in c.steps])
+
+    def basic(self) -> Iterator[Computation]:
+        """Graphs of two operations that are not made of others."""
+        return self.pairs(self.basis)
+
+    def pairs(self, ops: Sequence[str], involved: Collection[str] = ()) -> Iterator[Computation]:
+        """Graphs of two operations, of which one joins two nodes or both are involved."""
+        joins = {*joining(ops)}
+        pairs = [
+            (first, second)
+            for first in ops
+            for second in ops
+            if {first, second} & joins or {first, second} <= {*involved}
+        ]
+        for first, second in sorted(pairs, key=self.made_of_others):
+            yield from two_operations(self.survey, first, second)
+
+    def made_of_others(self, ops: Iterable[str]) -> int:
+        """How many operations are made of others."""
+        return sum(bool(self.survey.made_of[op]) for op in ops)
+
+
+def joining(ops: Iterable[str]) -> list[str]:
+    """Two operations that join two nodes."""
+    return [op for op in ops if TABLE[op].arity == 2][:2]
