@@ -11,7 +11,7 @@ from typing import Any
 
 from .differences import RELATIVE, Line, Slope, roughness
 from .report import ILL_CONDITIONED, NOISY, NON_FINITE, RIGHT, WRONG, Finding, Report
-from .subject import EPSILON, TINY, Subject
+from .subject import TINY, Subject
 
 MANY = 128  # derivatives, from which on sums of them are compared first
 GROUPS, MOST_WRONG = 4, 5  # such sums, and derivatives that are singled out in them
@@ -22,6 +22,11 @@ def axis(i: int, n: int) -> list[float]:
     v = [0.0] * n
     v[i] = 1.0
     return v
+
+
+def along(slopes: Sequence[float], v: Sequence[float]) -> float:
+    """The slope along a direction."""
+    return math.fsum(d * x for d, x in zip(slopes, v, strict=True) if x)
 
 
 class Check:
@@ -40,33 +45,19 @@ class Check:
 
     def along(self, v: Sequence[float], k: int) -> Finding:
         """The derivative along a direction against gradient · direction."""
-        return self.compare(v, self.dot(v), f"along direction {k}")
+        return self.compare(v, along(self.slopes, v), f"along direction {k}")
 
     def signs(self, count: int) -> list[list[float]]:
         """Directions with random signs."""
         return [[self.random.choice((-1.0, 1.0)) for _ in self.slopes] for _ in range(count)]
-
-    def dot(self, v: Sequence[float]) -> float:
-        """The claimed slope along a direction."""
-        return math.fsum(d * x for d, x in zip(self.slopes, v, strict=True) if x)
 
     def line(self, v: Sequence[float], f: Any = None) -> Line:
         """f along a direction, from the point on."""
         f, point = f or self.subject.value, self.subject.point
         moved = [i for i, x in enumerate(v) if x]
         size = max((abs(point[i]) for i in moved), default=0.0)
-        if len(moved) != 1:
-            return Line(
-                lambda t: f([x + t * d for x, d in zip(point, v, strict=True)]), size, terms=len(v)
-            )
-        (k,) = moved
-        at = [*point]
-
-        def one(t: float) -> float:
-            at[k] = point[k] + t * v[k]
-            return f(list(at))  # type: ignore[no-any-return]
-
-        return Line(one, size, point[k] * v[k], terms=len(v))
+        at = point[moved[0]] * v[moved[0]] if len(moved) == 1 else 0.0
+        return Line(lambda t: f(self.subject.moved(v, t)), size, at, terms=len(v))
 
     def compare(
         self, v: Sequence[float], claimed: float, what: str, i: int | None = None
@@ -76,9 +67,7 @@ class Check:
         at = self.subject.point[i] if i is not None else self.subject.point[0]
         with located(line, what):
             finding = judged(line, claimed, what, at)
-        if finding.verdict == ILL_CONDITIONED:
-            finding = settle(finding, self.exact(v), line.size)
-        elif finding.verdict == WRONG:
+        if finding.verdict in (ILL_CONDITIONED, WRONG):
             finding = settle(finding, self.exact(v), line.size)
             if finding.verdict == WRONG and self.count(WRONG) < MOST_WRONG / 2:
                 finding = self.trusted(finding, v, line.size)
@@ -90,20 +79,14 @@ class Check:
 
     def exact(self, v: Sequence[float]) -> Callable[[float], float | None]:
         """The derivative along a direction by complex step, at places on it."""
-        return lambda t: self.subject.exact(
-            [x + t * d for x, d in zip(self.subject.point, v, strict=True)], v
-        )
+        return lambda t: self.subject.exact(self.subject.moved(v, t), v)
 
     def trusted(self, finding: Finding, v: Sequence[float], size: float) -> Finding:
         """The finding, unless the claimed gradient is itself too rough to tell."""
 
         def claim(t: float) -> float | None:
-            given = self.subject.given(
-                [x + t * d for x, d in zip(self.subject.point, v, strict=True)]
-            )
-            if given is None:
-                return None
-            return math.fsum(d * x for d, x in zip(given, v, strict=True) if x)
+            given = self.subject.given(self.subject.moved(v, t))
+            return None if given is None else along(given, v)
 
         rough = rounding(claim, size)
         if abs(finding.claimed - finding.measured) > finding.tolerance + rough:
@@ -138,7 +121,7 @@ class Check:
 
     def at_first_sight(self, v: Sequence[float], k: int = 0) -> Finding | None:
         """The finding along a direction if a first look is enough to say that it is right."""
-        line, claimed, what = self.line(v), self.dot(v), f"along direction {k}"
+        line, claimed, what = self.line(v), along(self.slopes, v), f"along direction {k}"
         with located(line, what):
             look = line.look()
         if look and look.agrees(claimed):
@@ -148,7 +131,7 @@ class Check:
     def clearly_wrong(self, group: Sequence[int]) -> bool:
         """Whether a sum of some derivatives is far from right at first sight."""
         v = self.signed(group)
-        line, claimed = self.line(v), self.dot(v)
+        line, claimed = self.line(v), along(self.slopes, v)
         with located(line, "f"):
             look = line.look(tight=False)
         return look is not None and abs(look.value - claimed) > 10 * look.error
@@ -278,4 +261,4 @@ def rounded_up(x: float) -> float:
     if not 1e-300 < x < 1e300:
         return x
     digit = 10.0 ** math.floor(math.log10(x))
-    return float(f"{math.ceil(x / digit * (1 - EPSILON)) * digit:.1g}")
+    return float(f"{math.ceil(x / digit * (1 - 2.0**-52)) * digit:.1g}")

@@ -22,11 +22,11 @@ from typing import Any
 
 from ..gradient import gradient, jvp
 from ..tree import is_array, is_tensor
-from .comparison import MANY, Check, axis, judged, located
+from .comparison import MANY, Check, along, axis, judged, located
+from .culprit import find_culprit
+from .inputs import bare, is_torch, leaves
 from .report import WRONG, Finding, GradientError, Report
-from .subject import Subject, bare, is_torch, leaves
-
-# ---------------------------------------------------------------- the check
+from .subject import Subject
 
 
 def gradcheck(
@@ -138,14 +138,12 @@ def curved(
 
     def first(point: Sequence[float]) -> float:
         moved, result = subject.record(point)
-        found = subject.entries(gradient(result, moved))
-        return math.fsum(d * x for d, x in zip(found, u, strict=True) if x)
+        return along(subject.entries(gradient(result, moved)), u)
 
-    claimed = math.fsum(d * x for d, x in zip(row, v, strict=True) if x)
     line = check.line(v, first)
     with located(line, what):
         place = next((x for x, d in zip(subject.point, v, strict=True) if d), 0.0)
-        check.report.findings.append(judged(line, claimed, what, place, 1e-9))
+        check.report.findings.append(judged(line, along(row, v), what, place, 1e-9))
 
 
 def forward_against_reverse(check: Check) -> None:
@@ -156,7 +154,7 @@ def forward_against_reverse(check: Check) -> None:
     many = n > MANY
     directions = check.signs(2) if many else [axis(i, n) for i in range(n)]
     for i, v in enumerate(directions):
-        slope = check.dot(v)
+        slope = along(check.slopes, v)
         try:
             _, forward = jvp(lambda x: subject.call(x), subject.point, v)
         except (TypeError, AttributeError) as error:
@@ -171,38 +169,3 @@ def forward_against_reverse(check: Check) -> None:
                     forward, forward, WRONG,
                 )
             )  # fmt: skip
-
-
-# ---------------------------------------------------------------- where it goes wrong
-
-
-def find_culprit(subject: Subject, report: Report) -> None:
-    """Find the first node whose local derivatives do not explain how it moves with its arguments.
-
-    An input is moved by ±H and by ±H/2, and the graph is recorded each time. At a node that is
-    right, Δnode = Σ partial · Δargument but for a remainder of the order H³.
-    """
-    for i, _ in enumerate(subject.point):
-        what = f"∂f/∂{subject.names[i]}"
-        if all(finding.passes for finding in report.findings if finding.what == what):
-            continue
-        steps = [finding.step for finding in report.findings if finding.what == what]
-        step = max(steps) / 16 or 2.0**-20 * max(1.0, abs(subject.point[i]))
-        graphs = [subject.nodes(i, t) for t in (0.0, step, -step, step / 2, -step / 2)]
-        if any([v.sign for v in nodes] != [v.sign for v in graphs[0]] for nodes in graphs):
-            report.notes.append("the graph's shape changes near the point: no node is singled out")
-            return
-        place = {id(node): k for k, node in enumerate(graphs[0])}
-        for k, node in enumerate(graphs[0]):
-            moves = [
-                (
-                    subject.move(*[nodes[j] for nodes in graphs[1:3]]),
-                    subject.move(*[nodes[j] for nodes in graphs[3:5]]),
-                )
-                for j in (k, *(place[id(x)] for x in node.args))
-            ]
-            reason = subject.misfit(node, i, moves[0], moves[1:], step)
-            if reason:
-                report.root, report.culprit, report.reason = graphs[0][-1], node, reason
-                report.root.backward()
-                return
