@@ -9,6 +9,7 @@ import math
 import random
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from commandline import run, tidy_end
@@ -29,11 +30,11 @@ with tidy_end():
         verdict,
     )
     from numpy.typing import NDArray
+    from pupil import Pupil
     from rates import samples
 
     import viz
     from nn import MLP, SGD, batches, mean_squared_error, replayed, train, training_step
-    from nn.vectorized import VectorizedMLP
 
 SAMPLES, TEST, NOISE, WORST = 256, 200, 0.1, 1.0
 SIZES = (4, 16, 64, 256)
@@ -57,8 +58,10 @@ def noise(seed: int, draws: int) -> tuple[dict[int, float], float]:
 
     Variances are summed over all parameters.
     """
-    model, (x, t) = network(seed), samples(seed, SAMPLES, NOISE)
-    step = replayed(training_step(model, mean_squared_error, SGD(model.parameters(), lr=0.0)))
+    one, (x, t) = pupil(), samples(seed, SAMPLES, NOISE)
+    one.begin(network(seed).state_dict())
+    one.optimiser.lr = 0.0
+    model, step = one.model, one.step
 
     def gradient(chosen: Any) -> Array:
         step(x[chosen], t[chosen])
@@ -85,9 +88,15 @@ def theory(own: float, size: int) -> float:
     return own / size * (1 - size / SAMPLES)
 
 
-def network(seed: int) -> VectorizedMLP:
+def network(seed: int) -> MLP:
     """A network before training."""
-    return MLP(2, [*HIDDEN, 1], activation="tanh", init="xavier_uniform", rng=seed).vectorized()
+    return MLP(2, [*HIDDEN, 1], activation="tanh", init="xavier_uniform", rng=seed)
+
+
+@cache
+def pupil() -> Pupil:
+    """What is trained at all rates, with all data sets and in batches of all sizes."""
+    return Pupil(network(0), mean_squared_error, lambda p: SGD(p, lr=RATES[0]))
 
 
 # -- training -------------------------------------------------------------------------------------
@@ -104,8 +113,10 @@ class Fit(NamedTuple):
 @np.errstate(all="ignore")  # at some rates it runs away, as it may
 def fit(seed: int, size: int, rate: float, epochs: int) -> Fit:
     """Train a network by plain SGD."""
-    model, (x, t) = network(seed), samples(seed, SAMPLES, NOISE)
-    step = replayed(training_step(model, mean_squared_error, SGD(model.parameters(), lr=rate)))
+    one, (x, t) = pupil(), samples(seed, SAMPLES, NOISE)
+    one.begin(network(seed).state_dict())
+    one.optimiser.lr = rate
+    model, step = one.model, one.step
     step(x[:size], t[:size])  # the first one is recorded
     start = time.perf_counter()
     for _ in train(step, x, t, epochs=epochs, batch_size=size, rng=seed):

@@ -24,7 +24,6 @@ with tidy_end():
         accuracy,
         binary_cross_entropy,
         quantize,
-        replayed,
         train,
         train_test_split,
         training_step,
@@ -111,7 +110,7 @@ def classify(seed: int) -> Rounded:
     x, x_test, t, t_test = train_test_split(np.array(points), classes, TEST, rng=seed)
     model = MLP(2, [HIDDEN, 1], init="he_normal", rng=seed).vectorized()
     step = training_step(model, binary_cross_entropy, Adam(model.parameters(), 0.03))
-    for _ in train(replayed(step), x, t, epochs=EPOCHS):
+    for _ in train(step, x, t, epochs=EPOCHS):
         pass
     return Rounded(model, quantize(model), (x_test, t_test))
 

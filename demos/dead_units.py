@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from commandline import run, tidy_end
@@ -18,6 +18,7 @@ with tidy_end():
     from claims import Claim, Finding, Interval, interval, lesson, table, verdict
     from moons import moons
     from numpy.typing import NDArray
+    from pupil import Pupil
 
     import viz
     from nn import (
@@ -27,9 +28,7 @@ with tidy_end():
         accuracy,
         binary_cross_entropy,
         observe,
-        replayed,
         train,
-        training_step,
     )
 
 POINTS, NOISE, BATCH = 200, 0.2, 100
@@ -128,13 +127,20 @@ def share(layers: Sequence[NDArray[np.bool_]]) -> float:
     return float(np.concatenate(layers).mean())
 
 
+@cache
+def pupil(activation: str, rate: float, decay: float = 0.0, moves: Any = SGD) -> Pupil:
+    """What is trained from every start."""
+    mlp = MLP(2, [HIDDEN, HIDDEN, 1], activation=activation, rng=0)
+    return Pupil(mlp, binary_cross_entropy, lambda p: moves(p, rate, weight_decay=decay))
+
+
 def learn(seed: int, start: Start, epochs: int) -> Course:
     """Train a network and count its dead units on the way."""
     x, t = samples(seed)
-    model = network(seed, start)
-    step = training_step(model, binary_cross_entropy, SGD(model.parameters(), start.rate))
-    dead = [(0, share(off(model, x, t)))]
-    course = train(replayed(step), x, t, epochs=epochs, batch_size=BATCH, rng=seed)
+    one = pupil(start.activation, start.rate)
+    one.begin(network(seed, start).state_dict())
+    model, dead = one.model, [(0, share(off(one.model, x, t)))]
+    course = train(one.step, x, t, epochs=epochs, batch_size=BATCH, rng=seed)
     for epoch, _ in enumerate(course, start=1):
         if epoch in LOOKS:
             dead.append((epoch, share(off(model, x, t))))
@@ -162,29 +168,28 @@ class Revival(NamedTuple):
 
 def kill(seed: int) -> Any:
     """A network after some epochs at a rate that is too high."""
-    model = network(seed, Start())
-    step = training_step(model, binary_cross_entropy, SGD(model.parameters(), HIGH))
-    for _ in train(replayed(step), *samples(seed), epochs=FATAL, batch_size=BATCH, rng=seed):
+    one, model = pupil("relu", HIGH), network(seed, Start())
+    one.begin(model.state_dict())
+    for _ in train(one.step, *samples(seed), epochs=FATAL, batch_size=BATCH, rng=seed):
         pass
+    model.load_state_dict(one.model.state_dict())
     return model
 
 
 def revive(seed: int, killed: Any, cure: str, epochs: int) -> Revival:
     """Train a copy of the network further, in another way."""
     x, t = samples(seed)
-    model = network(seed, Start(activation="leaky_relu" if "leaky" in cure else "relu"))
-    model.load_state_dict(killed.state_dict())
-    dead = off(killed, x, t)
+    one = pupil(
+        "leaky_relu" if "leaky" in cure else "relu",
+        RATE / 10 if cure == "Adam" else RATE,
+        DECAY if "decay" in cure else 0.0,
+        Adam if cure == "Adam" else SGD,
+    )
+    one.begin(killed.state_dict())
+    model, dead = one.model, off(killed, x, t)
     if "anew" in cure:
         draw_anew(seed, model, dead)
     before = model.layers[0].p.data[dead[0]].copy()
-    moves: Any = Adam if cure == "Adam" else SGD
-    optimiser = moves(
-        model.parameters(),
-        RATE / 10 if cure == "Adam" else RATE,
-        weight_decay=DECAY if "decay" in cure else 0.0,
-    )
-    step = replayed(training_step(model, binary_cross_entropy, optimiser))
     judged = network(seed, Start())  # the same network with ReLU
 
     def judge() -> list[NDArray[np.bool_]]:
@@ -193,7 +198,7 @@ def revive(seed: int, killed: Any, cure: str, epochs: int) -> Revival:
 
     course = [(0, share(judge()))]
     for epoch, _ in enumerate(
-        train(step, x, t, epochs=epochs, batch_size=BATCH, rng=seed), start=1
+        train(one.step, x, t, epochs=epochs, batch_size=BATCH, rng=seed), start=1
     ):
         if epoch in LOOKS:
             course.append((epoch, share(judge())))

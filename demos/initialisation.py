@@ -19,6 +19,7 @@ with tidy_end():
 
     import viz
     from engine import Tensor
+    from engine.operators import FUNCTIONS
     from nn import INITIALISERS, MLP, SGD, constant, mean_squared_error, train, training_step
     from nn.vectorized import VectorizedLayer
 
@@ -149,13 +150,13 @@ def through(init: str, activation: str, width: int, seed: int) -> tuple[Array, A
 
     The first of each is that of the network's input. No activation's name stands for none.
     """
-    model = MLP(width, [width] * (DEPTH + 1), activation=activation or "tanh", init=init, rng=seed)
-    rng = np.random.default_rng(seed)
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
     passed = [Tensor(rng.normal(size=(BATCH, width)))]
-    for layer in model.vectorized().layers[:-1]:
-        if not activation:
-            layer = VectorizedLayer(layer.p, None)
-        passed.append(layer(passed[-1]))
+    for _ in range(DEPTH):
+        drawn = [INITIALISERS[init](width, width, draw) for _ in range(width * width)]
+        weights = np.reshape(drawn, (width, width))
+        p = Tensor(np.column_stack([weights, np.zeros(width)]))
+        passed.append(VectorizedLayer(p, FUNCTIONS.get(activation))(passed[-1]))
     (passed[-1] * rng.normal(size=(BATCH, width))).sum().backward()
     squares = [[float(np.mean(x**2)) for x in xs] for xs in
                ([h.data for h in passed], [np.asarray(h.grad) for h in passed])]  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from commandline import run, tidy_end
@@ -25,6 +26,7 @@ with tidy_end():
         verdict,
     )
     from numpy.typing import NDArray
+    from pupil import Pupil
 
     import viz
     from nn import (
@@ -40,9 +42,7 @@ with tidy_end():
         StepLR,
         learning_rate_range_test,
         mean_squared_error,
-        replayed,
         train,
-        training_step,
     )
 
 OPTIMISERS: dict[str, Callable[..., Any]] = {
@@ -91,9 +91,21 @@ SCHEDULES: Schedules = {
 FULL = Size(tuple(OPTIMISERS), 3, 12, 60, 512, tuple(SCHEDULES))
 
 
-def network(seed: int) -> Any:
+def network(seed: int) -> MLP:
     """A network before training."""
-    return MLP(2, [*HIDDEN, 1], activation="tanh", init="xavier_uniform", rng=seed).vectorized()
+    return MLP(2, [*HIDDEN, 1], activation="tanh", init="xavier_uniform", rng=seed)
+
+
+@cache
+def weights(seed: int) -> Any:
+    """Those of a network before training."""
+    return network(seed).state_dict()
+
+
+@cache
+def pupil(name: str) -> Pupil:
+    """What is trained by an optimiser, at all rates and with all data sets."""
+    return Pupil(network(0), mean_squared_error, lambda p: OPTIMISERS[name](p, lr=COARSE[0]))
 
 
 def samples(seed: int, count: int, noise: float) -> tuple[Array, Array]:
@@ -103,18 +115,20 @@ def samples(seed: int, count: int, noise: float) -> tuple[Array, Array]:
     return x, np.sin(3 * x[:, 0]) * np.cos(3 * x[:, 1]) + noise * rng.normal(size=count)
 
 
+@cache
 @np.errstate(all="ignore")  # at some rates it runs away, as it may
 def fit(size: Size, seed: int, name: str, rate: float, schedule: str = "") -> list[float]:
     """Train a network; its mean squared distance from the function itself in a few places.
 
     With a schedule the rate is set anew for each step.
     """
-    model, (new, truth) = network(seed), samples(seed + 1_000_000, TEST, 0.0)
-    optimiser = OPTIMISERS[name](model.parameters(), lr=rate)
-    step: Any = replayed(training_step(model, mean_squared_error, optimiser))
+    one, (new, truth) = pupil(name), samples(seed + 1_000_000, TEST, 0.0)
+    one.begin(weights(seed))
+    one.optimiser.lr = rate
+    model, step = one.model, one.step
     if schedule:
         steps = size.epochs * math.ceil(size.samples / BATCH)
-        step = paced(step, SCHEDULES[schedule](optimiser, rate, steps))
+        step = paced(step, SCHEDULES[schedule](one.optimiser, rate, steps))
     data = samples(seed, size.samples, NOISE)
     training = train(step, *data, epochs=size.epochs, batch_size=BATCH, rng=seed)
     errors = []
@@ -173,7 +187,7 @@ def search(size: Size, seed: int, name: str) -> Search:
 @np.errstate(all="ignore")
 def range_test(size: Size, seed: int, name: str) -> Any:
     """Smith's test: one training in which the rate rises from step to step."""
-    model = network(seed)
+    model = network(seed).vectorized()
     return learning_rate_range_test(
         model, mean_squared_error, OPTIMISERS[name](model.parameters(), lr=COARSE[0]),
         *samples(seed, size.samples, NOISE),

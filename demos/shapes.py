@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from commandline import run, tidy_end
@@ -16,6 +17,7 @@ with tidy_end():
     import numpy as np
     from claims import Claim, Finding, Interval, banded, interval, lesson, shown, table, verdict
     from numpy.typing import NDArray
+    from pupil import Pupil
 
     import viz
     from nn import (
@@ -23,10 +25,8 @@ with tidy_end():
         Adam,
         binary_cross_entropy,
         observe,
-        replayed,
         summary,
         train,
-        training_step,
     )
 
 DEPTHS = {1: 331, 2: 34, 4: 20, 8: 13, 16: 9, 32: 6}  # hidden layers of so many neurons each
@@ -73,21 +73,30 @@ class Fit(NamedTuple):
     seconds: float
 
 
+def network(width: int, depth: int, seed: int) -> MLP:
+    """A network before training."""
+    return MLP(2, [width] * depth + [1], activation="relu", init="he_normal", rng=seed)
+
+
+@cache
+def pupil(width: int, depth: int) -> Pupil:
+    """What is trained with every data set."""
+    return Pupil(network(width, depth, 0), binary_cross_entropy, lambda p: Adam(p, lr=RATE))
+
+
 def fit(task: str, depth: int, seed: int, epochs: int) -> Fit:
     """Train a network on all samples at once."""
     draw = spirals if task == "spirals" else noisy_line
     own, others = (
         draw(np.random.default_rng([seed, i]), n) for i, n in ((0, TASKS[task]), (1, TEST))
     )
-    model = MLP(
-        2, [DEPTHS[depth]] * depth + [1], activation="relu", init="he_normal", rng=seed
-    ).vectorized()
+    one = pupil(DEPTHS[depth], depth)
+    one.begin(network(DEPTHS[depth], depth, seed).state_dict())
+    model, step = one.model, one.step
     first, *_, last = [
         layer.gradients.norm / math.sqrt(layer.units)
         for layer in (x.statistics() for x in observe(model, binary_cross_entropy, *own)[:-1])
     ] * (2 if depth == 1 else 1)
-    optimiser = Adam(model.parameters(), lr=RATE)
-    step = replayed(training_step(model, binary_cross_entropy, optimiser))
     step(*own)  # the first one is recorded
     start = time.perf_counter()
     for _ in train(step, *own, epochs=epochs - 1):

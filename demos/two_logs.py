@@ -30,7 +30,6 @@ with tidy_end():
         binary_cross_entropy,
         confusion_matrix,
         fit,
-        replayed,
         train,
         train_test_split,
         training_step,
@@ -318,7 +317,7 @@ def learn(seed: int, kind: str, epochs: int, count: int, inputs: int = 2) -> lis
         x, x_test = x @ plane, x_test @ plane
     init, optimiser = KINDS[kind]
     model = MLP(inputs, [*WIDTHS, 1], init=init, rng=seed).vectorized()
-    step = replayed(training_step(model, binary_cross_entropy, optimiser(model.parameters())))
+    step = training_step(model, binary_cross_entropy, optimiser(model.parameters()))
 
     def score(epoch: int) -> Score:
         with no_grad():

@@ -475,3 +475,27 @@ def test_an_iterator_moves_on_in_every_step() -> None:
     again = iter(range(10**9))
     plain = step_of(other, lambda y, t: mean_squared_error(y, t) * (1 + next(again)), eager=True)
     assert losses == pytest.approx([float(plain(xs, ts).data) for _ in range(5)], rel=1e-12)
+
+
+@pytest.mark.parametrize("twin", [True, False])
+def test_a_replayed_step_in_a_function_of_ones_own_takes_no_step_beside(twin: bool) -> None:
+    """A recording of the function must not move parameters by a program that it has already."""
+    found = []
+    for kind in ("plain", "replayed", "recorded"):
+        model, xs, ts = network(twin)
+        step = step_of(model)
+        step = step.eager if kind == "plain" else replayed(step)
+        step(xs, ts)
+
+        def paced(xs: Any, ts: Any, step: Any = step) -> Any:
+            return step(xs, ts)
+
+        if kind == "recorded":
+            program = record(paced, xs, ts)
+            for _ in range(4):
+                program(xs, ts)
+        else:
+            list(train(paced, xs, ts, epochs=4, eager=kind == "plain"))
+        found.append(numbers(model))
+    assert found[1] == pytest.approx(found[0], rel=1e-9)
+    assert found[2] == pytest.approx(found[0], rel=1e-9)
