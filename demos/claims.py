@@ -10,7 +10,7 @@ import math
 import statistics
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -220,6 +220,11 @@ def banded(measured: Mapping[str, Mapping[Any, Interval]]) -> dict[str, Any]:
             for name, ys in measured.items()
         },
     }
+
+
+def in_the_plane(model: Any) -> Callable[[float, float], float]:
+    """A network's answers to two numbers, each computed once: pictures are drawn light and dark."""
+    return cache(lambda x, y: float(model([x, y]).data))
 
 
 def log_ratio(above: Sequence[float], below: Sequence[float]) -> Interval:

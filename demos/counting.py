@@ -7,13 +7,14 @@ parameters are counted in the model, bytes in its arrays, multiplications in its
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from commandline import run, tidy_end
 
 with tidy_end():
     import numpy as np
-    from claims import Claim, Finding, interval, lesson, table, verdict
+    from claims import Claim, Finding, in_the_plane, interval, lesson, table, verdict
     from moons import moons
 
     import viz
@@ -24,6 +25,7 @@ with tidy_end():
         accuracy,
         binary_cross_entropy,
         quantize,
+        summary,
         train,
         train_test_split,
         training_step,
@@ -32,6 +34,7 @@ with tidy_end():
 SHAPES = [(1, 1, 1), (2, 4, 1), (3, 5, 2), (8, 16, 3), (16, 32, 10)]
 LARGER = [(64, 64, 10), (64, 128, 10), (128, 64, 10)]
 WIDTHS = (1, 2, 4, 8, 16, 32, 64)
+TABLED = (2, 4, 1)
 POINTS, TEST, NOISE = 600, 400, 0.2
 HIDDEN, EPOCHS = 32, 300
 NOTABLE = 0.01  # a loss of accuracy that one would notice
@@ -144,6 +147,9 @@ def costs(seed: int, quick: bool) -> Finding:
 
 Bytes are those of the arrays. The products of one forward pass, counted in
 its graph, are d·h + h·o, and the cost of all else is smaller: O(d·h + h·o).
+nn.summary counts layer by layer, the backward pass, too; of {"-".join(map(str, TABLED))}:
+{summary(MLP(TABLED[0], list(TABLED[1:]), rng=seed))}
+
 In int8 a parameter is a whole number from −127 to 127 in one byte; each neuron has
 one more number, what 1 stands for. That moves the outputs of these untrained
 networks by at most {worst:.2%} of their size (root mean square).
@@ -164,7 +170,7 @@ In int8 the accuracy is {abs(lost.mean):.4f} ± {lost.margin:.4f} {
     }; of no network more than {changed:.2%} of
 the answers change. With what 1 stands for, all is {stored.nbytes} bytes; with one such number for
 each layer instead of each neuron, {quantize(trained[0].model, per="layer").nbytes}."""
-    largest = counts[shapes[-1]]
+    largest = max(counts.values(), key=lambda c: c.parameters)
     return Finding(
         verdict(all(right) and one_each and lost.mean + lost.margin < NOTABLE),
         text,
@@ -175,8 +181,8 @@ each layer instead of each neuron, {quantize(trained[0].model, per="layer").nbyt
             "bytes as float64": largest.float64,
             "bytes as float32": largest.float32,
             "bytes as int8": largest.int8,
-            "products": largest.products,
-            "largest error of int8 in the outputs": worst,
+            "products of a forward pass of the largest": largest.products,
+            "largest error of int8, as a share of the outputs": worst,
             "accuracy as float64": str(exact),
             "accuracy as int8": str(rounded),
             "accuracy lost by int8": str(lost),
@@ -191,7 +197,7 @@ each layer instead of each neuron, {quantize(trained[0].model, per="layer").nbyt
             ("w10-bytes.svg", lambda dark: draw_bytes(seed, dark), "bytes against hidden neurons"),
             (
                 "w10-int8.svg",
-                lambda dark: draw_both(trained[0], dark),
+                both(trained[0]),
                 "the same network with 8 bytes for each parameter and with 1",
             ),
         ],
@@ -216,13 +222,12 @@ def draw_bytes(seed: int, dark: bool) -> Any:
     )
 
 
-def draw_both(found: Rounded, dark: bool) -> Any:
-    """What a trained network says in the plane, as float64 and as int8."""
-    classifiers = {
-        title: lambda x, y, model=model: model([x, y]).data
-        for title, model in (("float64", found.model), ("int8", found.coarse))
-    }
-    return viz.draw_regions(classifiers, *(x.tolist() for x in found.points), dark=dark)
+def both(found: Rounded) -> Callable[[bool], Any]:
+    """What draws a trained network in the plane, as float64 and as int8."""
+    models = {"float64": found.model, "int8": found.coarse}
+    classifiers = {title: in_the_plane(model) for title, model in models.items()}
+    x, t = (each.tolist() for each in found.points)
+    return lambda dark: viz.draw_regions(classifiers, x, t, dark=dark)
 
 
 CLAIMS = [

@@ -37,13 +37,16 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """The whole suite runs on all cores, unless ``-n`` says otherwise."""
+    """The whole suite runs on all cores, unless ``-n`` says otherwise.
+
+    Tests of a group stay together: they share what takes long to make.
+    """
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     option = config.option
     if hasattr(config, "workerinput"):
         return  # one of the processes that this has started
     if whole and getattr(option, "numprocesses", 0) is None and not option.usepdb:
-        option.numprocesses = "auto"
+        option.numprocesses, option.dist = "auto", "loadgroup"
 
 
 @pytest.fixture
