@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import sys
 from collections.abc import Callable
@@ -9,12 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from test_array_program import Recipe, recipes
+from test_array_program import inputs as random_inputs
 from test_program import same
 
 import engine
 import nn
-from engine import Value, program, tanh
-from engine.program import GuardError, record
+from engine import Tensor, Value, program, tanh
+from engine.program import GuardError, compiled, compiled_arrays, loops, record
+from engine.state import State
+from engine.tensor.buffer import Buffer
 from nn import MLP, SGD, Adam
 
 XS = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.5, -2.0]]
@@ -94,7 +101,8 @@ def test_without_numba_there_is_a_clear_message(monkeypatch: Any) -> None:
     assert fast(0.0) == (0.0, (1.0,))
 
 
-def test_a_training_loop_of_arrays() -> None:
+@pytest.mark.parametrize("hidden", [4, 300])
+def test_a_training_loop_of_arrays(hidden: int) -> None:
     needs_numba()
     from engine.program.compiled_arrays import CompiledArrays
 
@@ -102,7 +110,7 @@ def test_a_training_loop_of_arrays() -> None:
     xs, ys = np.array(XS, np.float32), np.array(YS, np.float32)
 
     def twin() -> tuple[Any, Any]:
-        model = MLP(2, [4, 1], rng=5).vectorized(dtype="float32")
+        model = MLP(2, [hidden, hidden // 60 + 1], rng=5).vectorized(dtype="float32")
         optimiser = SGD(model.parameters(), lr=0.05, momentum=0.9)
 
         def step(xs: Any, ys: Any) -> Any:
@@ -114,10 +122,13 @@ def test_a_training_loop_of_arrays() -> None:
 
         return model, step
 
+    ys = np.outer(ys, np.ones(6, np.float32)) if hidden > 60 else ys
     model, step = twin()
     other, other_step = twin()
     recorded: Any = record(step, xs, ys)
     fast, slow = CompiledArrays(recorded), record(other_step, xs, ys)
+    large = hidden > 60 and importlib.util.find_spec("scipy") is not None
+    assert ("np.dot" in fast.source) is large  # small products are loops
     losses = [fast(xs, ys), *fast.loop(5, xs, ys)]
     assert losses == pytest.approx([slow(xs, ys) for _ in range(6)], rel=rel)
     for p, q in zip(model.parameters(), other.parameters(), strict=True):
@@ -142,3 +153,113 @@ def test_gradients_of_a_function_of_arrays() -> None:
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(da, sa, rtol=1e-12)
     np.testing.assert_allclose(db, sb, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- the loops themselves
+
+
+def interpreted(program: Any, patch: pytest.MonkeyPatch) -> Any:
+    """A program of arrays as its loops, run by Python: what is compiled, without a compiler."""
+
+    def plainly(f: Any = None, **options: Any) -> Any:
+        return f or plainly
+
+    def steps(text: str) -> Any:
+        names = compiled.namespace(plainly)
+        exec(text, names)
+        return names["steps"]
+
+    patch.setattr(compiled_arrays, "compile_loops", steps)
+    return program.jit()
+
+
+@given(recipes(5), st.sampled_from(["float64", "float32"]), st.sampled_from([1, 10**9]))
+def test_loops_compute_what_the_program_computes(f: Recipe, dtype: str, products: int) -> None:
+    assume("gather" not in {name for name, *_ in f.steps})
+    arrays = [x.astype(dtype) for x in random_inputs(f.shapes, 1)]
+    program: Any = record(f, *arrays)
+    with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+        patch.setattr(loops, "PRODUCTS", products)
+        try:
+            fast = interpreted(program, patch)
+        except NotImplementedError:
+            assume(False)
+        (value, slopes), (expected, others) = fast(*arrays), program(*arrays)
+    relative = 1e-11 if dtype == "float64" else 2e-4
+    np.testing.assert_allclose(value, expected, rtol=relative, atol=relative)
+    for a, b in zip(slopes, others, strict=True):
+        assert a.dtype == b.dtype == dtype
+        np.testing.assert_allclose(a, b, rtol=relative, atol=relative)
+
+
+def test_without_scipy_all_products_are_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    program: Any = record(lambda a, b: (a @ b).sum(), np.ones((30, 20)), np.ones((20, 10)))
+    assert "np.dot(" in interpreted(program, monkeypatch).source or not importlib.util.find_spec(
+        "scipy"
+    )
+    monkeypatch.setattr(loops, "find_spec", lambda name: None)
+    fast = interpreted(program, monkeypatch)
+    assert "np.dot(" not in fast.source
+    assert fast(np.ones((30, 20)), np.ones((20, 10)))[0] == 6000.0
+
+
+MOVES: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "copy": lambda a, b, g: 1.0 * a,  # an array of its own
+    "mix": lambda a, b, g: 0.5 * a - b,
+    "descend": lambda a, b, g: a - 0.1 * g,
+    "shrink": lambda a, b, g: a / (1 + b * b),
+    "sum": lambda a, b, g: a + b + g,
+}
+moves = st.lists(
+    st.tuples(
+        st.integers(0, 4), st.sampled_from(sorted(MOVES)), st.integers(0, 4), st.integers(0, 4)
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def shuffling(moves: Any, dtype: str, cleared: bool) -> tuple[list[Any], Callable[[Any], Any]]:
+    """Places, and a step that computes their new numbers from each other's."""
+    numbers = np.random.default_rng(3).normal(size=(5, 2, 3)).astype(dtype)
+    buffer = Buffer(numbers[:2].ravel())
+    leaves = [buffer.view(6 * i, (2, 3), label=f"v{i}", dtype=dtype) for i in range(2)]
+    leaves += [Tensor(x, "w", role="parameter", dtype=dtype) for x in numbers[2:4]]
+    places = [*leaves, State(numbers[4].copy(), "state")]
+
+    def step(x: Any) -> Any:
+        loss = sum(((w * x).tanh().sum() for w in leaves), Tensor(0.0, dtype=dtype))
+        if cleared:
+            for w in leaves:
+                w.grad = 0.0
+        loss.backward()
+        for target, move, i, j in moves:
+            g = leaves[j % 4].grad
+            places[target].data = MOVES[move](places[i].data, places[j].data, g)
+        return loss
+
+    return places, step
+
+
+@given(moves, st.sampled_from(["float64", "float32"]), st.booleans())
+def test_places_are_written_when_nothing_needs_their_old_numbers(
+    moves: Any, dtype: str, cleared: bool
+) -> None:
+    x = np.array([0.3, -0.2, 0.1], dtype)
+    found = []
+    for way in ("eager", "replayed", "loops"):
+        places, step = shuffling(moves, dtype, cleared)
+        run: Any = step if way == "eager" else record(step, x)
+        with pytest.MonkeyPatch.context() as patch:
+            if way == "loops":
+                run = interpreted(run, patch)
+            losses = [float(run(x)) for _ in range(2)]
+            places[2].data = places[2].data * 0.5  # another array
+            losses += run.loop(2, x) if way == "loops" else [float(run(x)) for _ in range(2)]
+        grads = [p.grad for p in places[:4]]
+        found.append((losses, *(np.asarray(p.data) for p in places), *grads))
+    relative = 1e-10 if dtype == "float64" else 1e-4
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_allclose(b, a, rtol=relative, atol=relative)
+            assert np.asarray(a).dtype == np.asarray(b).dtype

@@ -21,7 +21,8 @@ The parts, in the order in which a recording goes through them:
   of the rows; `printing` and `assembly` write them as functions; `straight` runs these. Large
   recordings become array programs: `patterns`, `lowering`, and `replay`, which runs them.
 - of Tensors: `array_program` notes what happens; `tape` holds the operations on arrays;
-  `array_source` writes them to be read, `buffered` to be run; `fusion` makes one node of them.
+  `array_source` writes them to be read, `buffered` to be run, in the arrays of
+  `buffers`; `fusion` makes one node of them.
 - of both: `surroundings` notes what a recording must not keep for ever; `copying` copies programs.
 - compiled by numba: `loops` and `kernels` write either kind as loops; `compiled` and
   `compiled_arrays` run them.

@@ -18,19 +18,19 @@ from ..graph import topological_order
 from ..modes import TAPE, origin
 from ..node import LOCK
 from ..numbers import KindError, is_number
-from ..rule import Rule
 from ..state import Drawn, State, among
-from ..tensor.arrays import Array, quiet
+from ..tensor.arrays import Array
 from ..tensor.buffer import Buffer
 from ..tensor.operands import floating
 from ..tensor.tensor import Tensor, constant
 from ..tree import flatten, map_leaves, unflatten
 from .array_source import Readable, arguments_of
-from .buffered import VIEWS, Buffered, reachable
+from .buffered import reachable
+from .buffers import Buffers, Places
 from .printing import Names, function_name
 from .recording import drawing, recorded, taped_equal, taped_text
 from .surroundings import Surroundings, restless
-from .tape import Op, Trace, fitting
+from .tape import Op, Trace
 from .twice import recorded_twice
 
 if TYPE_CHECKING:
@@ -516,20 +516,31 @@ class ArrayProgram:
         Raises:
             TypeError, ValueError: for inputs of another number or shape.
         """
+        given = self._given(inputs)
+        with self._lock:
+            self._load(self._program.places, given)
+            values = self._program.run()
+        return self._rebuilt(values)
+
+    def _given(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        """The inputs one by one, in surroundings like those of the recording."""
         if self._around.unchanged is not None and not self._around.unchanged():
             self._around.check()
         given: Sequence[Any] = inputs if self._is_flat else flatten(list(inputs))
         if len(given) != len(self._inputs):
             raise TypeError(f"the program takes {len(self._inputs)} array(s), not {len(given)}")
-        with self._lock:
-            for state in self._drawn:
-                state.data = state.draw()
-            self._program.load(given)
-            values = self._program.run()
+        return given
+
+    def _load(self, places: Places, given: Sequence[Any]) -> None:
+        """Copy what is given into its places, and what is drawn at random for this run."""
+        for state in self._drawn:
+            state.data = state.draw()
+        places.load(given)
+
+    def _rebuilt(self, values: list[Any]) -> Any:
+        """What is returned, of the list of results and gradients."""
         if self.is_step:
-            if self._is_one:
-                return values[0]
-            return unflatten(self._result, values)
+            return values[0] if self._is_one else unflatten(self._result, values)
         start = len(self._outputs)
         ours = values[start : start + len(self._inputs)]
         nested = tuple(unflatten(list(self._arguments), ours))
@@ -552,124 +563,3 @@ class ArrayProgram:
 
     def __repr__(self) -> str:
         return f"<program {self._name}, {len(self._recording.tape.ops)} steps on arrays>"
-
-
-class Buffers:
-    """The buffered rendering of a recording, with its arrays: ready to run."""
-
-    def __init__(
-        self,
-        recording: Recording,
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Any],
-        gradients: Sequence[Any],
-    ) -> None:
-        self.inputs = list(inputs)
-        homes: dict[Op, Array] = {}
-        self.shared: list[tuple[Any, str, Op]] = []  # read anew at each run
-        for op in recording.tape.ops:
-            if op.leaf is not None and op.leaf._buffer is not None:
-                homes[op] = op.leaf._data
-        updates = recording.updates()
-        for owner, attribute, x in updates:
-            if isinstance(owner, Tensor) and attribute == "_grad" and isinstance(x, Op) and x.rule:
-                homes.setdefault(x, grad_home(owner))
-            if attribute == "_data" and is_last(recording, x, owner):
-                homes.setdefault(x, owner._data)
-        finals = [*outputs, *gradients, *(x for _, _, x in updates), *recording.required]
-        self.writer = Buffered(recording.tape.ops, finals, homes)
-        self.outputs, self.gradients = outputs, gradients
-        self.updates = updates
-        self.names = self.writer.names
-        places = {
-            id(op.leaf): self.writer.array(op) for op in self.writer.ops if op.leaf is not None
-        }
-        self.loaded = [places.get(id(x)) for x in self.inputs]
-        self.captured = [
-            (op.leaf, self.writer.array(op))
-            for op in self.writer.ops
-            if op.leaf is not None and op not in homes and not any(op.leaf is x for x in inputs)
-        ]
-        self.states = [
-            (recording.owners[key], key[1], self.writer.array(op))
-            for key, op in recording.start.items()
-            if op in self.names
-        ]
-        self.assign = self.assignments()
-        self.run = self.compile()
-
-    def assignments(self) -> list[str]:
-        """The lines that store what a step assigned, after all has been computed."""
-        lines = []
-        for i, (owner, attribute, x) in enumerate(self.updates):
-            if attribute == "_data" and isinstance(owner, Tensor) and owner._buffer is not None:
-                self.writer.arrays[f"buffer{i}"] = owner._buffer
-                lines.append(f"buffer{i}.version += 1")
-            text = self.names[x] if isinstance(x, Op) else repr(float(x))
-            if isinstance(owner, Tensor):
-                home = owner._data if attribute == "_data" else grad_home(owner)
-                self.writer.arrays[f"out{i}"] = home
-                if not isinstance(x, Op) or self.writer.arrays.get(text) is not home:
-                    lines.append(f"np.copyto(out{i}, {text})")
-            else:
-                self.writer.arrays[f"state{i}"] = owner
-                copied = ".copy()" if isinstance(x, Op) and x.shape else ""
-                lines.append(f"state{i}._data = {text}{copied}")
-        return lines
-
-    def compile(self) -> Callable[[], list[Any]]:
-        """The code as a function without arguments."""
-        returned = [self.returned(x) for x in (*self.outputs, *self.gradients)]
-        body = [*self.writer.lines, *self.assign, f"return [{', '.join(returned)}]"]
-        source = "def run():\n    " + "\n    ".join(body)
-        exec(compile(source, "<recorded program>", "exec"), self.writer.arrays)
-        run: Callable[[], list[Any]] = quiet(self.writer.arrays["run"])
-        return run
-
-    def returned(self, x: Any) -> str:
-        """What the code returns for a result: a float, or an array of its own."""
-        if not isinstance(x, Op):
-            return repr(x)
-        return f"{self.names[x]}.copy()" if x.shape else f"float({self.names[x]})"
-
-    def load(self, given: Sequence[Any]) -> None:
-        """Copy the inputs and what leaves hold into their places."""
-        for place, x in zip(self.loaded, given, strict=True):
-            if place is not None:
-                array = x._data if type(x) is Tensor else x
-                if (
-                    getattr(array, "shape", None) != place.shape
-                    or getattr(array, "dtype", None) is not place.dtype
-                ):
-                    array = fitting(array, place)
-                place[...] = array
-        for leaf, place in self.captured:
-            place[...] = leaf._data
-        for owner, attribute, place in self.states:
-            place[...] = getattr(owner, attribute)
-
-    def source(self, name: str) -> str:
-        """The code as text."""
-        return "\n".join(
-            [*self.writer.setup, "", f"def {name}():", *("    " + x for x in self.writer.lines)]
-        )
-
-
-def is_last(recording: Recording, x: Any, owner: Any) -> bool:
-    """Whether a leaf may be overwritten by its new data x: nothing reads the old data later."""
-    if not isinstance(x, Op) or not isinstance(x.rule, Rule) or not isinstance(owner, Tensor):
-        return False
-    ops = recording.tape.ops
-    buffer = owner._buffer
-    old = {recording.trace.of.get(id(leaf)) for leaf in (owner, *(buffer.views if buffer else ()))}
-    old |= {op for op in ops if op.leaf is owner or (buffer and op.leaf in buffer.views)}
-    old.discard(x)
-    old |= {op for op in ops if op.name in VIEWS | {"concatenate"} and not old.isdisjoint(op.args)}
-    return not any(arg in old for op in ops[ops.index(x) + 1 :] for arg in op.args)
-
-
-def grad_home(leaf: Tensor) -> Array:
-    """The array of a leaf's gradient."""
-    if leaf._grad is None:
-        leaf._grad = np.zeros_like(leaf._data)
-    return leaf._grad

@@ -13,7 +13,7 @@ branch that passes nothing back, ``dot`` with ones rather than ``sum``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ class Buffered:
                 self.consumers[x] = self.consumers.get(x, 0) + 1
         for op in self.ops:
             if op.name == "concatenate":
-                self.settle_parts(op)
+                settle_parts(op, self.homes, self.layers)
         begin = ops.index(start) if start is not None else 0
         first = set(ops[:begin])
         for op in self.ops:
@@ -93,24 +93,6 @@ class Buffered:
                 self.middle = len(self.lines)
         if start is None:
             self.block()
-
-    def settle_parts(self, op: Op) -> None:
-        """Let the parts of a flat array be written where they will lie in it."""
-        if len(op.shape) != 1:
-            return
-        if (array := buffer_of(op)) is not None:
-            self.homes[op] = array
-            return
-        whole = self.homes.get(op)
-        if whole is None:
-            whole = self.homes[op] = np.empty(op.shape, op.dtype)
-        start = 0
-        for part in op.args:
-            stop = start + part.shape[0]
-            x = part.args[0] if part.name == "reshape" else part
-            if x.rule and x.name not in VIEWS and x not in self.homes and x not in self.layers:
-                self.homes[x] = whole[start:stop].reshape(x.shape)
-            start = stop
 
     # ------------------------------------------------------------ names and places
 
@@ -136,6 +118,10 @@ class Buffered:
     def array(self, op: Op) -> Array:
         """The array at a quantity's place."""
         return self.arrays[self.names[op]]  # type: ignore[no-any-return]
+
+    def place_of(self, op: Op) -> Array | None:
+        """The array of what is given; None if nothing needs it."""
+        return self.array(op) if op in self.names else None
 
     def is_scalar(self, x: Any) -> bool:
         """Whether it is a number without axes, kept in a local variable."""
@@ -567,6 +553,23 @@ def operands(op: Op) -> list[Op]:
     """The quantities that the lines for one read."""
     args = op.args[2:] if is_maximum(op) else op.args
     return [x for x in args if isinstance(x, Op)]
+
+
+def settle_parts(op: Op, homes: dict[Op, Array], layers: Container[Op]) -> None:
+    """Let the parts of a flat array be written where they will lie in it."""
+    if len(op.shape) != 1:
+        return
+    if (array := buffer_of(op)) is not None:
+        homes[op] = array
+        return
+    whole = homes.setdefault(op, np.empty(op.shape, op.dtype))
+    start = 0
+    for part in op.args:
+        stop = start + part.shape[0]
+        x = part.args[0] if part.name == "reshape" else part
+        if x.rule and x.name not in VIEWS and x not in homes and x not in layers:
+            homes[x] = whole[start:stop].reshape(x.shape)
+        start = stop
 
 
 def buffer_of(op: Op) -> Array | None:

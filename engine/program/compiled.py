@@ -22,7 +22,6 @@ from .lowering import flattened
 from .printing import LOOPS, Printer
 from .replay import Group, checks
 from .straight import fitting_all
-from .surroundings import GuardError
 from .tape import Op
 
 if TYPE_CHECKING:
@@ -183,19 +182,24 @@ def compile_loops(text: str) -> Callable[..., None]:
             "compiled programs need numba: pip install gradpath[jit]; without it, programs run "
             "as they are"
         ) from None
-    options: Any = {"error_model": "numpy", "fastmath": {"contract"}}
-    free: Any = {
-        "error_model": "numpy",
-        "fastmath": {"contract", "reassoc"},
-    }  # in the order of sums
-    names = FUNCTIONS | {
-        "pow": math.pow, "max": njit(FUNCTIONS["max"]), "min": njit(FUNCTIONS["min"]),
-        "inf": math.inf, "nan": math.nan, "GuardError": GuardError,
-        "product": njit(**options)(product), "product_of_any": njit(**options)(product_of_any),
-        "product_of_rows": njit(**free)(product_of_rows),
-    }  # fmt: skip
+    names = namespace(njit)
     exec(compile(text, "<program>", "exec"), names)
-    return njit(**options)(names["steps"])  # type: ignore[no-any-return]
+    return njit(**STRICT)(names["steps"])  # type: ignore[no-any-return]
+
+
+STRICT: Any = {"error_model": "numpy", "fastmath": {"contract"}}
+FREE: Any = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}  # in the order of sums
+
+
+def namespace(compiler: Callable[..., Any]) -> dict[str, Any]:
+    """What the generated functions call, compiled."""
+    return FUNCTIONS | {
+        "np": np, "float32": np.float32, "float64": np.float64, "inf": math.inf, "nan": math.nan,
+        "pow": math.pow, "max": compiler(FUNCTIONS["max"]), "min": compiler(FUNCTIONS["min"]),
+        "product": compiler(**STRICT)(product),
+        "product_of_any": compiler(**STRICT)(product_of_any),
+        "product_of_rows": compiler(**FREE)(product_of_rows),
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------- straight-line code
@@ -243,39 +247,20 @@ def grouped(places: Sequence[Any], array: Any) -> list[Group]:
 
 def lowered_machine(lowering: Lowering) -> Machine:
     """A lowered program as a compiled loop."""
-    updates = [new for _, new in lowering.updates]
-    printer = LoopPrinter(lowering.ops, [*lowering.results, *updates, lowering.written])
-    names = printer.names
-    arrays = printer.buffers
-
-    def array(op: Op) -> Any:
-        return arrays[names[op]].T if printer.is_turned(op) else arrays[names[op]]
-
+    printer = LoopPrinter(lowering.ops, lowering.results, lowering.updates, [lowering.written])
     for op, constant in lowering.constants:
-        array(op)[...] = constant
-    body = list(printer.lines)
-    for i, x in enumerate(lowering.results):
-        if isinstance(x, Op):
-            text = printer.cell(x, ["0"] * len(x.shape))
-        else:
-            text = "0.0" if x is None else repr(float(x))
-        body.append(f"results[number, {i}] = {text}")
-    kept = len(printer.lines)
-    for op, new in lowering.updates:
-        printer.copy(op, new)
-    body += [*printer.lines[kept:], "done[0] = number + 1"]
-    lines = ["for number in range(count):", *indented(body)]
-    text = function("steps", ["count", "results", "done", *arrays], lines)
-    starts = [Group(places, array(op)) for op, places in lowering.starts]
-    changed_ops = {id(op) for op, _ in lowering.updates}
-    changed = [
-        group
-        for group, (op, _) in zip(starts, lowering.starts, strict=True)
-        if id(op) in changed_ops
-    ]
+        printer.array_of(op)[...] = constant
+    starts = {op: Group(places, printer.array_of(op)) for op, places in lowering.starts}
+    changed = [starts[op] for op, _ in lowering.updates]
     if lowering.written_places and isinstance(lowering.written, Op):
-        changed += grouped(lowering.written_places, arrays[names[lowering.written]])
-    inputs = [array(op) for op in lowering.inputs]
-    width = len(lowering.results)
-    required = checks(lowering, dict(zip(lowering.inputs, inputs, strict=True)))
-    return Machine(text, inputs, starts, changed, list(arrays.values()), width, required)
+        changed += grouped(lowering.written_places, printer.stored[lowering.written])
+    inputs = [printer.array_of(op) for op in lowering.inputs]
+    return Machine(
+        printer.source,
+        inputs,
+        list(starts.values()),
+        changed,
+        list(printer.arrays.values()),
+        len(lowering.results),
+        checks(lowering, dict(zip(lowering.inputs, inputs, strict=True))),
+    )

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..tensor.tensor import Tensor
-from ..tree import flatten, unflatten
-from .assembly import function, indented
+from .buffers import Places, homes_of
 from .compiled import compile_loops
 from .loops import LoopPrinter, UnwrittenError
-from .tape import Op, fitting
+from .tape import Op
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,46 +33,24 @@ class CompiledArrays:
 
     def __init__(self, program: ArrayProgram) -> None:
         self._program, self.parameters = program, program.parameters
-        recording = self._recording = program._recording
+        recording = program._recording
+        homes = homes_of(recording)
         self._results = [*program._outputs, *program._gradients]
+        self._numbers = [x for x in self._results if not has_axes(x)]
+        arrays = [x for x in self._results if has_axes(x)]
         updates = recording.updates()
-        carried = changes(recording)
-        finals = [*self._results, *(x for _, _, x in updates), *(x for _, x in carried)]
-        finals += recording.required
+        targets = [target_of(recording, *update, homes) for update in updates]
+        self._targets = [(*update[:2], op) for update, op in zip(updates, targets, strict=True)]
+        assigned = [(op, x) for op, (_, _, x) in zip(targets, updates, strict=True)]
+        assigned += carried(recording, {*targets, *homes})
+        others = [*arrays, *recording.required]
         try:
-            self._printer = printer = LoopPrinter(recording.tape.ops, finals)
+            printer = LoopPrinter(recording.tape.ops, self._numbers, assigned, others, homes)
         except UnwrittenError as error:
             raise NotImplementedError(f"{error} has no compiled form: run the program") from None
-        self._places = [
-            np.zeros(x.shape, x.dtype) if isinstance(x, Op) else np.array(float(x))
-            for x in (*self._results, *(x for _, _, x in updates))
-        ]
-        body = list(printer.lines)
-        for i, x in enumerate((*self._results, *(x for _, _, x in updates))):
-            body += self._kept(f"r{i}", x)
-        kept = len(printer.lines)
-        for start, new in carried:
-            printer.copy(start, new)
-        body += printer.lines[kept:]
-        losses = [i for i, x in enumerate(program._outputs) if isinstance(x, Op) and not x.shape]
-        self._losses = {i: column for column, i in enumerate(losses)}
-        body += [f"losses[number, {column}] = r{i}[()]" for i, column in self._losses.items()]
-        names = [*printer.buffers, *(f"r{i}" for i in range(len(self._places)))]
-        lines = ["for number in range(count):", *indented(body)]
-        self.source = function("steps", ["count", "losses", *names], lines)
+        self._printer, self.source = printer, printer.source
+        self._places = Places(recording, program._inputs, printer.array_of, homes)
         self._steps = compile_loops(self.source)
-
-    def _kept(self, name: str, x: Any) -> list[str]:
-        """The lines that keep a result after the last step."""
-        if not isinstance(x, Op) or not x.shape:
-            return [f"{name}[()] = {self._printer.cell(x, ()) if isinstance(x, Op) else float(x)}"]
-        whole = f"{self._printer.names[x]}{'.T' if self._printer.is_turned(x) else ''}"
-        return [f"{name}[...] = {whole}"]
-
-    def _array(self, op: Op) -> Array:
-        """The array of what is given."""
-        array: Array = self._printer.buffers[self._printer.names[op]]
-        return array.T if self._printer.is_turned(op) else array
 
     def __copy__(self) -> CompiledArrays:
         return self
@@ -83,73 +60,84 @@ class CompiledArrays:
 
     def __call__(self, *inputs: Any) -> Any:
         """What the program returns."""
-        program = self._program
-        with program._lock:
-            self._run(1, inputs)
-            values = [x.copy() if x.ndim else float(x) for x in self._places]
-        count = len(program._outputs)
-        outputs, gradients = values[:count], values[count : count + len(program._gradients)]
-        if program.is_step:
-            return unflatten(program._result, outputs)
-        own = len(program._inputs)
-        slopes = unflatten(list(program._arguments), gradients[:own])
-        return outputs[0], (*slopes, *gradients[own:])
+        given = self._program._given(inputs)
+        with self._program._lock:
+            numbers = iter(self._run(1, given)[0].tolist())
+            values = [
+                self._printer.array_of(x).copy() if has_axes(x) else next(numbers)
+                for x in self._results
+            ]
+        return self._program._rebuilt(values)
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
-        """Run a step several times on the same inputs: the list of its results, if each is one
-        number or several; a list of calls otherwise.
-        """
-        drawn = self._program._drawn and steps > 1
-        if drawn or len(self._losses) != len(self._program._outputs):
+        """Run a step several times on the same inputs: the list of its results."""
+        varies = self._program._drawn and steps > 1
+        if varies or not self._program.is_step or len(self._numbers) != len(self._results):
             return [self(*inputs) for _ in range(steps)]
         if steps < 1:
             return []
+        given = self._program._given(inputs)
         with self._program._lock:
-            rows = self._run(steps, inputs).tolist()
-        return [unflatten(self._program._result, row) for row in rows]
+            rows = self._run(steps, given).tolist()
+        return [self._program._rebuilt(row) for row in rows]
 
-    def _run(self, steps: int, inputs: Sequence[Any]) -> Array:
-        """Run some steps, and write what they assigned."""
-        around = self._program._around
-        if around.unchanged is not None and not around.unchanged():
-            around.check()
-        for state in self._program._drawn:
-            state.data = state.draw()
-        self._load(inputs if self._program._is_flat else flatten(list(inputs)))
-        losses = np.empty((steps, len(self._losses)))
-        self._steps(steps, losses, *self._printer.buffers.values(), *self._places)
-        updated = self._places[len(self._results) :]
-        for (owner, attribute, _), x in zip(self._recording.updates(), updated, strict=True):
-            if isinstance(owner, Tensor):
-                setattr(owner, attribute[1:], x)
-            else:
-                setattr(owner, attribute, x.copy() if x.ndim else float(x))
-        return losses
+    def _run(self, steps: int, given: Sequence[Any]) -> Array:
+        """Run some steps, and write what they assigned: the numbers that each of them returns."""
+        self._program._load(self._places, given)
+        results = np.empty((steps, len(self._numbers)))
+        done = np.zeros(1, np.int64)
+        try:
+            self._steps(steps, results, done, *self._printer.arrays.values())
+        finally:
+            if done[0]:
+                self._write()
+        return results
 
-    def _load(self, given: Sequence[Any]) -> None:
-        """Copy the inputs and what leaves and states hold."""
-        leaves, trace = self._program._inputs, self._recording.trace
-        if len(given) != len(leaves):
-            raise TypeError(f"the program takes {len(leaves)} array(s), not {len(given)}")
-        for leaf, x in zip(leaves, given, strict=True):
-            array = fitting(x._data if isinstance(x, Tensor) else x, leaf._data)
-            if (op := trace.of.get(id(leaf))) in self._printer.names:
-                self._array(op)[...] = array
-        ours = {id(leaf) for leaf in leaves}
-        for op in self._recording.tape.ops:
-            if op.leaf is not None and id(op.leaf) not in ours:
-                self._array(op)[...] = op.leaf._data
-        for key, op in self._recording.start.items():
-            held = getattr(self._recording.owners[key], key[1])
-            self._array(op)[...] = 0.0 if held is None else held
+    def _write(self) -> None:
+        """Hand what was assigned to its owners, if it is not written in their arrays already."""
+        for owner, attribute, target in self._targets:
+            array = self._printer.array_of(target)
+            if not isinstance(owner, Tensor):
+                owner._data = array.copy() if array.ndim else array.item()
+            elif owner._buffer is None:
+                setattr(owner, attribute[1:], array)
+            elif attribute == "_data":
+                owner._buffer.version += 1
 
 
-def changes(recording: Recording) -> list[tuple[Op, Any]]:
-    """What is read at the start of a step and another number at its end."""
-    found: list[tuple[Op, Any]] = []
-    for op in recording.tape.ops:
-        key = (id(op.leaf), "_data")
-        if op.leaf is not None and key in recording.written:
-            found.append((op, recording.now[key]))
-    found += [(op, recording.now[k]) for k, op in recording.start.items() if k in recording.written]
-    return found
+def has_axes(x: Any) -> bool:
+    """Whether a result has axes."""
+    return isinstance(x, Op) and bool(x.shape)
+
+
+def target_of(
+    recording: Recording, owner: Any, attribute: str, x: Any, homes: dict[Op, Array]
+) -> Op:
+    """What stands for the place that is assigned: what was read from it, or a new Op."""
+    if getattr(owner, "_buffer", None) is None:
+        for key, op in starts(recording):
+            if key == (id(owner), attribute):
+                return op
+        like = x
+    else:
+        like = getattr(owner, attribute)
+    dtype = getattr(like, "dtype", np.dtype("float64"))
+    target = Op(recording.tape, None, (), (), getattr(like, "shape", ()), dtype)
+    if like is not x:
+        homes[target] = like
+    return target
+
+
+def starts(recording: Recording) -> list[tuple[tuple[int, str], Op]]:
+    """What a step reads at its start, by the owner's id and the attribute."""
+    leaves = [x for x in recording.tape.ops if x.leaf is not None]
+    return [*(((id(op.leaf), "_data"), op) for op in leaves), *recording.start.items()]
+
+
+def carried(recording: Recording, known: set[Op]) -> list[tuple[Op, Any]]:
+    """What else is read at the start of a step and another number at its end."""
+    return [
+        (op, recording.now[key])
+        for key, op in starts(recording)
+        if key in recording.written and op not in known
+    ]

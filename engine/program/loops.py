@@ -2,18 +2,22 @@
 
 Every operation becomes a loop over the entries of its result, with the lengths of all axes written
 out, so that a compiler can unroll and vectorise. What is computed entry by entry and used once is
-written into the loop that uses it.
+written into the loop that uses it; new numbers that nothing else needs are written over the old
+ones when a step ends.
 
 A matrix with a row for each sample of a batch is stored turned, so that the innermost loop is a
-long one; where a layer needs it, with a row of ones below, by which a bias is
-one more weight. Matrix products are calls of the few functions in `engine.program.kernels`.
+long one; where a layer needs it, with a row of ones below, by which a bias is one more weight, and
+all factors are contiguous. Small matrix products are calls of the few functions in
+`engine.program.kernels`, larger ones of ``np.dot``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from math import inf, prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,14 +25,22 @@ from ..rule import ATOM, TABLE, Rule
 from ..rules import ALL_BUT_LAST
 from ..symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
 from ..tensor.arrays import HOLE, filled
+from .array_source import arguments_of
+from .assembly import function, indented
+from .buffered import is_basic, reachable, settle_parts
 from .printing import LOOPS
 from .tape import Op
+
+if TYPE_CHECKING:
+    from ..tensor.arrays import Array
 
 FORMS = {
     "less": LESS, "less_equal": LESS_EQUAL, "greater": GREATER, "greater_equal": GREATER_EQUAL,
     "equal": EQUAL, "both": BOTH,
 }  # fmt: skip
 MOVED = ("transpose", "broadcast_to", "index", "astype")
+PRODUCTS = 4096  # multiplications from which on a matrix product is worth a call of BLAS
+FLOAT, SINGLE = np.dtype("float64"), np.dtype("float32")
 
 Text = tuple[list[Any], int]
 
@@ -38,57 +50,103 @@ class UnwrittenError(Exception):
 
 
 class LoopPrinter:
-    """Writes the operations of an array program as loops.
+    """Writes the operations of an array program as a function that runs some steps in loops.
 
     Args:
         ops: what to compute, in order.
-        finals: the results.
+        results: single numbers, of which each step leaves a row; None for 0.
+        assigned: what a step ends with: Ops that are given, and their new numbers.
+        others: quantities whose arrays are read when all steps are done.
+        homes: arrays for some Ops that exist already, such as a parameter's.
 
     Attributes:
-        lines: the code.
-        buffers: the arrays that the code uses, by name.
-        names: of the Ops that have an array.
+        source: the function ``steps(count, results, done, …)``.
+        arrays: its last arguments, by name.
+
+    Raises:
+        UnwrittenError: for an operation that has no loop.
     """
 
-    def __init__(self, ops: Sequence[Op], finals: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        ops: Sequence[Op],
+        results: Sequence[Any],
+        assigned: Sequence[tuple[Op, Any]],
+        others: Sequence[Any] = (),
+        homes: Mapping[Op, Array] | None = None,
+    ) -> None:
         self.lines: list[str] = []
-        self.buffers: dict[str, Any] = {}
-        self.names: dict[Op, str] = {}
-        self.uses: dict[Op, int] = {}
-        self.ones: dict[Op, str] = {}
+        self.known: dict[str, Array] = {}
+        self.names: dict[Op, str] = {}  # of the arrays and variables
+        self.stored: dict[Op, Array] = {}
+        self.ones: dict[Op, str] = {}  # a layer's inputs with a column of ones
+        self.homes = dict(homes or {})
+        self.has_blas = find_spec("scipy") is not None  # numba calls SciPy's
         self.batches = {op.shape[0] for op in ops if op.name == "linear"}
         self.layers = {op.args[0] for op in ops if op.name in ("linear", "with_ones")}
-        self.finals = {x for x in finals if isinstance(x, Op)}
-        needed: set[Op] = set()
-        stack = list(self.finals)
-        while stack:
-            op = stack.pop()
-            if op not in needed:
-                needed.add(op)
-                stack += [x for x in op.args if isinstance(x, Op)]
+        self.finals = {x for x in (*results, *others) if isinstance(x, Op)}
+        needed = reachable([*self.finals, *(x for _, x in assigned)], arguments_of)
+        ops = [op for op in ops if op in needed or op.rule is None]
         for op in ops:
-            if op in needed:
-                for x in {x for x in op.args if isinstance(x, Op)}:
-                    self.uses[x] = self.uses.get(x, 0) + 1
+            if op.name == "concatenate":
+                settle_parts(op, self.homes, self.layers)
+        self.uses: dict[Op, int] = {}
+        self.widened: set[Op] = set()  # what is repeated in something larger
+        for op in reversed(ops):
+            self.count_uses(op)
+        late = self.assigned_only(assigned)
         for op in ops:
-            if op in needed or op.rule is None:
+            if op not in late:
                 self.write(op)
+        for i, x in enumerate(results):
+            place = ["0"] * len(x.shape) if isinstance(x, Op) else ()
+            text = self.text(0.0 if x is None else x, place)
+            self.lines.append(f"results[number, {i}] = {text}")
+        self.assign(assigned)
+        lines = ["for number in range(count):", *indented([*self.lines, "done[0] = number + 1"])]
+        used = set(re.findall(r"\w+", " ".join(lines)))
+        self.arrays = {name: array for name, array in self.known.items() if name in used}
+        self.source = function("steps", ["count", "results", "done", *self.arrays], lines)
+
+    def count_uses(self, op: Op) -> None:
+        """Count how often an operation that is written where it is used would be computed."""
+        passes_on = op not in self.finals and (op.name in MOVED or op.name in FORMS)
+        times = max(self.uses.get(op, 1), 1) if passes_on else 1
+        for x in set(arguments_of(op)):
+            self.uses[x] = self.uses.get(x, 0) + times
+            is_larger = prod(op.shape) > prod(x.shape)
+            if (is_larger and (self.is_elementwise(op) or op.name == "broadcast_to")) or (
+                passes_on and op in self.widened
+            ):
+                self.widened.add(x)
 
     def is_turned(self, op: Op) -> bool:
-        """Whether a matrix is stored with its columns as rows: one with a row for each sample."""
-        return len(op.shape) == 2 and op.shape[0] in self.batches and op.shape[0] > op.shape[1]
+        """Whether a matrix is stored with its columns as rows: one with a row for each sample.
+
+        What is given and has the longer rows lies as it is.
+        """
+        return (
+            len(op.shape) == 2
+            and op.shape[0] in self.batches
+            and op not in self.homes
+            and (op.rule is not None or op.shape[0] > op.shape[1])
+        )
 
     # ------------------------------------------------------------ one operation after another
 
     def write(self, op: Op) -> None:
         """The loop for one operation, if it is not written where it is used."""
         if op.rule is None:
-            self.array(op)
+            name = self.array(op)
+            if not op.shape:
+                self.lines.append(f"{self.variable(op)} = {name}[()]")
             return
-        if op not in self.finals:
+        if self.view(op):
+            return
+        if not (op in self.finals or op in self.homes or op in self.layers):
             if op.name in MOVED and not self.is_gather(op):
                 return
-            if self.is_elementwise(op) and self.uses.get(op, 1) == 1:
+            if self.is_elementwise(op) and self.uses.get(op) == 1 and op not in self.widened:
                 return
             if op.name in FORMS:
                 return
@@ -108,34 +166,81 @@ class LoopPrinter:
         """Whether it picks entries by an array of indices."""
         return op.name == "index" and any(isinstance(k, np.ndarray) for k in as_tuple(op.params[0]))
 
+    def view(self, op: Op) -> bool:
+        """Whether a quantity is a contiguous part of another's array, which it then has."""
+        if op.name not in ("reshape", "index", "transpose") or not op.shape:
+            return False
+        x, how = op.args[0], op.params[0]
+        if x not in self.stored or (op.name == "index" and not is_basic(how)):
+            return False
+        if op in self.layers or op in self.homes:
+            return False
+        whole = self.array_of(x)
+        part: Array = whole[how] if op.name == "index" else getattr(whole, op.name)(how)
+        part = part.T if self.is_turned(op) else part
+        if not part.flags.c_contiguous or not np.may_share_memory(part, whole):
+            return False
+        self.store(op, part)
+        return True
+
+    # ------------------------------------------------------------ arrays and loops
+
+    def variable(self, op: Op) -> str:
+        """A new variable for one number."""
+        self.names[op] = f"s{len(self.names)}"
+        return self.names[op]
+
     def array(self, op: Op) -> str:
         """A new array for a result; for one number, a variable."""
         if not op.shape and op.rule is not None:
-            self.names[op] = f"s{len(self.names)}"
-            return self.names[op]
-        name = self.names[op] = f"a{len(self.buffers)}"
-        shape = op.shape[::-1] if self.is_turned(op) else op.shape
-        if op in self.layers and self.is_turned(op):
-            self.ones[op] = f"h{len(self.buffers)}"
-            self.buffers[self.ones[op]] = np.ones((shape[0] + 1, shape[1]), op.dtype)
-            self.buffers[name] = self.buffers[self.ones[op]][:-1]
-        else:
-            self.buffers[name] = np.zeros(shape, op.dtype)
+            return self.variable(op)
+        if op in self.homes:
+            return self.store(op, self.homes[op])
+        below = self.is_turned(op)
+        shape = op.shape[::-1] if below else op.shape
+        if op not in self.layers or len(shape) != 2:
+            return self.store(op, np.zeros(shape, op.dtype))
+        whole = np.ones((shape[0] + below, shape[1] + (not below)), op.dtype)
+        self.ones[op] = self.name(whole) + ".T" * below
+        return self.store(op, whole[:-1] if below else whole[:, :-1])
+
+    def store(self, op: Op, array: Array) -> str:
+        """Let a quantity have an array."""
+        self.stored[op], self.names[op] = array, self.name(array)
+        return self.names[op]
+
+    def name(self, array: Array) -> str:
+        """The name of an array: the same for the same memory."""
+        for name, known in self.known.items():
+            if is_same(known, array):
+                return name
+        name = f"a{len(self.known)}"
+        self.known[name] = array
         return name
 
-    def fill(self, op: Op, source: Op) -> None:
+    def array_of(self, op: Op) -> Array:
+        """The array of a quantity, in its own shape."""
+        return self.stored[op].T if self.is_turned(op) else self.stored[op]
+
+    def fill(self, op: Op, source: Any) -> None:
         """A loop that computes every entry."""
         indices = all_indices(op.shape)
-        text = joined(self.entry(source, indices))
+        text = self.text(source, indices, op.dtype)
         self.array(op)
         self.loop(op, [f"{self.cell(op, indices)} = {text}"])
 
+    def copy(self, x: Op) -> Op:
+        """A quantity in a new array of its own."""
+        copy = Op(x.tape, None, (), (), x.shape, x.dtype)
+        self.fill(copy, x)
+        return copy
+
     def cell(self, op: Op, indices: Sequence[str]) -> str:
         """An entry of an array, or the variable."""
-        if not op.shape and op.rule is not None:
+        if not op.shape:
             return self.names[op]
         order = list(indices)[::-1] if self.is_turned(op) else indices
-        return f"{self.names[op]}[{', '.join(order) or '()'}]"
+        return f"{self.names[op]}[{', '.join(order)}]"
 
     def loop(self, op: Op, body: Sequence[str]) -> None:
         """Nested loops over the axes in the order of storage, but for those of length 1."""
@@ -146,43 +251,96 @@ class LoopPrinter:
             self.lines.append("    " * depth + f"for {i} in range({n}):")
         self.lines += ["    " * len(axes) + line for line in body]
 
-    def copy(self, target: Op, x: Any) -> None:
-        """A loop that copies a quantity's entries."""
-        indices = all_indices(target.shape)
-        text = joined(self.entry(x, indices))
-        self.loop(target, [f"{self.cell(target, indices)} = {text}"])
+    # ------------------------------------------------------------ what a step ends with
+
+    def assigned_only(self, assigned: Sequence[tuple[Op, Any]]) -> set[Op]:
+        """New numbers that nothing else needs: the old ones' array is the only one they have."""
+        new = [x for _, x in assigned if isinstance(x, Op)]
+        taken = {*self.uses, *self.finals, *self.homes}
+        return {
+            x
+            for x in new
+            if self.is_elementwise(x) and x.shape and x not in taken and len(set(new)) == len(new)
+        }
+
+    def assign(self, assigned: Sequence[tuple[Op, Any]]) -> None:
+        """Write the new numbers over the old, but for those that are there already."""
+        for op, _ in assigned:
+            if op not in self.stored:
+                self.array(op)
+        moves = [
+            (op, x)
+            for op, x in assigned
+            if not (x in self.stored and is_same(self.stored[x], self.stored[op]))
+        ]
+        changed = [self.stored[op] for op, _ in moves]
+        moves = [
+            (op, self.copy(x) if self.is_overwritten(x, self.stored[op], changed) else x)
+            for op, x in moves
+        ]
+        for op, x in moves:
+            indices = all_indices(op.shape)
+            cell = self.cell(op, indices) if op.shape else f"{self.name(self.stored[op])}[()]"
+            self.loop(op, [f"{cell} = {self.text(x, indices, op.dtype)}"])
+
+    def is_overwritten(self, x: Any, target: Array, changed: Sequence[Array]) -> bool:
+        """Whether writing all new numbers into their targets changes what x is computed from.
+
+        An entry of its own target may be read for the new number in the same place.
+        """
+        return any(
+            np.may_share_memory(read, other)
+            and not (in_place and is_same(read, target) and is_same(other, target))
+            for read, in_place in self.reads(x)
+            for other in changed
+        )
+
+    def reads(self, x: Any, in_place: bool = True) -> Iterator[tuple[Array, bool]]:
+        """The arrays that an expression reads, and whether each in the place that it is for."""
+        if x in self.stored and x.shape:
+            yield self.stored[x], in_place
+        elif isinstance(x, Op) and x not in self.names:
+            for arg in arguments_of(x):
+                yield from self.reads(arg, in_place and self.is_elementwise(x))
 
     # ------------------------------------------------------------ entries
 
-    def entry(self, x: Any, indices: Sequence[str]) -> Text:
-        """One entry of a quantity as an expression."""
+    def text(self, x: Any, indices: Sequence[str], dtype: np.dtype[Any] = FLOAT) -> str:
+        """One entry of a quantity as text."""
+        return "".join(self.entry(x, indices, dtype)[0]).replace(" + -", " - ")
+
+    def entry(self, x: Any, indices: Sequence[str], dtype: np.dtype[Any]) -> Text:
+        """One entry of a quantity as an expression; a plain number in that precision."""
         if not isinstance(x, Op):
-            text = LOOPS.number(float(x))
+            text = number(x, dtype)
             return [text], ATOM - 2 * text.startswith("-")
         indices = broadcast(x.shape, indices)
         if x in self.names:
             return [self.cell(x, indices)], ATOM
         if x.name == "select":
-            condition, yes, no = (self.entry(part, indices) for part in x.args)
+            condition, yes, no = (self.entry(part, indices, x.dtype) for part in x.args)
             return LOOPS.head(WHERE, [yes, condition, no])
         if x.name in FORMS:
-            return LOOPS.head(FORMS[x.name], [self.entry(part, indices) for part in x.args])
+            kind = arguments_of(x)[0].dtype
+            return LOOPS.head(FORMS[x.name], [self.entry(part, indices, kind) for part in x.args])
         if x.name == "transpose":
             order = x.params[0]
-            return self.entry(x.args[0], [indices[order.index(i)] for i in range(len(order))])
+            indices = [indices[order.index(i)] for i in range(len(order))]
+            return self.entry(x.args[0], indices, x.dtype)
         if x.name == "broadcast_to":
-            return self.entry(x.args[0], indices)
+            return self.entry(x.args[0], indices, x.dtype)
         if x.name == "index":
-            return self.entry(x.args[0], self.shifted(x, indices))
+            return self.entry(x.args[0], self.shifted(x, indices), x.dtype)
         if x.name == "reshape":
-            return self.entry(x.args[0], self.refolded(x, indices))
-        if x.name == "astype" and x.dtype.kind == "i":
-            return [f"int({joined(self.entry(x.args[0], indices))})"], ATOM
+            return self.entry(x.args[0], self.refolded(x, indices), x.dtype)
+        if x.name == "astype":
+            convert = "int" if x.dtype.kind == "i" else x.dtype.name
+            return [f"{convert}({self.text(x.args[0], indices)})"], ATOM
         if isinstance(x.rule, Rule):
-            args = [self.entry(part, indices) for part in x.args]
+            args = [self.entry(part, indices, x.dtype) for part in x.args]
             if x.name == "power" and x.params[0] == 2 and len(args[0][0]) == 1:
                 return LOOPS.head(SQUARE, [args[0], args[0]])
-            args += [self.entry(p, ()) for p in x.params]
+            args += [self.entry(p, (), x.dtype) for p in x.params]
             return LOOPS.head(x.rule, args)
         raise UnwrittenError(x.name)
 
@@ -199,7 +357,7 @@ class LoopPrinter:
                 found.append(str(k % n))
             elif isinstance(k, Op):
                 own = [rest.pop(0) for _ in k.shape]
-                found.append(f"int({joined(self.entry(k, own))}) % {n}")
+                found.append(f"int({self.text(k, own)}) % {n}")
             elif isinstance(k, np.ndarray) and len(x.args[0].shape) == 1 and k.dtype != bool:
                 found.append(f"{self.index_array(k)}[{', '.join(rest)}]")
             else:
@@ -225,15 +383,13 @@ class LoopPrinter:
         """The loops that check what names entries along an axis."""
         for k, n in self.along_axes(x):
             if isinstance(k, Op):
-                cell = joined(self.entry(k, all_indices(k.shape)))
+                cell = self.text(k, all_indices(k.shape))
                 text = f"index … is out of bounds for an axis with size {n}"
                 self.loop(k, [f"if not (-{n} <= {cell} < {n}):", f"    raise IndexError({text!r})"])
 
     def index_array(self, k: Any) -> str:
         """The name of an array of indices."""
-        name = f"k{len(self.buffers)}"
-        self.buffers[name] = np.ascontiguousarray(k)
-        return name
+        return self.name(np.ascontiguousarray(k))
 
     def refolded(self, x: Op, indices: Sequence[str]) -> list[str]:
         """Where an entry lies in the array of another shape."""
@@ -256,54 +412,45 @@ class LoopPrinter:
 
     def write_sum_over(self, op: Op) -> None:
         """A sum over some axes."""
-        x, (axes, keepdims) = op.args[0], op.params
-        self.summed(op, x.shape, axes, keepdims, joined(self.entry(x, all_indices(x.shape))))
+        axes, keepdims = op.params
+        self.summed(op, axes, keepdims, self.text(op.args[0], all_indices(op.args[0].shape)))
 
     def write_count(self, op: Op) -> None:
         """How many are true over some axes, which are kept as 1."""
-        x = op.args[0]
-        condition = joined(self.entry(x, all_indices(x.shape)))
-        self.summed(op, x.shape, op.params[0], True, f"(1.0 if {condition} else 0.0)")
+        condition = self.text(op.args[0], all_indices(op.args[0].shape))
+        one, zero = number(1.0, op.dtype), number(0.0, op.dtype)
+        self.summed(op, op.params[0], True, f"({one} if {condition} else {zero})")
 
-    def summed(
-        self, op: Op, shape: tuple[int, ...], axes: Sequence[int], keepdims: bool, text: str
-    ) -> None:
-        """The loops that add up what the text computes."""
-        indices = all_indices(shape)
-        whole = Op(op.tape, None, (), (), shape, op.dtype)
+    def summed(self, op: Op, axes: Sequence[int], keepdims: bool, text: str) -> None:
+        """The loops that add up what the text computes for each entry of the operand."""
+        x = op.args[0]
         self.array(op)
-        keep = ["0" if a in axes else i for a, i in enumerate(indices) if keepdims or a not in axes]
-        if len(axes) == len(shape):
+        keep = kept_indices(x.shape, axes, keepdims)
+        if len(axes) == len(x.shape):
             self.lines.append("total = 0.0")
-            self.loop(whole, [f"total += {text}"])
-            self.lines.append(f"{self.cell(op, keep)} = total")
+            self.loop(x, [f"total += {text}"])
+            self.lines.append(f"{self.cell(op, keep)} = {in_precision('total', op.dtype)}")
         else:
             self.loop(op, [f"{self.cell(op, all_indices(op.shape))} = 0.0"])
-            self.loop(whole, [f"{self.cell(op, keep)} += {text}"])
+            self.loop(x, [f"{self.cell(op, keep)} += {text}"])
 
     def write_sum_of_squares(self, op: Op) -> None:
         """The sum of all entries' squares."""
-        texts = [self.entry(x, all_indices(x.shape)) for x in op.args]
+        texts = [self.text(x, all_indices(x.shape)) for x in op.args]
         self.array(op)
         self.lines.append("total = 0.0")
         for x, text in zip(op.args, texts, strict=True):
-            self.loop(x, [f"c = {joined(text)}", "total += c * c"])
-        self.lines.append(f"{self.cell(op, ())} = total")
+            self.loop(x, [f"c = {text}", "total += c * c"])
+        self.lines.append(f"{self.cell(op, ())} = {in_precision('total', op.dtype)}")
 
     def write_max_over(self, op: Op) -> None:
         """The largest over some axes; nan if there is one."""
-        x, axes = op.args[0], op.params[0]
-        indices = all_indices(x.shape)
-        text = joined(self.entry(x, indices))
-        keep = [i for a, i in enumerate(indices) if a not in axes]
-        if op.params[1]:
-            keep = ["0" if a in axes else i for a, i in enumerate(indices)]
-        name = self.array(op)
-        cell = self.cell(op, keep)
-        start = (
-            [f"{self.cell(op, all_indices(op.shape))} = -inf"] if op.shape else [f"{name} = -inf"]
-        )
-        self.loop(op, start)
+        x, (axes, keepdims) = op.args[0], op.params
+        text = self.text(x, all_indices(x.shape))
+        self.array(op)
+        cell = self.cell(op, kept_indices(x.shape, axes, keepdims))
+        least = number(-inf, op.dtype)
+        self.loop(op, [f"{self.cell(op, all_indices(op.shape))} = {least}"])
         self.loop(x, [f"c = {text}", f"{cell} = max(c, {cell})"])
 
     def write_pick_rows(self, op: Op) -> None:
@@ -312,15 +459,14 @@ class LoopPrinter:
         if len(x.shape) != 2:
             raise UnwrittenError("pick_rows")
         i = all_indices(op.shape)[0]
-        text = joined(self.entry(x, [i, "k"]))
-        target = joined(self.entry(t, [i]))
+        text, target = self.text(x, [i, "k"]), self.text(t, [i])
         self.array(op)
         self.loop(op, [f"k = int({target})", f"{self.cell(op, [i])} = {text}"])
 
     def write_require(self, op: Op) -> None:
         """A check of targets."""
         (t,), (targets,) = op.args, op.params
-        cell = joined(self.entry(t, all_indices(t.shape)))
+        cell = self.text(t, all_indices(t.shape))
         self.loop(t, [f"if not ({' and '.join(targets.parts(cell))}):", f"    {targets.failing()}"])
 
     def write_one_hot(self, op: Op) -> None:
@@ -328,89 +474,98 @@ class LoopPrinter:
         if len(op.shape) != 2:
             raise UnwrittenError("one_hot")
         i, j = all_indices(op.shape)
-        target = joined(self.entry(op.args[0], [i]))
+        target = self.text(op.args[0], [i])
         self.array(op)
         self.loop(op, [f"{self.cell(op, [i, j])} = 1.0 if {target} == {j} else 0.0"])
 
+    # ------------------------------------------------------------ matrix products
+
     def write_linear(self, op: Op) -> None:
-        """Weighted sums and biases."""
+        """Weighted sums and biases: [W b]·[h; 1]."""
         x, p = op.args
-        if x in self.ones:
-            self.product(op, self.ones[x] + ".T", self.factor(p) + ".T")
-            return
-        entry, weight = self.entry(x, ["i", "k"]), self.entry(p, ["j", "k"])
-        bias = joined(self.entry(p, ["j", str(x.shape[1])]))
-        self.array(op)
-        cell = self.cell(op, ["i", "j"])
-        self.lines += [
-            f"for i in range({op.shape[0]}):",
-            f"    for j in range({op.shape[1]}):",
-            f"        total = {bias}",
-            f"        for k in range({x.shape[1]}):",
-            f"            total += {joined(entry)} * {joined(weight)}",
-            f"        {cell} = total",
-        ]
+        self.product(op, self.with_ones(x), turned(self.factor(p)), p.shape[1])
 
     def write_matmul(self, op: Op) -> None:
-        """A matrix product."""
+        """A matrix product; one by the weights alone is computed by the biases, too."""
         a, b = op.args
         if len(a.shape) != 2 or len(b.shape) != 2:
             raise UnwrittenError("matmul")
-        self.product(op, self.factor(a), self.factor(b))
-
-    def product(self, op: Op, a: str, b: str) -> None:
-        """A product of two arrays, into the result as it is stored."""
-        name = self.array(op)
-        if self.is_turned(op):
-            a, b = turned(b), turned(a)
-        if b.endswith(".T") and not a.endswith(".T"):
-            self.lines.append(f"product_of_rows({a}, {turned(b)}, {name})")
-        elif not b.endswith(".T"):
-            self.lines.append(f"product({a}, {b}, {name})")
+        left, whole = self.factor(a), b.args[0] if b.name == "index" else None
+        if (
+            whole in self.stored
+            and b.params[0] == ALL_BUT_LAST
+            and self.is_turned(op)
+            and not self.is_turned(whole)
+            and op not in self.layers
+        ):
+            n, k = op.shape
+            wide = np.zeros((k + 1, n), op.dtype)
+            self.store(op, wide[:-1])
+            self.multiply(f"{self.names[whole]}.T", turned(left), wide, a.shape[1])
         else:
-            self.lines.append(f"product_of_any({a}, {b}, {name})")
+            self.product(op, left, self.factor(b), a.shape[1])
+
+    def product(self, op: Op, a: str, b: str, terms: int) -> None:
+        """A product of two factors, into the result as it is stored."""
+        self.array(op)
+        a, b = (turned(b), turned(a)) if self.is_turned(op) else (a, b)
+        self.multiply(a, b, self.stored[op], terms)
+
+    def multiply(self, a: str, b: str, out: Array, terms: int) -> None:
+        """A product of sums of so many terms."""
+        kinds = {out.dtype, *(self.known[name.removesuffix(".T")].dtype for name in (a, b))}
+        if self.has_blas and out.size * terms >= PRODUCTS and len(kinds) == 1:
+            function = "np.dot"
+        elif not b.endswith(".T"):
+            function = "product"
+        elif not a.endswith(".T"):
+            function, b = "product_of_rows", turned(b)
+        else:
+            function = "product_of_any"
+        self.lines.append(f"{function}({a}, {b}, {self.name(out)})")
 
     def factor(self, x: Op) -> str:
-        """A factor of a product: an array's name, turned where it is stored so."""
+        """A factor of a product: a contiguous array's name, turned where it is stored so."""
         if x.name == "transpose":
             return turned(self.factor(x.args[0]))
-        if x.name == "index" and x.params[0] == ALL_BUT_LAST and not self.is_turned(x.args[0]):
-            return f"{self.factor(x.args[0])}[:, :-1]"
-        if x.name == "with_ones" and x.args[0] in self.ones:
-            return f"{self.ones[x.args[0]]}.T"
-        if x not in self.names:
+        if x.name == "with_ones":
+            return self.with_ones(x.args[0])
+        if x not in self.stored:
             self.fill(x, x)
+        elif not self.stored[x].flags.c_contiguous:
+            x = self.copy(x)
         return turned(self.names[x]) if self.is_turned(x) else self.names[x]
 
+    def with_ones(self, x: Op) -> str:
+        """A matrix with one more column, of ones."""
+        if x not in self.ones:
+            self.layers.add(copy := Op(x.tape, None, (), (), x.shape, x.dtype))
+            self.fill(copy, x)
+            return self.ones[copy]
+        return self.ones[x]
+
     def write_with_ones(self, op: Op) -> None:
-        """One more column, of ones; nothing to do if the array has it already."""
-        x = op.args[0]
-        if x in self.ones:
-            return
-        part = Op(op.tape, None, (), (), x.shape, op.dtype)
-        indices = all_indices(x.shape)
-        text = joined(self.entry(x, indices))
-        self.array(op)
-        self.loop(part, [f"{self.cell(op, indices)} = {text}"])
-        column = Op(op.tape, None, (), (), (op.shape[0], 1), op.dtype)
-        last = [all_indices(column.shape)[0], str(x.shape[1])]
-        self.loop(column, [f"{self.cell(op, last)} = 1.0"])
+        """Nothing: only factors of products have such a column."""
+
+    # ------------------------------------------------------------ parts and wholes
 
     def write_concatenate(self, op: Op) -> None:
-        """Arrays one after another along the first axis."""
+        """Arrays one after another along the first axis; most are there already."""
         if op.params[0] != 0 or len(op.shape) != 1:
             raise UnwrittenError("concatenate")
-        texts = [joined(self.entry(x, all_indices(x.shape))) for x in op.args]
+        texts = [self.text(x, all_indices(x.shape)) for x in op.args]
         name, start = self.array(op), 0
         for x, text in zip(op.args, texts, strict=True):
-            self.loop(x, [f"{name}[{start} + {all_indices(x.shape)[0]}] = {text}"])
+            part = self.stored[op][start : start + x.shape[0]]
+            if not (x in self.stored and is_same(self.stored[x], part)):
+                self.loop(x, [f"{name}[{start} + {all_indices(x.shape)[0]}] = {text}"])
             start += x.shape[0]
 
     def write_gather(self, op: Op) -> None:
         """The entries at a key that is computed."""
         self.check_indices(op)
         indices = all_indices(op.shape)
-        text = joined(self.entry(op.args[0], self.shifted(op, indices)))
+        text = self.text(op.args[0], self.shifted(op, indices))
         self.array(op)
         self.loop(op, [f"{self.cell(op, indices)} = {text}"])
 
@@ -427,7 +582,7 @@ class LoopPrinter:
         part = Op(op.tape, None, (whole, *op.args[1:]), (key,), taken, op.dtype)
         self.check_indices(part)
         indices = all_indices(taken)
-        text = joined(self.entry(op.args[0], indices))
+        text = self.text(op.args[0], indices)
         places = self.shifted(part, indices)
         self.array(op)
         self.loop(op, [f"{self.cell(op, all_indices(shape))} = 0.0"])
@@ -455,9 +610,27 @@ def as_tuple(key: Any) -> tuple[Any, ...]:
     return key if isinstance(key, tuple) else (key,)
 
 
-def joined(text: Text) -> str:
-    """An expression's pieces as one text."""
-    return "".join(text[0]).replace(" + -", " - ")
+def kept_indices(shape: Sequence[int], axes: Sequence[int], keepdims: bool) -> list[str]:
+    """The indices of the entry that a reduction over some axes writes to."""
+    indices = enumerate(all_indices(shape))
+    return ["0" if a in axes else i for a, i in indices if keepdims or a not in axes]
+
+
+def is_same(x: Array, y: Array) -> bool:
+    """Whether two arrays are the same entries of the same memory."""
+    return (x.shape, x.dtype, x.__array_interface__["data"], x.strides) == (
+        y.shape, y.dtype, y.__array_interface__["data"], y.strides
+    )  # fmt: skip
+
+
+def number(x: float, dtype: np.dtype[Any]) -> str:
+    """A plain number, in the precision of what it is combined with."""
+    return in_precision(LOOPS.number(float(x)), dtype)
+
+
+def in_precision(text: str, dtype: np.dtype[Any]) -> str:
+    """A number in double precision as one of the precision wanted."""
+    return f"float32({text})" if dtype == SINGLE else text
 
 
 SQUARE = TABLE["mul"]
