@@ -56,4 +56,9 @@ def bundle(x: Any, picture: Callable[[], str]) -> dict[str, object]:
         drawn = f"(no picture: {str(error).partition(chr(10))[0]})"
     if drawn.startswith("("):
         return {"text/plain": f"{text}\n{drawn}"}
-    return {"text/plain": text, "image/svg+xml": drawn}
+    return {"text/plain": text, "image/svg+xml": fitted(drawn)}
+
+
+def fitted(svg: str) -> str:
+    """A picture that is no wider than the cell that it is shown in: JupyterLab crops others."""
+    return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)

@@ -10,6 +10,7 @@ from typing import Any
 import graphviz  # type: ignore[import-untyped]
 from graphviz.backend.rendering import get_outfile  # type: ignore[import-untyped]
 
+from engine.display import fitted
 from engine.files import write_atomically
 
 from . import layout
@@ -36,7 +37,9 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, bytes | str]:
         try:
-            bundle: dict[str, bytes | str] = super()._repr_mimebundle_(*args, **kwargs)
+            bundle: dict[str, Any] = super()._repr_mimebundle_(*args, **kwargs)
+            if "image/svg+xml" in bundle:
+                bundle["image/svg+xml"] = fitted(bundle["image/svg+xml"])
             return bundle
         except layout.GraphvizError as error:
             return {"text/plain": str(error)}
