@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from commandline import Parser, run, tidy_end
+from commandline import Parser, fail, file, run, tidy_end
 
 with tidy_end():
     from booklet import Entry, entries, write_booklet, write_json
@@ -28,21 +29,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="such as W6; or: all")
     add_options(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="all: also write the numbers")
+    parser.add_argument("--json", type=file, metavar="FILE", help="all: also write the numbers")
     options = parser.parse_args(arguments)
-    if options.json and options.claims != ["all"]:
+    everything = "all" in map(str.lower, options.claims)
+    if everything and len(options.claims) > 1:
+        parser.error("all is all claims: it goes alone")
+    if options.json and not everything:
         parser.error("argument --json: goes with all")
     if not options.claims:
         print(listing(claims))
-    elif options.claims == ["all"]:
-        made = entries(claims, options.seed, options.quick, options.out)
-        if options.json:
-            write_json(made, options.json)
-        print(verdicts(made))
-        print(f"Booklet: {write_booklet(made, options.out)}")
+    elif everything:
+        write_all(claims, options)
     else:
         for claim in chosen(claims, options.claims, parser):
             show(claim, options)
+
+
+def write_all(claims: Sequence[Claim], options: Any) -> None:
+    """Run all claims and make their booklet; after an interrupt, of those that had been run."""
+    made = entries(claims, options.seed, options.quick, options.out)
+    if not made:
+        fail("interrupted", status=130)
+    if options.json:
+        write_json(made, options.json)
+    print(verdicts(made))
+    print(f"Booklet: {write_booklet(made, options.out)}")
+    if len(made) < len(claims):
+        fail(f"interrupted: the booklet has {len(made)} of {len(claims)} claims", status=130)
 
 
 def listing(claims: Sequence[Claim]) -> str:

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from string import Template
@@ -35,16 +36,23 @@ class Entry(NamedTuple):
 
 
 def entries(claims: Sequence[Claim], seed: int, quick: bool, out: Path) -> list[Entry]:
-    """Run all claims, with progress, and write their pictures into a folder."""
+    """Run all claims, with progress, and write their pictures into a folder.
+
+    After an interrupt it is those that had been run.
+    """
+    made: list[Entry] = []
 
     def results() -> Iterator[Entry]:
         for claim in claims:
             entry = Entry(claim, claim.run(seed, quick), claim.command(seed, quick))
             save_pictures(entry.finding, out)
+            made.append(entry)
             yield entry
 
     out.mkdir(parents=True, exist_ok=True)
-    return follow(results(), len(claims), "claim", lambda entry: entry.claim.number)
+    with suppress(KeyboardInterrupt):
+        follow(results(), len(claims), "claim", lambda entry: entry.claim.number)
+    return made
 
 
 def save_pictures(finding: Finding, out: Path) -> None:
@@ -89,6 +97,7 @@ def write_json(made: Sequence[Entry], path: Path) -> Path:
         for entry in made
     }
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
     return write_atomically(path, text + "\n")
 
 

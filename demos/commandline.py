@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports an error in one line."""
 
     def __init__(self, description: str, epilog: str) -> None:
-        super().__init__(description=description, epilog=epilog, allow_abbrev=False)
+        super().__init__(prog=command(), description=description, epilog=epilog, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and exit with status 2."""
@@ -43,7 +43,13 @@ def fail(message: str, status: int) -> NoReturn:
 
 def warn(message: str) -> None:
     """One line on stderr, after the name of the demo."""
-    print(f"{Path(sys.argv[0]).name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    print(f"{command()}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
+def command() -> str:
+    """What was typed to start the demo."""
+    path = Path(sys.argv[0])
+    return f"python -m {path.resolve().parent.name}" if path.name == "__main__.py" else path.name
 
 
 def run(main: Callable[[], None]) -> None:
@@ -123,6 +129,15 @@ def folder(text: str) -> Path:
         raise argparse.ArgumentTypeError(
             f"cannot write into {quoted(text)}: {reason.lower()}"
         ) from None
+    return path
+
+
+def file(text: str) -> Path:
+    """An argument that is a file to write, in a folder that need not exist yet."""
+    path = Path(text)
+    if not text or path.is_dir():
+        raise argparse.ArgumentTypeError(f"must be the name of a file, not {quoted(text)}")
+    folder(str(path.parent))
     return path
 
 

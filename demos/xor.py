@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, product
+from pathlib import Path
 from typing import Any
 
 from commandline import Parser, draw_all, folder, follow, positive, run, tidy_end, whole
 
 with tidy_end():
-    from claims import Claim, Finding, table, verdict
+    from claims import Claim, Finding, show, table, verdict
     from experiment import ENGINES, samples, say_time, trainer
 
     import viz
@@ -35,7 +36,9 @@ Line = tuple[float, float, float]  # (w0, w1, b): it answers 1 where w0·x0 + w1
 def main(arguments: Sequence[str] | None = None) -> None:
     """The demo, with the command line's arguments or others."""
     options = parse(arguments)
-    if options.seeds:
+    if options.claim or options.quick:
+        show(CLAIMS[0], options)
+    elif options.seeds:
         count_seeds(options)
     else:
         compare(options)
@@ -49,11 +52,13 @@ def parse(arguments: Sequence[str] | None) -> Any:
         "all but 6886 and 8591: run it with --seeds 10000 to measure that again.",
     )
     add = parser.add_argument
+    add("--claim", action="store_true", help="run the claim W9 instead, from many starts")
+    add("--quick", action="store_true", help="run the claim from fewer starts")
     add("--seed", type=whole(0), default=0, help="seed of the initial weights (%(default)s)")
     add("--hidden", type=whole(1, 64), default=4, help="hidden neurons, 1 to 64 (%(default)s)")
     add("--steps", type=whole(0), default=500, help="steps of gradient descent (%(default)s)")
     add("--lr", type=positive, default=0.05, help="learning rate (%(default)s)")
-    add("--out", type=folder, default="out", help="folder for the pictures (%(default)s)")
+    add("--out", type=folder, default=Path("out"), help="folder for the pictures (%(default)s)")
     add("--engine", choices=ENGINES, default="scalar", help="what trains (%(default)s)")
     add("--film", action="store_true", help="also write the training as a page to step through")
     add("--seeds", type=whole(1), metavar="N", help="only count which of N seeds learn XOR")

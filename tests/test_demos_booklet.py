@@ -506,6 +506,8 @@ def test_one_claim_prints_claim_measurement_and_verdict(tmp_path: Path) -> None:
     [
         (["W99"], "there is no claim 'W99' here; there are W"),
         (["W6", "--json", "x.json"], "argument --json: goes with all"),
+        (["all", "W6"], "all is all claims: it goes alone"),
+        (["all", "--json", str(ROOT)], "argument --json: must be the name of a file"),
         (["W6", "--seed", "-1"], "argument --seed: must be a whole number"),
     ],
 )
@@ -513,6 +515,41 @@ def test_a_bad_argument_is_one_line_and_status_2(arguments: list[str], message: 
     done = run(*arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert message in done.stderr
+
+
+def test_an_interrupt_leaves_the_booklet_of_what_was_run(
+    quick: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from importlib import import_module
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    command = import_module("demos.__main__")
+    claim, finding = quick["W8"]
+    runs = [claim._replace(run=run) for run in (lambda *_: finding, interrupted, interrupted)]
+    monkeypatch.setattr(command, "find_claims", lambda: runs)
+    json_file = tmp_path / "new" / "all.json"
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["all", "--out", str(tmp_path), "--json", str(json_file)])
+    said = capsys.readouterr()
+    assert stopped.value.code == 130
+    assert said.err.endswith("interrupted: the booklet has 1 of 3 claims\n")
+    assert '<section id="W8">' in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert list(json.loads(json_file.read_text(encoding="utf-8"))) == ["W8"]
+
+
+def test_xor_runs_its_claim_when_it_is_asked_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import xor
+
+    xor.main(["--quick", "--out", str(tmp_path)])
+    assert "Verdict: holds\n" in capsys.readouterr().out
+    assert (tmp_path / "w09-regions.svg").is_file()
 
 
 class Reader(HTMLParser):
