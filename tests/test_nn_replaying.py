@@ -160,6 +160,18 @@ def test_a_copied_program_draws_for_itself(twin: bool) -> None:
         assert numbers(theirs) == numbers(model)
 
 
+@twins
+def test_a_compiled_program_draws_new_masks(twin: bool) -> None:
+    pytest.importorskip("numba", reason="compiled programs need numba (extra jit)")
+    model, xs, ts = network(twin, dropout=0.5)
+    other, _, _ = network(twin, dropout=0.5)
+    compiled = record(step_of(model, eager=True), xs, ts).jit()
+    program = record(step_of(other, eager=True), xs, ts)
+    found = [compiled(xs, ts) for _ in range(3)] + compiled.loop(3, xs, ts)
+    assert found == pytest.approx([program(xs, ts) for _ in range(6)], rel=1e-10)
+    assert numbers(model) == pytest.approx(numbers(other), rel=1e-10)
+
+
 @given(st.lists(floats(), min_size=1, max_size=5), st.integers(0, 99))
 @settings(max_examples=20)
 def test_what_is_drawn_is_drawn_once_a_run_in_order(xs: list[float], seed: int) -> None:
