@@ -87,8 +87,9 @@ class Replay:
         except REFUSALS:
             if not self.unasked:
                 raise
-        self.plain = True  # if the step itself is at fault, it raises this again
-        return number(self.step(inputs, targets))
+        loss = number(self.step(inputs, targets))  # if the step itself is at fault, it raises again
+        self.plain = True
+        return loss
 
     def replay(self, inputs: Any, targets: Any) -> float:
         """The loss by a program, if there can be one."""

@@ -415,10 +415,11 @@ def test_a_bad_batch_is_an_error_in_every_call() -> None:
     step = step_of(model)
     for _ in range(3):
         step(xs, TS)
-    for _ in range(2):
+    for _ in range(3):
         with pytest.raises(ValueError, match="shape"):
             step(xs, TS[:5])
     step(xs, TS)
+    assert not step.replay.plain  # the batch was at fault, not the program
 
 
 @pytest.mark.parametrize("kind", ["array", "objects", "values"])
