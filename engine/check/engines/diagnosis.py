@@ -96,17 +96,17 @@ def diagnose(
     plain = [c for op in others for c in alone(op, survey)]
     elsewhere = [pair for pair in observed([*plain, *ladder(others)]) if tells(pair[1])]
     composite = any(survey.made_of.get(step.op) for step in computation.steps)
+    # of what is made of others, the graph has more nodes than are simulated in a whole pass
+    suspected = [one for one in suspects(computation) if one[2] or not composite]
     nearly = []
-    for mistake, engines, op in suspects(computation):
-        if composite and not op:
-            continue  # its graph has more nodes than are simulated
+    for mistake, engines, op in suspected:
         if not explain(engines, op, near):
             continue
         if explain(engines, op, far) and (op or explain(engines, op, elsewhere)):
             return told(mistake, op)
         if op:
             nearly.append((mistake, engines, op))
-    passes = [(m, engines) for m, engines, op in suspects(computation) if not op]
+    passes = [(m, engines) for m, engines, op in suspected if not op]
     for (mistake, engines, op), (other, more) in product(nearly, passes):  # two mistakes at once
         both = [
             replace(one, leaf=two.leaf, clear=two.clear, seed=two.seed, order=two.order)
