@@ -37,7 +37,7 @@ CORRECT = {
 
 @pytest.mark.parametrize("kind", ZOO[::SAMPLE])
 def test_a_broken_engine_is_found_shown_small_and_diagnosed(kind: type[Sound]) -> None:
-    report = conformance(kind, most=1, time_limit=1.0, strict=True, **OPTIONS)
+    report = conformance(kind, most=1, time_limit=0.5, strict=True, **OPTIONS)
     assert not report
     finding, *_ = report.findings
     assert finding.examples <= 500
@@ -132,7 +132,7 @@ def test_several_mistakes_are_found_one_by_one_and_where_they_sit() -> None:
 
 def test_an_exponential_walk_that_is_also_wrong_comes_to_an_end() -> None:
     (kind,) = (k for k in ZOO if k.__name__ == "SendsAtEveryVisit")
-    report = conformance(kind, time_limit=1.0, **OPTIONS)
+    report = conformance(kind, time_limit=0.5, **OPTIONS)
     assert [f.diagnosis.name for f in report.findings if f.diagnosis] == ["no topological order"]
 
 
@@ -155,7 +155,7 @@ def test_what_an_engine_lacks_is_no_failure() -> None:
             for parent in self.parents:
                 parent.send(amount)
 
-    report = conformance(Bare, examples=30, time_limit=1.0)
+    report = conformance(Bare, examples=30, time_limit=0.5)
     assert report.survey.ops == ("add",)
     assert report.survey.left == report.survey.right == ()
     assert "tanh" in report.missing
@@ -290,12 +290,16 @@ def test_what_cannot_be_run_exits_with_2_in_one_line(
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_an_interrupt_exits_with_130_and_leaves_no_process(tmp_path: Path) -> None:
     start = "        order, seen"
-    slow = RIGHT.replace(start, f"        import time; time.sleep(0.2)\n{start}")
+    slow = "import time\nfrom pathlib import Path\n" + RIGHT.replace(
+        start, f"        Path('begun').touch(); time.sleep(0.2)\n{start}"
+    )
     (tmp_path / "mine.py").write_text(slow)
     command = [sys.executable, "-m", "engine.check", "mine.py:Value"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with running(command, cwd=tmp_path, env=environment) as run:
-        time.sleep(3)
+        late = time.monotonic() + PATIENCE
+        while not (tmp_path / "begun").exists() and time.monotonic() < late:
+            time.sleep(0.05)
         os.killpg(run.pid, signal.SIGINT)
         _, errors = run.communicate(timeout=PATIENCE)
     assert (run.returncode, errors) == (130, "engine.check: interrupted\n")
