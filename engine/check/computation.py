@@ -154,13 +154,18 @@ class Computation(NamedTuple):
         """Python to paste: the graph and its backward pass on an engine with operators."""
         return "\n".join([*self.lines(make), f"{self.names()[-1]}.backward()"])
 
-    def graph(self) -> Value:
-        """The root of the graph as labelled Values, with gradients."""
+    def nodes(self, roots: Sequence[int] = (-1,)) -> list[Value]:
+        """All quantities as labelled Values, with the gradients of these roots."""
         known = self.run()
         for name, node in zip(self.names(), known, strict=True):
             node.label = name
-        known[-1].backward()
-        return known[-1]  # type: ignore[no-any-return]
+        for root in roots:
+            known[root].backward()
+        return known
+
+    def graph(self) -> Value:
+        """The root of the graph as labelled Values, with gradients."""
+        return self.nodes()[-1]
 
     def draw(self, **options: Any) -> Any:
         """The picture of the graph with its gradients; options as for `viz.draw`."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import unittest
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,6 @@ class Conformance:
         outcomes: one for each property.
         findings: what is wrong.
         conventions: in what it differs from most engines without being wrong.
-        strict: whether conventions count as findings; they are among these then.
         examples: how many computations were run.
         left_out: operations that were no longer used after something was found about them.
         origin: where the engine was found, if it was imported.
@@ -62,7 +61,6 @@ class Conformance:
     examples: int = 0
     left_out: list[str] = field(default_factory=list)
     conventions: list[Finding] = field(default_factory=list)
-    strict: bool = False
     origin: Origin | None = None
 
     def __bool__(self) -> bool:
@@ -110,29 +108,16 @@ def conformance(
     """
     wanted = None if ops is None else [TABLE[op].name for op in ops]
     with Worker(target, time_limit, Names(data, grad, backward)) as worker:
-        survey = worker.survey()
-        there = [op for op in survey.ops if wanted is None or op in wanted]
-        missing = wanted or [r.name for r in TABLE if not r.variadic and r.is_built_in()]
-        missing = [op for op in missing if op not in survey.ops]
-        result = Conformance(label(target), only(survey, there), tuple(missing))
-        result.strict, result.origin = strict, worker.origin
-        battery = Battery(worker, result, nodes, examples, seed, most, follow)
-        if there:
-            battery.run()
+        survey = worker.survey(wanted)
+        known = wanted or [r.name for r in TABLE if not r.variadic and r.is_built_in()]
+        missing = tuple(op for op in known if op not in survey.ops)
+        result = Conformance(label(target), survey, missing, origin=worker.origin)
+        if survey.ops:
+            Battery(worker, result, nodes, examples, seed, most, follow).run()
     if strict:
         result.findings += result.conventions
         result.conventions = []
     return result
-
-
-def only(survey: Survey, ops: Sequence[str]) -> Survey:
-    """A survey of fewer operations."""
-    return survey._replace(
-        forms={op: survey.forms[op] for op in ops},
-        numbers={k: tuple(op for op in found if op in ops) for k, found in survey.numbers.items()},
-        augmented=tuple(op for op in survey.augmented if op in ops),
-        made_of={op: tuple(o for o in survey.made_of[op] if o in ops) for op in ops},
-    )
 
 
 COUNT = itertools.count()

@@ -71,7 +71,8 @@ def forget_output() -> None:
 
 def main(arguments: list[str]) -> int:
     """Check an engine; the exit status."""
-    options = parser().parse_args(arguments)
+    options = vars(parser().parse_args(arguments))
+    target, out = options.pop("engine"), options.pop("out")
     with scratch():
         from . import conformance
         from .findings import save
@@ -79,29 +80,18 @@ def main(arguments: list[str]) -> int:
 
         try:
             with progress() as follow:
-                result = conformance(
-                    options.engine,
-                    ops=options.ops,
-                    nodes=options.nodes,
-                    examples=options.examples,
-                    seed=options.seed,
-                    data=options.data,
-                    grad=options.grad,
-                    backward=options.backward,
-                    strict=options.strict,
-                    follow=follow,
-                )
+                result = conformance(target, **options, follow=follow)
         except NotAnEngineError as error:
             fail(str(error))
         if not result.survey.ops:
-            fail(f"{options.engine} has none of the operations asked for")
+            fail(f"{target} has none of the operations asked for")
         print(result)
-        if options.out is not None:
+        if out is not None:
             try:
-                for path in save(result, options.out):
+                for path in save(result, out):
                     print(f"  written: {path}")
             except OSError as error:
-                fail(f"cannot write into {str(options.out)!r}: {error.strerror or error}")
+                fail(f"cannot write into {str(out)!r}: {error.strerror or error}")
         elif not result:
             print("With --out DIR: each program as a file, with a picture of its graph.")
     return 0 if result else 1

@@ -1,4 +1,4 @@
-"""What `conformance` found, for people: programs to paste, tables of numbers, pictures."""
+"""What `conformance` found, for people: tables of numbers, pictures, the report, files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...files import write_atomically
 from ...rule import TABLE
 from ..computation import INFIX, Computation
 from .diagnosis import Diagnosis
-from .loading import Origin, imports
-from .subject import AFRESH, IN_PLACE, Reading, Script, Survey, Trouble
+from .loading import Origin
+from .programs import LONGEST, calculation, figure, figures, program
+from .subject import IN_PLACE, Reading, Script, Survey, Trouble
 
 if TYPE_CHECKING:
     from . import Conformance
 
 WIDTH = 78
-LONGEST = 12  # steps of a program that is printed whole
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Finding:
     varies: bool = False
 
     def __str__(self) -> str:
-        lines = [indent(program(self)), "", *self.numbers()]
+        lines = [textwrap.indent(program(self), "    "), "", *self.numbers()]
         if self.diagnosis:
             lines += ["", f"  Diagnosis: {self.diagnosis.name}", *wrapped(self.diagnosis.sentence)]
         elif self.convention:
@@ -122,12 +122,8 @@ class Finding:
 
     def draw(self, **options: Any) -> Any:
         """The picture of the right graph with the engine's wrong numbers marked."""
-        nodes = self.computation.run()
-        for action in self.script or (-1,):
-            if isinstance(action, int):
-                nodes[action].backward()
-        for name, node in zip(self.computation.names(), nodes, strict=True):
-            node.label = name
+        roots = [action for action in self.script or (-1,) if isinstance(action, int)]
+        nodes = self.computation.nodes(roots)
         marks = {nodes[i]: "" for i, _ in self.wrong}
         if isinstance(self.seen, Trouble):
             marks = {nodes[self.seen.step]: f"{self.seen.kind}: {self.seen.text}"}
@@ -162,14 +158,12 @@ def report(result: Conformance) -> str:
     lines.append("")
     for outcome in result.outcomes:
         verdict = outcome.verdict.upper() if outcome.verdict == "fails" else outcome.verdict
-        start = f"  {verdict:10}  {outcome.name:15}  "
-        lines += textwrap.wrap(
-            outcome.detail, WIDTH, initial_indent=start, subsequent_indent=" " * len(start)
-        )
-    for number, finding in enumerate(result.findings, start=1):
-        lines += ["", headline(number, finding), "", str(finding)]
-    for number, finding in enumerate(result.conventions, start=len(result.findings) + 1):
-        lines += ["", headline(number, finding, "a convention"), "", str(finding)]
+        lines += wrapped(outcome.detail, f"  {verdict:10}  {outcome.name:15}  ")
+    for number, finding in enumerate((*result.findings, *result.conventions), start=1):
+        verdict = "wrong" if number <= len(result.findings) else "a convention"
+        size = plural(len(finding.computation.steps), "operation")
+        lines += ["", f"{number}. {finding.properties[0]}: {verdict} on a graph of {size}"]
+        lines += ["", str(finding)]
     lines += ["", *ending(result)]
     return "\n".join(lines)
 
@@ -177,100 +171,20 @@ def report(result: Conformance) -> str:
 def ending(result: Conformance) -> list[str]:
     """What it comes to."""
     count, others = len(result.findings), len(result.conventions)
-    what = f"{count} finding{'s' * (count != 1)}" if count else "Nothing is wrong"
-    if others and not result.strict:
-        what += f", {others} convention{'s' * (others != 1)} that differ{'s' * (others == 1)}"
+    what = plural(count, "finding") if count else "Nothing is wrong"
+    if others:
+        what += f", {plural(others, 'convention')} that differ{'s' * (others == 1)}"
     lines = [f"{what}, after {result.examples:,} computations."]
     if result.left_out and count:
         names = ", ".join(map(spelled, dict.fromkeys(result.left_out)))
-        lines += textwrap.wrap(f"Once found, {names} was left out of the rest: run this again "
-                               "when it is mended.", WIDTH)  # fmt: skip
+        again = f"Once found, {names} was left out of the rest: run this again when it is mended."
+        lines += wrapped(again, "")
     return lines
 
 
-def headline(number: int, finding: Finding, verdict: str = "wrong") -> str:
-    """A finding in one line."""
-    steps = len(finding.computation.steps)
-    size = f"{steps} operation{'s' * (steps != 1)}"
-    return f"{number}. {finding.properties[0]}: {verdict} on a graph of {size}"
-
-
-# ---------------------------------------------------------------- programs
-
-
-def program(finding: Finding, absolute: bool = False) -> str:
-    """The computation and its backward passes in Python, to paste.
-
-    Args:
-        finding: what was found.
-        absolute: whether it is to run in any folder.
-    """
-    c, survey, names = finding.computation, finding.survey, finding.computation.names()
-    make = finding.engine.rpartition(":")[2]
-    forms = [survey.forms[step.op] for step in c.steps if step.op in survey.forms]
-    needed = [make, *(form.name for form in forms if form.kind == "function")]
-    needed += [survey.names.backward] * survey.free_backward
-    lines = imports(finding.origin, list(dict.fromkeys(needed)), absolute)
-    if finding.loop and len(c.steps) > LONGEST:
-        return "\n".join([*lines, *loops(c, make, survey)])
-    written = calculation(finding, make)
-    lines += written
-    for action in finding.script:
-        if action == AFRESH:
-            leaves = "".join(f"{name}, " for name in names[: len(c.inputs)])
-            lines += [f"for leaf in ({leaves.strip()}):", f"    leaf.{survey.names.grad} = 0"]
-            lines += written[len(c.inputs) :]
-        elif isinstance(action, int):
-            lines.append(survey.start(names[action]))
-    return "\n".join([*lines, *prints(finding)])
-
-
-def calculation(finding: Finding, make: str = "") -> list[str]:
-    """A line for each quantity; two for an operation in place."""
-    c = finding.computation
-    lines = c.lines(make, finding.survey.spell)
-    if IN_PLACE in finding.script:
-        step, names = c.steps[-1], c.names()
-        first, second = step.of(names)
-        lines[-1:] = [f"{names[-1]} = {first}", f"{names[-1]} {INFIX[step.op]}= {second}"]
-    return lines
-
-
-def prints(finding: Finding) -> list[str]:
-    """Lines that print what is wrong beside what is right."""
-    if isinstance(finding.seen, Trouble):
-        return []
-    lines = []
-    for i, what in finding.wrong[:LONGEST]:
-        title = finding.survey.names[what == "grads"]
-        right, seen = getattr(finding.right, what)[i], getattr(finding.seen, what)[i]
-        name = finding.computation.names()[i]
-        lines.append(f"print({name}.{title})  # {figures(right, seen, True)[0]} is right")
-    return lines
-
-
-def loops(c: Computation, make: str, survey: Survey) -> list[str]:
-    """The graphs that test limits, as loops."""
-    op, x = c.steps[0].op, c.inputs[0]
-    if len({step.args for step in c.steps}) < len(c.steps):  # a fan
-        width = sum(step.args == (0, 0) for step in c.steps)
-        lines = [
-            f"a = {make}({x!r})",
-            f"layer = [{survey.spell(op, ('a', 'a'), ())} for _ in range({width})]",
-            "while len(layer) > 1:",
-            "    pairs = zip(layer[::2], layer[1::2])",
-            f"    layer = [{survey.spell(op, ('x', 'y'), ())} for x, y in pairs]",
-            survey.start("layer[0]"),
-        ]
-    else:
-        second = "y" if c.steps[1].args[0] == c.steps[1].args[1] else "a"
-        lines = [
-            f"a = y = {make}({x!r})",
-            f"for _ in range({len(c.steps)}):",
-            f"    y = {survey.spell(op, ('y', second), ())}",
-            survey.start("y"),
-        ]
-    return [*lines, f"print(a.{survey.names.grad})"]
+def plural(count: int, word: str) -> str:
+    """So many of them."""
+    return f"{count} {word}{'s' * (count != 1)}"
 
 
 # ---------------------------------------------------------------- text
@@ -280,21 +194,21 @@ def trouble(finding: Finding) -> list[str]:
     """Why an engine gave no numbers."""
     seen, c, script = finding.seen, finding.computation, finding.script
     assert isinstance(seen, Trouble)
+    step = seen.step - len(c.inputs)
+    if seen.kind in ("hangs", "crashes") and len(c.steps) == 1 and not script:
+        step = 0  # it can be no other
+    subject = "The engine"
+    if step >= 0 and finding.loop:
+        subject = f"Operation {step + 1} of {len(c.steps)}"
+    elif step >= 0:
+        code = calculation(finding)[-1 if IN_PLACE in script else len(c.inputs) + step]
+        subject = f"The line `{code}`"
     what = {
         "hangs": f"hangs: {seen.text}",
         "crashes": f"ends Python: {seen.text}",
         "returns": f"gives {seen.text}, which is not one of its nodes",
     }.get(seen.kind, f"raises {seen.text}")
-    where = f" ({seen.where})" if seen.where else ""
-    count = len(c.inputs)
-    if seen.kind in ("hangs", "crashes") and len(c.steps) == 1 and not script:
-        seen = seen._replace(step=count)
-    if finding.loop and seen.step >= count:
-        return wrapped(f"Operation {seen.step - count + 1} of {len(c.steps)} {what}{where}")
-    if seen.step >= count:
-        code = calculation(finding)[-1 if IN_PLACE in script else seen.step]
-        return wrapped(f"The line `{code}` {what}{where}")
-    return wrapped(f"The engine {what}{where}")
+    return wrapped(f"{subject} {what}{f' ({seen.where})' if seen.where else ''}")
 
 
 def spelled(op: str) -> str:
@@ -309,46 +223,25 @@ def spelled(op: str) -> str:
 def one_sided(survey: Survey) -> list[str]:
     """The operators that take no plain number on one side."""
     infix = [op for op in survey.ops if op in INFIX and op != "power"]
-    ints, floats = survey.numbers["left int"], survey.numbers["left float"]
-    found = [f"2{INFIX[op]}a" for op in infix if op not in ints]
-    found += [f"2.5{INFIX[op]}a" for op in infix if op in ints and op not in floats]
-    ints, floats = survey.numbers["right int"], survey.numbers["right float"]
-    found += [f"a{INFIX[op]}2" for op in infix if op not in ints and op != "pow"]
-    return found + [f"a{INFIX[op]}2.5" for op in infix if op in ints and op not in floats]
+    found = []
+    for side, spelling in (("left", "{1}{0}a"), ("right", "a{0}{1}")):
+        ints, floats = (survey.numbers[f"{side} {kind}"] for kind in ("int", "float"))
+        tried = [op for op in infix if side == "left" or op != "pow"]
+        found += [spelling.format(INFIX[op], 2) for op in tried if op not in ints]
+        none = [op for op in infix if op in ints and op not in floats]
+        found += [spelling.format(INFIX[op], 2.5) for op in none]
+    return found
 
 
 def named(title: str, words: list[str]) -> list[str]:
     """A list of words under a title."""
-    return textwrap.wrap(
-        ", ".join(words) or "none",
-        WIDTH,
-        initial_indent=f"  {title + ':':12}",
-        subsequent_indent=" " * 14,
-    )
+    return wrapped(", ".join(words) or "none", f"  {title + ':':12}")
 
 
-def figures(right: float | str, seen: float | str, wrong: bool) -> tuple[str, str]:
-    """Two numbers to compare, with as many digits as tell them apart."""
-    for digits in (7, 10, 17):
-        texts = figure(right, digits), figure(seen, digits)
-        if not wrong or texts[0] != texts[1]:
-            break
-    return texts
-
-
-def figure(x: float | str, digits: int = 7) -> str:
-    """A number to compare."""
-    return x if isinstance(x, str) else f"{x:.{digits}g}"
-
-
-def indent(text: str) -> str:
-    """A block of code."""
-    return textwrap.indent(text, "    ")
-
-
-def wrapped(text: str) -> list[str]:
-    """A paragraph, indented."""
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+def wrapped(text: str, start: str = "  ") -> list[str]:
+    """A paragraph whose lines are indented as far as its start is long."""
+    rest = " " * len(start)
+    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=rest)
 
 
 # ---------------------------------------------------------------- files

@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import warnings
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,11 @@ class Worker:
         if answer["origin"]:
             self.origin = Origin(*answer["origin"])
 
-    def survey(self) -> Survey:
+    def survey(self, wanted: Sequence[str] | None = None) -> Survey:
         """What the engine offers; an operation that crashes or hangs is there all the same.
+
+        Args:
+            wanted: the operations to look at; by default all.
 
         Raises:
             NotAnEngineError: if a pass needs more than a root.
@@ -109,7 +113,8 @@ class Worker:
             raise NotAnEngineError(needs)
         notes = tell("varieties", instead=[[], offered])
         self.forms = {op: Form(*form) for op, form in notes[1].items()}
-        ops = [op for op in self.forms if tell("works", op, "nodes", instead=True)]
+        ops = [op for op in self.forms if wanted is None or op in wanted]
+        ops = [op for op in ops if tell("works", op, "nodes", instead=True)]
         samples = {
             op: tuple(map(tuple, tell("accepted", op, instead=TABLE[op].samples))) for op in ops
         }
