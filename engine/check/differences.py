@@ -54,11 +54,6 @@ class Slope:
     noise: float = 0.0
     random: bool = False
 
-    @property
-    def vague(self) -> bool:
-        """Whether it is known to less than two digits."""
-        return not self.error <= 0.01 * abs(self.value)
-
     def roughened(self, noise: float) -> Slope:
         """The same, if a value of the function may be off by that."""
         error = max(self.error, 2.4 * noise / self.step * RATIO**2)

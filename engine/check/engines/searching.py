@@ -15,21 +15,16 @@ from ..computation import Computation
 from ..strategies import computations, is_smooth_throughout
 from .fitting import resampled
 from .judging import Judge
-from .properties import FORMS, PLAIN, Property, one_operation, operations, parts, two_operations
-from .subject import Trouble
+from .properties import FORMS, PLAIN, Property, one_operation, parts, two_operations
 
-SHRINKING = 5.0  # seconds for making what was found smaller, twice
+SHRINKING = 5.0  # seconds for making what was found smaller, in each way
 FEW = 100  # examples to look for a plainer failure in
 
 Found = tuple[Property, Computation, int]  # what failed on what, after how many tries
 
 
-class DisagreementError(Exception):
-    """Tells Hypothesis that an engine is wrong on a computation."""
-
-
 class Enough(BaseException):
-    """Ends a search: what was found need not be made smaller by Hypothesis."""
+    """Ends a search: Hypothesis lets it through."""
 
 
 class Search:
@@ -81,8 +76,7 @@ class Search:
     ) -> Found | None:
         """A small one of the random computations on which a property fails."""
         failing: list[tuple[Property, Computation]] = []
-        count = tried = 0
-        since = 0.0
+        tried = 0
         rows = [resampled(TABLE[op], self.survey.samples[op]) for op in ops or self.ops]
 
         @seeded(self.seed)
@@ -90,47 +84,46 @@ class Search:
             database=None,
             max_examples=min(self.examples, most or self.examples),
             deadline=None,
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.generate,),  # `reduced` needs fewer tries than Hypothesis
             suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
             verbosity=Verbosity.quiet,
         )
         @given(computations(max_nodes=self.nodes, ops=rows))
         def look(c: Computation) -> None:
-            nonlocal count, tried, since
-            count += 1
+            nonlocal tried
+            tried += 1
             self.count()
-            for prop in [failing[0][0]] if failing else active:
+            for prop in active:
                 if self.judge.disagrees(prop, c):
-                    tried = tried or count
-                    since = since or time.monotonic()
-                    late = time.monotonic() - since > SHRINKING
                     failing.append((prop, c))
-                    raise Enough if late or self.is_plain(prop, c) else DisagreementError
+                    raise Enough
 
-        with contextlib.suppress(DisagreementError, Enough):
+        with contextlib.suppress(Enough):
             look()
         if not failing:
             return None
-        prop, c = min(reversed(failing), key=lambda f: (len(f[1].steps), len(f[1].inputs)))
+        prop, c = failing[0]
         return prop, self.readable(prop, self.reduced(prop, self.judge.form(prop, c))), tried
 
-    def is_plain(self, prop: Property, c: Computation) -> bool:
-        """Whether `reduced` will do better than Hypothesis: it needs fewer tries."""
-        c = self.judge.form(prop, c)
-        seen = self.judge.seen(prop, c)
-        if isinstance(seen, Trouble) and seen.kind in ("hangs", "crashes"):
-            return True  # a try costs the time limit
-        return any(self.judge.disagrees(prop, part) for part in operations(c))
-
     def reduced(self, prop: Property, c: Computation) -> Computation:
-        """The computation with less in it, as far as the property still fails."""
+        """The computation with less in it, and plainer, as far as the property still fails."""
         deadline = time.monotonic() + SHRINKING
-        best, smaller = c, parts(c)
+        best, smaller = c, self.smaller(c)
         while (part := next(smaller, None)) is not None and time.monotonic() < deadline:
             if self.judge.disagrees(prop, part, self.judge.little):
-                best, smaller = part, parts(part)
+                best, smaller = part, self.smaller(part)
         return best
+
+    def smaller(self, c: Computation) -> Iterator[Computation]:
+        """Parts of a computation, and the whole with one operation that comes before its own."""
+        yield from parts(c)
+        for k, step in enumerate(c.steps):
+            for op in self.ops[: self.ops.index(step.op)] if step.op in self.ops else ():
+                if TABLE[op].arity == TABLE[step.op].arity:
+                    other = step._replace(op=op, params=self.survey.samples[op][0])
+                    plainer = c._replace(steps=(*c.steps[:k], other, *c.steps[k + 1 :]))
+                    if is_smooth_throughout(plainer):
+                        yield plainer
 
     def readable(self, prop: Property, c: Computation) -> Computation:
         """The computation with inputs on which mistakes show plainly, if it fails there too."""
