@@ -22,7 +22,8 @@ class State:
 
     An optimiser's velocities and its learning rate are such numbers: a plain attribute would be
     read once, while the step is recorded, and then stay as it was. ``data`` is read and assigned
-    like a parameter's.
+    like a parameter's. An array without axes becomes a plain number, which takes on the precision
+    of the arrays that it meets.
 
     >>> count = State(0.0)
     >>> count.data = count.data + 1
@@ -33,11 +34,12 @@ class State:
     __slots__ = ("_data", "label")
 
     def __init__(self, data: Any, label: str = "") -> None:
-        self._data: Any = data
+        self._set_data(data)
         self.label = label
 
     def _set_data(self, data: Any) -> None:
-        self._data = data
+        is_array = type(data).__module__ == "numpy"
+        self._data: Any = data.item() if is_array and not data.ndim else data
 
     data = property(attrgetter("_data"), _set_data, doc="The number.")
 

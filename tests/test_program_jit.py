@@ -226,6 +226,7 @@ def shuffling(moves: Any, dtype: str, cleared: bool) -> tuple[list[Any], Callabl
     leaves = [buffer.view(6 * i, (2, 3), label=f"v{i}", dtype=dtype) for i in range(2)]
     leaves += [Tensor(x, "w", role="parameter", dtype=dtype) for x in numbers[2:4]]
     places = [*leaves, State(numbers[4].copy(), "state")]
+    count, last = State(0.0, "count"), State(1.0, "last")
 
     def step(x: Any) -> Any:
         loss = sum(((w * x).tanh().sum() for w in leaves), Tensor(0.0, dtype=dtype))
@@ -233,8 +234,9 @@ def shuffling(moves: Any, dtype: str, cleared: bool) -> tuple[list[Any], Callabl
             for w in leaves:
                 w.grad = 0.0
         loss.backward()
+        count.data, last.data = count.data + last.data, 0.5 * count.data
         for target, move, i, j in moves:
-            g = leaves[j % 4].grad
+            g = leaves[j % 4].grad * (1 - 0.9**count.data)
             places[target].data = MOVES[move](places[i].data, places[j].data, g)
         return loss
 
@@ -263,3 +265,41 @@ def test_places_are_written_when_nothing_needs_their_old_numbers(
         for a, b in zip(found[0], other, strict=True):
             np.testing.assert_allclose(b, a, rtol=relative, atol=relative)
             assert np.asarray(a).dtype == np.asarray(b).dtype
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, nn.AdamW, nn.RMSprop])
+def test_a_step_in_single_precision_computes_in_it(kind: Any) -> None:
+    generator = np.random.default_rng(0)
+    x, y = (generator.normal(size=(5, n)).astype("float32") for n in (3, 2))
+    found = []
+    for way in ("eager", "replayed", "loops"):
+        model = MLP(3, [8, 2], rng=0).vectorized(dtype="float32")
+        optimiser = kind(model.parameters(), lr=0.01)
+
+        def step(x: Any, y: Any, model: Any = model, optimiser: Any = optimiser) -> Any:
+            loss = nn.mean_squared_error(model(x), y)
+            model.zero_grad()
+            loss.backward()
+            optimiser.step()
+            return loss
+
+        run: Any = step if way == "eager" else record(step, x, y)
+        if way != "eager":
+            assert "float64" not in run.source
+        with pytest.MonkeyPatch.context() as patch:
+            run = interpreted(run, patch) if way == "loops" else run
+            for _ in range(3):
+                run(x, y)
+        optimiser.lr = np.array(0.1)  # of a schedule that computes with arrays
+        run(x, y)
+        step(x, y)
+        found.append(np.concatenate([p.data.ravel() for p in model.parameters()]))
+    np.testing.assert_array_equal(found[1], found[0])  # also with what a program leaves behind
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-4, atol=1e-6)
+
+
+def test_a_state_without_axes_is_a_plain_number() -> None:
+    state = State(np.float64(0.1))
+    assert (type(state.data), (state.data * np.ones(2, "float32")).dtype) == (float, np.float32)
+    state.data = np.array(3)
+    assert repr(state) == "State(3)"

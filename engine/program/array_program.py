@@ -175,6 +175,7 @@ class Recording:
                 word = "" if isinstance(owner, State) else f"{attribute.strip('_')}_"
                 op = self.tape.given(array.shape, kind, None, word + owner.label)
                 op.scope = getattr(owner, "scope", "")
+                op.weak = isinstance(owner, State) and not array.shape
                 self.now[key] = self.start[key] = op
         return self.now[key]
 

@@ -218,7 +218,9 @@ class Readable:
         return ", ".join(parts)
 
     def write_astype(self, op: Op) -> Text:
-        """The numbers in another precision."""
+        """The numbers in another precision, which a plain number takes on by itself."""
+        if op.args[0].weak:
+            return self.operand(op.args[0])
         return f"{self.within(op.args[0], ATOM)}.astype(np.{op.dtype.name})", ATOM
 
     def write_sum_over(self, op: Op) -> Text:

@@ -190,7 +190,7 @@ class Buffered:
         if op.name in VIEWS and self.view(op):
             self.retire(op)
             return
-        if not op.shape and op.dtype.kind == "f":
+        if not op.shape and op.dtype.kind == "f" and op.name != "astype":
             name = f"s{len(self.lines)}"
             self.lines.append(f"{name} = {self.scalar(op)}")
             self.settle(op, name)
@@ -375,6 +375,12 @@ class Buffered:
         """Whether a quantity is only needed by other lines of a run."""
         uses = sum(operands(step.op).count(op) for step in run)
         return op not in self.homes and self.consumers.get(op, 0) == uses and op not in self.finals
+
+    def write_astype(self, op: Op) -> str:
+        """The numbers in another precision, copied into place."""
+        out = self.buffer(op, self.order(op))
+        self.lines.append(f"{out}[...] = {self.term(op.args[0], op.dtype)}")
+        return out
 
     def write_linear(self, op: Op) -> str:
         """A layer's weighted sums and biases: [W b]·[h; 1]."""

@@ -158,7 +158,7 @@ def reduced_arrays(program: ArrayProgram) -> tuple[Any, ...]:
 
     fields = [
         (op.rule, number(op.args), op.params, op.shape, op.dtype, op.leaf, op.label, op.scope,
-         number(op.of))
+         op.weak, number(op.of))
         for op in ops
     ]  # fmt: skip
     held = [
@@ -196,9 +196,9 @@ def restored_arrays(kind: type[ArrayProgram], recorded: Any, state: tuple[Any, .
             x, lambda part: tape.ops[part.place] if isinstance(part, Number) else part
         )
 
-    for rule, args, params, shape, dtype, leaf, label, scope, _ in fields:
+    for rule, args, params, shape, dtype, leaf, label, scope, weak, _ in fields:
         op = Op(tape, rule, quantity(args), params, shape, dtype)
-        op.leaf, op.label, op.scope = leaf, label, scope
+        op.leaf, op.label, op.scope, op.weak = leaf, label, scope, weak
         tape.ops.append(op)
         if rule is not None:
             tape.known[key_of(rule, op.args, params)] = op

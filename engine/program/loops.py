@@ -13,8 +13,9 @@ all factors are contiguous. Small matrix products are calls of the few functions
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,7 @@ class LoopPrinter:
         self.lines: list[str] = []
         self.known: dict[str, Array] = {}
         self.names: dict[Op, str] = {}  # of the arrays and variables
+        self.numbers = itertools.count()  # of variables
         self.stored: dict[Op, Array] = {}
         self.ones: dict[Op, str] = {}  # a layer's inputs with a column of ones
         self.homes = dict(homes or {})
@@ -187,7 +189,7 @@ class LoopPrinter:
 
     def variable(self, op: Op) -> str:
         """A new variable for one number."""
-        self.names[op] = f"s{len(self.names)}"
+        self.names[op] = f"s{next(self.numbers)}"
         return self.names[op]
 
     def array(self, op: Op) -> str:
@@ -264,44 +266,60 @@ class LoopPrinter:
         }
 
     def assign(self, assigned: Sequence[tuple[Op, Any]]) -> None:
-        """Write the new numbers over the old, but for those that are there already."""
+        """Write the new numbers over the old, but for those that are there already.
+
+        An array is read before it is written to; a copy is, if that goes round in a circle. Loops
+        of one shape become one.
+        """
         for op, _ in assigned:
             if op not in self.stored:
                 self.array(op)
         moves = [
-            (op, x)
+            (op, self.copy(x) if self.reads(x, self.stored[op], elsewhere=True) else x)
             for op, x in assigned
             if not (x in self.stored and is_same(self.stored[x], self.stored[op]))
         ]
-        changed = [self.stored[op] for op, _ in moves]
-        moves = [
-            (op, self.copy(x) if self.is_overwritten(x, self.stored[op], changed) else x)
-            for op, x in moves
-        ]
-        for op, x in moves:
-            indices = all_indices(op.shape)
-            cell = self.cell(op, indices) if op.shape else f"{self.name(self.stored[op])}[()]"
-            self.loop(op, [f"{cell} = {self.text(x, indices, op.dtype)}"])
+        together: list[list[tuple[Op, Any]]] = []
+        while moves:
+            op, x = next((move for move in moves if not self.is_awaited(move[0], moves)), moves[0])
+            moves = [move for move in moves if move[0] is not op]
+            if self.is_awaited(op, moves):
+                array = self.stored[op]
+                moves = [(o, self.copy(y) if self.reads(y, array) else y) for o, y in moves]
+            last = together[-1] if together else []
+            if any(
+                o.shape != op.shape
+                or self.is_turned(o) != self.is_turned(op)
+                or self.reads(y, self.stored[op], elsewhere=True)
+                for o, y in last
+            ):
+                last = []
+            if not last:
+                together.append(last)
+            last.append((op, x))
+        for group in together:
+            self.loop(group[0][0], [self.move(op, x) for op, x in group])
 
-    def is_overwritten(self, x: Any, target: Array, changed: Sequence[Array]) -> bool:
-        """Whether writing all new numbers into their targets changes what x is computed from.
+    def is_awaited(self, op: Op, moves: Sequence[tuple[Op, Any]]) -> bool:
+        """Whether new numbers of others are computed from what is to be overwritten."""
+        return any(self.reads(x, self.stored[op]) for other, x in moves if other is not op)
 
-        An entry of its own target may be read for the new number in the same place.
-        """
-        return any(
-            np.may_share_memory(read, other)
-            and not (in_place and is_same(read, target) and is_same(other, target))
-            for read, in_place in self.reads(x)
-            for other in changed
-        )
+    def move(self, op: Op, x: Any) -> str:
+        """The line that writes an entry of what is assigned."""
+        indices = all_indices(op.shape)
+        cell = self.cell(op, indices) if op.shape else f"{self.name(self.stored[op])}[()]"
+        return f"{cell} = {self.text(x, indices, op.dtype)}"
 
-    def reads(self, x: Any, in_place: bool = True) -> Iterator[tuple[Array, bool]]:
-        """The arrays that an expression reads, and whether each in the place that it is for."""
+    def reads(self, x: Any, array: Array, elsewhere: bool = False, in_place: bool = True) -> bool:
+        """Whether an expression reads an array, or reads it elsewhere than in the same place."""
         if x in self.stored and x.shape:
-            yield self.stored[x], in_place
-        elif isinstance(x, Op) and x not in self.names:
-            for arg in arguments_of(x):
-                yield from self.reads(arg, in_place and self.is_elementwise(x))
+            read = self.stored[x]
+            allowed = elsewhere and in_place and is_same(read, array)
+            return np.may_share_memory(read, array) and not allowed
+        if not isinstance(x, Op) or x in self.names:
+            return False
+        in_place = in_place and self.is_elementwise(x)
+        return any(self.reads(arg, array, elsewhere, in_place) for arg in arguments_of(x))
 
     # ------------------------------------------------------------ entries
 

@@ -48,10 +48,12 @@ class Op(Number):
         leaf: for what is given, the Tensor that holds it.
         label, scope: what its node was called.
         of: for a gradient, the quantity that it is the gradient of.
+        weak: whether it is a plain number, which takes on the precision of arrays that it meets.
     """
 
     __slots__ = (
         "tape", "rule", "args", "params", "shape", "dtype", "leaf", "label", "scope", "of",
+        "weak",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +70,7 @@ class Op(Number):
         self.leaf: Any = None
         self.label = self.scope = ""
         self.of: Op | None = None
+        self.weak = False
 
     @property
     def ndim(self) -> int:
@@ -135,7 +138,7 @@ class Tape:
         """The result of an operation: a new Op, an equal one, or what it comes down to."""
         args = list(args)
         if isinstance(rule, Rule) or rule.name in CONDITIONS or rule.name == "select":
-            args = without_broadcasts(args)
+            args = without_broadcasts(self.harmonised(args))
         if (simple := simplified(self, rule, args, params)) is not None:
             return simple
         key = key_of(rule, args, params)
@@ -146,10 +149,25 @@ class Tape:
         if not any(isinstance(x, Op) for x in args) or (rule.name == "select" and dtype == BOOL):
             dtype = self.precision
         op = Op(self, rule, args, params, shape, dtype)
+        op.weak = rule.name != "astype" and all(x.weak for x in args if isinstance(x, Op))
         self.ops.append(op)
         if hashable:
             self.known[key] = op
         return op
+
+    def harmonised(self, args: list[Any]) -> list[Any]:
+        """The arguments of an operation, plain numbers in the precision of the arrays."""
+        ops = [x for x in args if isinstance(x, Op)]
+        kinds = {x.dtype for x in ops if not x.weak and x.dtype.kind == "f"}
+        if len(kinds) != 1 or not any(x.weak for x in ops):
+            return args
+        (kind,) = kinds
+        return [
+            self.mathematics.astype(x, kind)
+            if isinstance(x, Op) and x.weak and x.dtype != kind
+            else x
+            for x in args
+        ]
 
 
 def key_of(rule: Any, args: Sequence[Any], params: Sequence[Any]) -> tuple[Any, ...]:
