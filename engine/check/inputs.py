@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice, product
 from typing import Any
 
+import numpy as np
+
 from ..numbers import real
 from ..tree import is_array, is_tensor
 
@@ -76,8 +78,6 @@ def refill(like: Any, numbers: Iterator[Any], leaf: Callable[[Any], Any]) -> Any
 
 def filled_array(entries: list[Any]) -> Any:
     """An array of floats, or of other objects."""
-    import numpy as np
-
     plain = all(isinstance(x, float) for x in entries)
     return np.array(entries, dtype=float if plain else object)
 

@@ -6,10 +6,13 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..complexes import Complex
 from ..gradient import gradient
 from ..numbers import Number, apply, real
 from ..rule import Rule
+from ..tensor.tensor import Tensor
 from ..tree import is_array
 from ..value import Value
 from .inputs import (
@@ -126,8 +129,6 @@ class Subject:
                     f"the result has the shape {shape}: claimed derivatives are arrays of the "
                     f"shape {shape} + the input's"
                 )
-            import numpy as np
-
             parts = [np.tensordot(self.weights, np.asarray(d), self.weights.ndim) for d in parts]
         return [real(d, "a claimed gradient") for part in parts for d in entries_of(part)]
 
@@ -140,6 +141,36 @@ class Subject:
         except (TypeError, ValueError, AttributeError, ArithmeticError):
             return None
         return y.number.imag / TINY if isinstance(y, Step) else None
+
+
+class TensorSubject(Subject):
+    """A function of Tensors under test at a point, whose numbers are the entries of its inputs."""
+
+    def record(self, point: Sequence[float]) -> tuple[list[Any], Any]:
+        """The variables, a Tensor for each input, and the graph at a point."""
+        variables: list[Any] = []
+
+        def variable(entries: Any) -> Tensor:
+            variables.append(Tensor(entries, f"x{len(variables)}", dtype="float64"))
+            return variables[-1]  # type: ignore[no-any-return]
+
+        y = self.f(*refill(self.inputs, iter(point), variable))
+        if not isinstance(y, Tensor):
+            y = Tensor(number(y), role="constant")
+        return variables, y if y.size == 1 else self.projected(y)
+
+    def value(self, point: Sequence[float]) -> float:
+        """The function at a point."""
+        return float(self.record(point)[1].data.item())
+
+    def entries(self, slopes: Sequence[Any]) -> list[Any]:
+        """All entries of the derivatives by the inputs: floats of arrays, Tensors of Tensors."""
+        found = [x[i] for x in slopes for i in np.ndindex(x.shape)]
+        return [x if isinstance(x, Tensor) else float(x) for x in found]
+
+    def exact(self, point: Sequence[float], direction: Sequence[float]) -> float | None:
+        """Complex step does not run on Tensors."""
+        return None
 
 
 class Step(Number):

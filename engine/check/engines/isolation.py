@@ -7,6 +7,7 @@ beyond the time limit ends the child.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import multiprocessing
 import os
@@ -25,7 +26,6 @@ from .child import PATIENCE, Target, label, packed, serve
 from .loading import NotAnEngineError, Origin
 from .subject import NUMBERS, ROUNDING, Form, Names, Reading, Script, Survey, Trouble
 
-NAMES = Names()
 ANSWERING = 10  # seconds for a message that has begun
 LONGEST_ANSWER = 64 << 20  # bytes
 STARTING = 60.0  # seconds for importing a file
@@ -39,23 +39,15 @@ class Worker:
             ``path/to/mine.py:Value``, ``mine.ipynb:Value`` or ``package.module:Value``.
         time_limit: seconds that one computation may take.
         names: what the engine's attributes are called.
-        forms: how it spells its operations, if that is known: then it is not looked at again.
-        nested: whether its gradients are nodes themselves.
 
     Raises:
         NotAnEngineError: if there is no engine to run.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        time_limit: float = 5.0,
-        names: Names = NAMES,
-        forms: dict[str, Form] | None = None,
-        nested: bool = False,
-    ) -> None:
+    def __init__(self, target: Target, time_limit: float, names: Names) -> None:
         self.target, self.time_limit, self.names = target, time_limit, names
-        self.forms, self.nested = forms, nested
+        self.forms: dict[str, Form] | None = None  # how it spells its operations, if known
+        self.nested = False  # whether its gradients are nodes themselves
         self.origin: Origin | None = None
         fork = "fork" in multiprocessing.get_all_start_methods()  # it takes notebooks' classes too
         self.context: Any = multiprocessing.get_context("fork" if fork else "spawn")
@@ -63,7 +55,9 @@ class Worker:
 
     def fresh(self) -> Worker:
         """Another child, in which nothing has been computed."""
-        return Worker(self.target, self.time_limit, self.names, self.forms, self.nested)
+        other = copy.copy(self)
+        other.start()
+        return other
 
     def start(self) -> None:
         """Start the child and wait until it has the engine."""
@@ -79,12 +73,9 @@ class Worker:
         theirs.close()
         answer = self.receive(STARTING)
         if isinstance(answer, Trouble):
-            self.close()
-            raise NotAnEngineError(
-                f"importing it took longer than {STARTING:.0f} s"
-                if answer.kind == "hangs"
-                else f"importing it ends Python: {answer.text}"
-            )
+            slow = f"importing it took longer than {STARTING:.0f} s"
+            ends = f"importing it ends Python: {answer.text}"
+            answer = {"error": slow if answer.kind == "hangs" else ends}
         if "error" in answer:
             self.close()
             raise NotAnEngineError(answer["error"])
