@@ -76,7 +76,7 @@ class Size(NamedTuple):
     schedules: Sequence[str]
 
 
-QUICK = Size(("SGD", "Adam"), 3, 8, 24, 256, ("constant", "cosine", "one-cycle"))
+QUICK = Size(("SGD", "Adam"), 6, 8, 24, 256, ("constant", "cosine", "one-cycle"))
 SEARCH = 10_000  # seeds of the data sets to search with are that far from the others
 
 Schedules = dict[str, Callable[[Any, float, int], Any]]  # of an optimiser, its rate, all steps
@@ -88,7 +88,7 @@ SCHEDULES: Schedules = {
     "warm-up": lambda optimiser, rate, steps: LinearLR(optimiser, 0.01, total_iters=steps // 5),
     "one-cycle": lambda optimiser, rate, steps: OneCycleLR(optimiser, rate, steps + 1),
 }
-FULL = Size(tuple(OPTIMISERS), 3, 12, 60, 512, tuple(SCHEDULES))
+FULL = Size(tuple(OPTIMISERS), 6, 12, 60, 512, tuple(SCHEDULES))
 
 
 def network(seed: int) -> MLP:
