@@ -14,7 +14,6 @@ from .isolation import Worker
 from .judging import Judge
 from .properties import (
     AUGMENTED,
-    FIRST,
     FORMS,
     GRADIENTS,
     INNER,
@@ -130,8 +129,8 @@ class Battery:
             found = self.search.random(active) if active else None
             if found is None:
                 break
-            plainer = [prop for prop in FIRST if prop in active]
-            if plainer and found[0] not in FIRST:
+            plainer = [prop for prop in (VALUES, GRADIENTS) if prop in active]
+            if plainer and found[0] not in plainer:
                 found = self.search.random(plainer, FEW) or found
             prop, c, tried = found
             self.handle(prop, self.search.smallest(prop, c), tried)

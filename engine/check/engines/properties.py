@@ -41,75 +41,52 @@ class Property:
     applies: Callable[[Computation], bool] = lambda c: True
 
 
+def passes(*actions: int | str) -> Callable[[Computation], Script]:
+    """A plan: for each number k a backward pass from the k-th quantity before the root."""
+    return lambda c: tuple(c.root - x if isinstance(x, int) else x for x in actions)
+
+
 def has_numbers(c: Computation) -> bool:
     """Whether an operand is a plain number."""
     return any(len(step.nodes) < len(step.args) for step in c.steps)
 
 
-def once(c: Computation) -> Script:
-    """One backward pass from the root."""
-    return (c.root,)
-
+none, once = passes(), passes(0)
+twice, two_roots, afresh = passes(0, 0), passes(0, 1), passes(0, AFRESH, 0)
+FIRST = ("values", "gradients")  # without which most others fail
+KEPT = ("gradients", "data kept")
+SLOPES = ("gradients",)
 
 PROPERTIES = (
-    Property("values", "every operation gives the right number", lambda c: (), "data"),
+    Property("values", "every operation gives the right number", none, "data"),
     Property("gradients", "one backward pass gives leaves their gradients", once, "leaves"),
-    Property("inner gradients", "and every node in between", once, "inner", ("gradients",)),
+    Property("inner gradients", "and every node in between", once, "inner", SLOPES),
+    Property("data kept", "a backward pass changes no value", once, "data", FIRST),
     Property(
-        "data kept", "a backward pass changes no value", once, "data", ("values", "gradients")
+        "numbers", "plain numbers may be operands: 2 - x, x / 2", once, "all", FIRST, has_numbers
+    ),
+    Property("second pass", "a second pass adds the same to the leaves", twice, "leaves", KEPT),
+    Property(
+        "two roots", "gradients of two roots add up in the leaves", two_roots, "leaves",
+        ("gradients", "second pass"), lambda c: len(c.steps) > 1,
     ),
     Property(
-        "numbers",
-        "plain numbers may be operands: 2 - x, x / 2",
-        once,
-        "all",
-        ("values", "gradients"),
-        applies=has_numbers,
+        "afresh", "with leaves set to 0, a new graph gives the same", afresh, "leaves", KEPT
     ),
-    Property(
-        "second pass",
-        "a second pass adds the same to the leaves",
-        lambda c: (c.root, c.root),
-        "leaves",
-        ("gradients", "data kept"),
-    ),
-    Property(
-        "two roots",
-        "gradients of two roots add up in the leaves",
-        lambda c: (c.root, c.root - 1),
-        "leaves",
-        ("gradients", "second pass"),
-        lambda c: len(c.steps) > 1,
-    ),
-    Property(
-        "afresh",
-        "with leaves set to 0, a new graph gives the same",
-        lambda c: (c.root, AFRESH, c.root),
-        "leaves",
-        ("gradients", "data kept"),
-    ),
-)
-VALUES, GRADIENTS = FIRST = PROPERTIES[:2]  # most others fail with these
-INNER = PROPERTIES[2]
+)  # fmt: skip
+VALUES, GRADIENTS, INNER = PROPERTIES[:3]
 NUMBERS = next(prop for prop in PROPERTIES if prop.applies is has_numbers)
 PASSES = ("second pass", "two roots")  # where engines differ by convention
-INTS = Property("ints", "ints in the place of floats: Value(3) / 2", once, "all", ("gradients",))
+INTS = Property("ints", "ints in the place of floats: Value(3) / 2", once, "all", SLOPES)
 AUGMENTED = Property(
-    "in place",
-    "c += a gives what c + a gives",
-    lambda c: (IN_PLACE, c.root),
-    "ends",
-    ("gradients",),
+    "in place", "c += a gives what c + a gives", passes(IN_PLACE, 0), "ends", SLOPES
 )
-LARGE = Property(
-    "large", "operations at ±1, ±10, ±100 and ±1000", once, "all", ("values", "gradients")
-)
-LARGE_VALUES = replace(  # of what has wrong gradients
-    LARGE, plan=lambda c: (), compares="data", needs=("values",)
-)
+LARGE = Property("large", "operations at ±1, ±10, ±100 and ±1000", once, "all", FIRST)
+# of what has wrong gradients
+LARGE_VALUES = replace(LARGE, plan=none, compares="data", needs=("values",))
 FORMS = (INTS, AUGMENTED, LARGE)
-LEAF = Property("leaf as root", "x.backward() gives x the gradient 1", lambda c: (0,), "leaves")
-SUM = Property("sum", "sum([a, b, c]), which begins with 0 + a", once, "all", ("gradients",))
+LEAF = Property("leaf as root", "x.backward() gives x the gradient 1", once, "leaves")
+SUM = Property("sum", "sum([a, b, c]), which begins with 0 + a", once, "all", SLOPES)
 
 
 def places(compares: str, c: Computation) -> list[tuple[int, str]]:
@@ -274,9 +251,10 @@ def tower(op: str) -> Computation:
 
 
 LIMITS = {
-    Property("deep", f"a chain of {DEEP:,} operations", once, "leaves", ("gradients",)): chain,
-    Property("wide", f"a sum of {WIDE:,} nodes", once, "leaves", ("gradients",)): fan,
-    Property(
-        "shared", f"{TOWER} nodes, each used twice, in no time", once, "leaves", ("gradients",)
-    ): tower,
+    Property(name, sentence, once, "leaves", SLOPES): make
+    for name, sentence, make in (
+        ("deep", f"a chain of {DEEP:,} operations", chain),
+        ("wide", f"a sum of {WIDE:,} nodes", fan),
+        ("shared", f"{TOWER} nodes, each used twice, in no time", tower),
+    )
 }
