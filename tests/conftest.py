@@ -11,6 +11,10 @@ from hypothesis import HealthCheck, settings
 
 from engine import TABLE, Rule, rule
 
+for library in ("OPENBLAS", "OMP", "MKL"):
+    # a process for each core: threads of NumPy's libraries would only wait for one another
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 QUIET = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 
 settings.register_profile("dev", max_examples=20, deadline=None, suppress_health_check=QUIET)
