@@ -169,6 +169,9 @@ def test_the_first_wrong_node_among_tensors_is_named() -> None:
     report = gradcheck(lambda a: (a * np.asarray(a * 2)).sum(), [a])
     assert not report
     assert "outside the graph" in report.reason
+    report = gradcheck(lambda a: (a * Tensor(np.asarray(a * 2), "detached")).sum(), [a])
+    assert report.culprit is not None
+    assert report.culprit.label == "detached"
 
 
 def test_gradients_of_array_functions_that_are_given() -> None:
