@@ -121,10 +121,11 @@ def chosen(claims: Sequence[Claim], numbers: Sequence[str], parser: Parser) -> l
 
 
 def show(claim: Claim, options: Any) -> None:
-    """Run a claim: text first, then pictures."""
+    """Run a claim: text first, then the numbers that the booklet lists, then pictures."""
     print(heading(claim))
     finding = claim.run(options.seed, options.quick)
-    print(f"{finding.text}\n\nVerdict: {finding.verdict}")
+    numbers = table(["Numbers", ""], finding.numbers.items())
+    print(f"{finding.text}\n\n{numbers}\n\nVerdict: {finding.verdict}")
     pictures: Pictures = [
         (name, partial(draw, False), said) for name, draw, said in finding.pictures
     ]

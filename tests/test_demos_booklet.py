@@ -489,11 +489,16 @@ def test_without_arguments_the_claims_are_listed(quick: dict[str, Any]) -> None:
         assert re.search(rf"^ +{number} +{re.escape(claim.title)}$", done.stdout, re.MULTILINE)
 
 
-def test_one_claim_prints_claim_measurement_and_verdict(tmp_path: Path) -> None:
+def test_one_claim_prints_claim_measurement_and_verdict(
+    quick: dict[str, Any], tmp_path: Path
+) -> None:
     done = run("w10", "--quick", "--out", tmp_path / "new")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("W10  What a network costs\n")
     assert "\nVerdict: holds\n" in done.stdout
+    for name, x in numbers(quick, "W10").items():  # those of the booklet
+        shown = f"{x:.4g}" if isinstance(x, float) else str(x)
+        assert re.search(rf"^  {re.escape(name)} +{re.escape(shown)}$", done.stdout, re.MULTILINE)
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
         "w10-network.svg",
         "w10-bytes.svg",
