@@ -35,6 +35,7 @@ FEATURES, SAMPLES = 3, 20
 RATE, CURED = 0.0042, 2e-5  # of the run that explodes, and of one that does not
 CLIP = 3.0  # the largest norm of the gradient in a run that is cured
 EPOCHS, EVERY = 200, 20
+NOTES = "10⁴ → 10¹⁰³ → 10²⁰¹ → 10²⁹⁹ → inf → inf → inf → nan → nan → nan"  # the losses of its log
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Array = NDArray[np.float64]
@@ -243,14 +244,16 @@ A linear model of {FEATURES} unscaled inputs, {SAMPLES} samples, squared error, 
 
 {chr(10).join(log(losses))}
 
-This is the course of the notes' log:
-  {in_powers(losses)}
-In each step the weights overshoot, and the loss grows {growth:,.0f} times. In epoch {infinite}
-it is larger than the largest float, 1.8e308, though every weight is still
-{"finite" if finite else "infinite"}. Later the weights are infinite, too, and from epoch {
-        undefined
-    } on inf − inf
-is nan.
+The notes' log has the same course:
+  here       {in_powers(losses)}
+  the notes  {NOTES}
+In each step the weights overshoot, and the loss grows {growth:,.0f} times. In epoch {
+        infinite
+    } it is
+larger than the largest float, 1.8e308, though every weight is still {
+        "finite" if finite else "infinite"
+    }.
+Later the weights are infinite, too, and from epoch {undefined} on inf − inf is nan.
 
 Who was first? detect_anomaly() stops in step {number} and says:
 {indented(said)}

@@ -306,7 +306,7 @@ Schedules with Adam, started at {HIGH:g} times the rate found:
         | {f"error, constant over {name}": factor(x) for name, x in gained.items()},
         [
             ("w20-search.svg", lambda dark: draw_search(searches, dark),
-             "error against learning rate, coarse and fine; the band is all data sets"),
+             "error against learning rate, coarse and fine; bands: all data sets (SGD, Adam)"),
             ("w20-range.svg", lambda dark: draw_range(tests, dark),
              "range test: the loss while the rate rises, first data set"),
             ("w20-optimisers.svg", lambda dark: draw_courses(courses, size, dark),
@@ -328,13 +328,13 @@ def middle(runs: Sequence[Sequence[float]]) -> float:
 
 
 def draw_search(searches: dict[str, Search], dark: bool) -> Any:
-    """Errors against rates."""
+    """Errors against rates; of five bands one would see none."""
     series, bands = {}, {}
     for name, found in searches.items():
         series[name] = [(rate, math.exp(x.mean)) for rate, x in found.tried.items()]
-        bands[name] = [
-            (math.exp(x.mean - x.margin), math.exp(x.mean + x.margin)) for x in found.tried.values()
-        ]
+        edges = [(x.mean - x.margin, x.mean + x.margin) for x in found.tried.values()]
+        if name in ("SGD", "Adam"):
+            bands[name] = [(math.exp(low), math.exp(high)) for low, high in edges]
     return viz.draw_curve(
         series, bands=bands, x_label="learning rate", y_label="error after training",
         log=True, x_log=True, dark=dark,
