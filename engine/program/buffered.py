@@ -260,12 +260,13 @@ class Buffered:
     def write_any(self, op: Op) -> str:
         """An entry-by-entry function of NumPy, or whatever the arrays' mathematics has."""
         if isinstance(op.rule, Rule) or op.name in CONDITIONS:
-            ufunc = UFUNCS.get(op.name, op.name)
+            is_root = op.name == "power" and op.params[0] == 0.5
+            ufunc = "sqrt" if is_root else UFUNCS.get(op.name, op.name)
             if not hasattr(np, ufunc):
                 return self.copied(op)
             kind = next(x.dtype for x in op.args if isinstance(x, Op))
             texts = [self.term(x, kind) for x in op.args]
-            texts += [self.constant(x, kind) for x in op.params]
+            texts += [self.constant(x, kind) for x in op.params if not is_root]
             out = self.destination(op)
             if self.is_long(op):
                 self.long[len(self.lines)] = Long(op, ufunc, texts, out)

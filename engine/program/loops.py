@@ -40,7 +40,7 @@ FORMS = {
     "equal": EQUAL, "both": BOTH,
 }  # fmt: skip
 MOVED = ("transpose", "broadcast_to", "index", "astype")
-PRODUCTS = 4096  # multiplications from which on a matrix product is worth a call of BLAS
+PRODUCTS = 1024  # multiplications from which on a matrix product is worth a call of BLAS
 FLOAT, SINGLE = np.dtype("float64"), np.dtype("float32")
 
 Text = tuple[list[Any], int]

@@ -13,6 +13,7 @@ from .results import GC_OFF, Figure, Result, spread
 from .workloads import scalar_sides
 
 FLAT = 1.5  # the largest time per node in terms of the smallest
+SLOWER = 1.3  # the largest time of a step of the widest network in terms of torch's
 MICROGRAD_NODES = 100_000  # it takes 0.7 kB a node, and backward() is recursive
 
 
@@ -35,7 +36,7 @@ class Sweep:
     sides: Callable[[int], tuple[Side, ...]]
 
     def measure(self, effort: Effort, tell: Callable[[str], None]) -> Iterator[Result]:
-        """A result for every size, and one more with how flat the cost is, if it is per node."""
+        """A result for every size, and one more with what is asked of all or the largest."""
         effort = effort._replace(rounds=min(effort.rounds, 3))
         results = []
         for size in self.sizes:
@@ -48,6 +49,8 @@ class Sweep:
             yield results[-1]
         if self.per == "node":
             yield Result("time per node over all sizes", Timings(), flat(results))
+        if self.per == "step":
+            yield Result("time a step at the largest size", Timings(), beside_torch(results[-1]))
 
     def cost(self, seconds: float, size: int) -> float:
         """The cost in seconds, per node or sample."""
@@ -60,6 +63,12 @@ def flat(results: list[Result]) -> tuple[Figure, ...]:
     found = [r.medians()[name] / r.size for r in results if r.size and name in r.medians()]
     what = f"{name}: largest : smallest time per node"
     return (Figure(what, spread(found) if found else None, FLAT, at_most=True),)
+
+
+def beside_torch(result: Result) -> tuple[Figure, ...]:
+    """The replay's time in terms of torch's."""
+    measured = result.timings.ratio("torch", "gradpath replay")
+    return (Figure("gradpath replay : torch", measured, SLOWER, at_most=True),)
 
 
 def chain_sides(nodes: int) -> tuple[Side, ...]:

@@ -32,9 +32,9 @@ def recorded_scalars(problem: Problem, jit: bool = False) -> Run:
     return replay(train_step, problem.x.tolist(), problem.y.tolist(), jit)
 
 
-def twin(problem: Problem) -> Run:
-    """Training with the twin, eagerly."""
-    return one_by_one(*step_of_twin(problem))
+def twin(problem: Problem, eager: bool = True) -> Run:
+    """Training with the twin, eagerly or as a training step does it by itself."""
+    return one_by_one(*step_of_twin(problem, eager))
 
 
 def recorded_twin(problem: Problem, jit: bool = False) -> Run:
@@ -58,12 +58,14 @@ def network(problem: Problem, fused: bool = True) -> MLP:
     return model
 
 
-def step_of_twin(problem: Problem) -> tuple[Callable[[Any, Any], Any], Any, Any]:
+def step_of_twin(
+    problem: Problem, eager: bool = True
+) -> tuple[Callable[[Any, Any], Any], Any, Any]:
     """The twin's training step, its inputs and its targets."""
     model = network(problem).vectorized(dtype=str(problem.dtype))
     loss = {"hinge": hinge, "squares": mean_squared_error, "cross-entropy": cross_entropy}
     optimiser = SGD(model.parameters(), problem.lr)
-    train_step = training_step(model, loss[problem.loss], optimiser, problem.l2, eager=True)
+    train_step = training_step(model, loss[problem.loss], optimiser, problem.l2, eager=eager)
     return train_step, Tensor(problem.x, role="constant"), problem.y.reshape(len(problem.y))
 
 
