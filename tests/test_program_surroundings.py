@@ -366,3 +366,26 @@ def test_settings_behind_descriptors_are_seen() -> None:
     holder.factor = 5.0
     with pytest.raises(StaleError, match="hidden was"):
         program(3.0)
+
+
+@pytest.mark.parametrize("arrays", [False, True])
+def test_a_program_inside_a_recording_is_refused_before_it_moves_anything(arrays: bool) -> None:
+    w: Any = Tensor([1.0, 2.0]) if arrays else Value(1.0)
+    x: Any = np.ones(2) if arrays else 1.0
+
+    def step(x: Any) -> Any:
+        loss = (w * x).sum() if arrays else w * x
+        w.grad = 0.0
+        loss.backward()
+        w.data = w.data - 0.1 * w.grad
+        return loss
+
+    program = record(step, x)
+    before = np.array(w.data)
+    with pytest.raises(RuntimeError, match="call the function itself"):
+        record(lambda x: program(x), x)
+    with pytest.raises(RuntimeError, match="call the function itself"):
+        record(lambda x: program.loop(2, x), x)
+    assert np.array_equal(w.data, before)
+    program(x)
+    assert not np.array_equal(w.data, before)

@@ -231,8 +231,7 @@ class Program:
             ValueError: for targets that are none, such as a class that does not exist.
             TypeError: for inputs of another shape, or that are no numbers.
         """
-        if self._around.unchanged is not None and not self._around.unchanged():
-            self._around.check()
+        self._around.ready(self.is_step)
         for state in self._drawn:
             state.data = state.draw()
         try:
@@ -253,7 +252,7 @@ class Program:
         """Run a step several times on the same inputs: the list of its results."""
         if self._drawn:
             return [self(*inputs) for _ in range(steps)]
-        self._around.check()
+        self._around.ready(self.is_step)
         if self._lowered is None:
             return self._straight.loop(steps, inputs)
         fitting_all(self._recording[2], inputs)

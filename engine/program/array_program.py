@@ -525,8 +525,7 @@ class ArrayProgram:
 
     def _given(self, inputs: Sequence[Any]) -> Sequence[Any]:
         """The inputs one by one, in surroundings like those of the recording."""
-        if self._around.unchanged is not None and not self._around.unchanged():
-            self._around.check()
+        self._around.ready(self.is_step)
         given: Sequence[Any] = inputs if self._is_flat else flatten(list(inputs))
         if len(given) != len(self._inputs):
             raise TypeError(f"the program takes {len(self._inputs)} array(s), not {len(given)}")

@@ -68,8 +68,7 @@ class Compiled:
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
-        if self._around.unchanged is not None and not self._around.unchanged():
-            self._around.check()
+        self._around.ready(self._program.is_step)
         numbers = self._numbers(inputs)
         if steps < 1:
             return []

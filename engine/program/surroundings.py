@@ -18,6 +18,7 @@ from collections import deque
 from functools import lru_cache
 from opcode import opmap
 
+from ..modes import TAPE, active
 from ..numbers import Number
 from ..state import State, settings
 
@@ -305,6 +306,21 @@ class Surroundings:
                 return f"an array of shape {x.shape} has been changed in place"
         self.remember()  # equal numbers, in other objects
         return ""
+
+    def ready(self, is_step: bool) -> None:
+        """See that the program may run.
+
+        Raises:
+            RuntimeError: for a step while a program is recorded, which would not note what it does.
+            StaleError: if something has changed, naming it.
+        """
+        if is_step and active and TAPE.get() is not None:
+            raise RuntimeError(
+                "a program is called while another one is recorded, which would not note what it "
+                "does: call the function itself there"
+            )
+        if self.unchanged is not None and not self.unchanged():
+            self.check()
 
     def hold(self) -> bool:
         """Whether all is as it was."""
