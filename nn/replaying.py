@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import partial
 
 from engine import Value
 from engine.modes import active, asked, differentiating
@@ -161,8 +160,17 @@ class TrainingStep:
         loss = self.eager(inputs, targets)  # one step alone is not worth a recording
         self.known.add(kind)
         if is_tensor(loss):
-            self.leaf = partial(type(loss), dtype=loss.dtype)  # type: ignore[misc]
+            self.leaf = loss_of_type(loss.dtype)
         return loss
+
+
+def loss_of_type(dtype: Any) -> Callable[[float], Any]:
+    """What makes a Tensor of a loss, in the network's precision."""
+    import numpy as np
+
+    from engine.tensor.tensor import constant
+
+    return lambda loss: constant(np.array(loss, dtype))
 
 
 def automatic(step: Step) -> Step:
