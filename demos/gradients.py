@@ -20,7 +20,7 @@ with tidy_end():
     from numpy.typing import NDArray
 
     import viz
-    from engine import detect_anomaly
+    from engine import Value, detect_anomaly
     from nn import MLP, SGD, mean_squared_error, train, training_step
 
 WIDTH, DEPTH, BATCH = 16, 10, 32
@@ -125,9 +125,10 @@ after it has been computed: a small one makes learning slow, not gradients small
             ),
             (
                 "w07-chain.svg",
-                lambda dark: draw_chain(dark),
+                lambda dark: viz.draw(chain(), dark=dark),
                 "a chain of sigmoids: an edge is as wide as the gradient that goes back along it",
             ),
+            ("w07-steps.html", lambda _: viz.play(chain()), "the same, one step at a time"),
         ],
     )
 
@@ -156,17 +157,15 @@ def draw_norms(found: Any, dark: bool) -> Any:
     return viz.draw_depth(series, y_label="norm of the gradient", dark=dark)
 
 
-def draw_chain(dark: bool) -> Any:
-    """Sigmoid of sigmoid of sigmoid."""
-    from engine import Value
-
+def chain() -> Value:
+    """Sigmoid of sigmoid of sigmoid, with its gradients."""
     x = node = Value(0.5, label="x")
     for i in range(1, 5):
         node = node.sigmoid()
         node.label = f"h{i}"
     node.backward()
     assert 0 < x.grad < SLOPE**4
-    return viz.draw(node, dark=dark)
+    return node
 
 
 # -- W8 -------------------------------------------------------------------------------------------

@@ -112,6 +112,11 @@ the best linear map, as a share of its outputs' spread, {len(seeds)} starts:
                 "that graph with one card for each neuron: the network again",
             ),
             (
+                "w01-steps.html",
+                lambda _: viz.play(forward(drawn)),
+                "the computation graph, one step at a time",
+            ),
+            (
                 "w01-lines.svg",
                 lambda dark: draw_lines(seed, dark),
                 "without an activation function a deep network is a straight line",
