@@ -159,6 +159,8 @@ def _flat(numbers: Any) -> Any:
         return np.concatenate([_flat(part) for part in numbers])
     if array is not None and array.dtype.kind == "O" and array.ndim:
         return np.array([float(x) for x in array.ravel()])
+    if array is not None and array.ndim:
+        raise TypeError(f"an array of {array.dtype} holds no real numbers")
     return np.array([float(numbers)])
 
 
