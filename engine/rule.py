@@ -58,7 +58,22 @@ class Nothing(float):
 NOTHING = Nothing()
 
 
-class Rule:
+class Row:
+    """What rows for numbers and rows for arrays share: how their value is computed."""
+
+    __slots__ = ()
+
+    value: Function
+    variadic: bool
+
+    def evaluate(self, m: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
+        """The result in the mathematics ``m``."""
+        if self.variadic:
+            return self.value(m, args, *params)
+        return self.value(m, *args, *params)
+
+
+class Rule(Row):
     """One row of the table.
 
     Attributes:
@@ -148,12 +163,6 @@ class Rule:
     def is_built_in(self) -> bool:
         """Whether it is one of the rows in `engine.rules`."""
         return self.value.__module__ == f"{__package__}.rules"
-
-    def evaluate(self, m: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
-        """The result in the mathematics ``m``."""
-        if self.variadic:
-            return self.value(m, args, *params)
-        return self.value(m, *args, *params)
 
     def differentiate(
         self, m: Any, y: Any, args: Sequence[Any], params: Sequence[Any] = ()
@@ -261,7 +270,7 @@ def rule(name: str, value: Function, *partials: Function, **details: Any) -> Rul
 # ---------------------------------------------------------------- operations on whole arrays
 
 
-class ArrayRule:
+class ArrayRule(Row):
     """A row for an operation that moves, sums or multiplies the entries of whole arrays.
 
     Such an operation has no derivative entry by entry. In the place of partials stand pullbacks:
@@ -300,10 +309,6 @@ class ArrayRule:
 
     def __reduce__(self) -> tuple[Function, tuple[str]]:
         return find_array, (self.name,)
-
-    def evaluate(self, m: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
-        """The result in the mathematics ``m``."""
-        return self.value(m, args, *params) if self.variadic else self.value(m, *args, *params)
 
     def pull(
         self,

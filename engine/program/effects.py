@@ -95,11 +95,10 @@ class Effects:
 def is_seen(around: Surroundings) -> bool:
     """Whether a change in anything that was found would be noticed."""
     whole = {id(x) for x, _ in around.copies}
-    ours = {id(x) for i in around.modules | around.plain for x in around.spaces[i].values()}
     return (
         len(around.seen) < MOST
         and all(x.size < LARGE for x in around.arrays.values())
-        and around.collections.keys() <= whole | ours
+        and around.collections.keys() <= whole | around.kept_by_nn()
     )
 
 
@@ -109,19 +108,24 @@ def is_harmless(x: Any) -> bool:
     What is written in Python by the user is looked into: that is not judged here.
     """
     if isinstance(x, type(sys)):
-        return x.__name__.partition(".")[0] in HARMLESS or not is_library(x.__file__ or "<frozen")
+        return is_of_harmless(x.__name__) or not is_library(x.__file__ or "<frozen")
     if isinstance(x, type(is_harmless)):
         file = x.__code__.co_filename
         known = file.startswith((ENGINE, OURS, "<")) or not is_library(file)
-        return known or x.__module__.partition(".")[0] in HARMLESS
+        return known or is_of_harmless(x.__module__)
     if isinstance(x, type(len)) and x.__name__ in ACTS:
         return False
     kind = x if isinstance(x, type) else type(x)
     module = getattr(x, "__module__", None) if kind is type(len) else kind.__module__
-    if str(module).partition(".")[0] in HARMLESS or module is None:
+    if module is None or is_of_harmless(str(module)):
         return True
     home = sys.modules.get(str(module))
     return not is_library(getattr(home, "__file__", None) or "<frozen")
+
+
+def is_of_harmless(module: str) -> bool:
+    """Whether a module belongs to one of the packages that only compute."""
+    return module.partition(".")[0] in HARMLESS
 
 
 def actions(code: Any) -> str:
@@ -132,7 +136,7 @@ def actions(code: Any) -> str:
             return f"it assigns {name}"
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and name in ACTS:
             return f"it calls {name}()"
-        if step.opname == "IMPORT_NAME" and name.partition(".")[0] not in HARMLESS:
+        if step.opname == "IMPORT_NAME" and not is_of_harmless(name):
             return f"it imports {name}"
         if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and name in SAVING:
             return f"it calls {name}()"

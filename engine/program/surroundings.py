@@ -240,12 +240,16 @@ class Surroundings:
             for f in self.functions.values()
             for name in ("__code__", "__defaults__")
         ]
-        ours = {id(x) for i in self.modules | self.plain for x in self.spaces[i].values()}
+        ours = self.kept_by_nn()
         self.copies = [
             (x, x.copy()) for i, x in self.collections.items() if is_compared(x, i in ours)
         ]
         self.numbers = [(x, numbers_of(x)) for x in self.arrays.values()]
         self.unchanged = self.comparison()
+
+    def kept_by_nn(self) -> set[int]:
+        """What the attributes of objects of `nn` are, by their ids."""
+        return {id(x) for i in self.modules | self.plain for x in self.spaces[i].values()}
 
     def settle(self) -> None:
         """Watch no more what has changed since: the function does not depend on it."""

@@ -15,16 +15,6 @@ from .arrays import FLOATS
 from .operations import axes_of, multiply_matrices
 from .tensor import Tensor, compare, condition, constant, make, operand
 
-__all__ = [
-    "concatenate",
-    "linear",
-    "matmul",
-    "softmax_cross_entropy",
-    "stack",
-    "sum_of_squares",
-    "where",
-]
-
 
 def tensors(what: str, xs: Any) -> tuple[Tensor, ...]:
     """All as Tensors, of which there must be one."""
