@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..broadcasting import Broadcasting, Selected, is_choice
 from ..graph import topological_order
 from ..numbers import OPERATORS, Number
 from ..rule import ARRAY_TABLE, TABLE, ArrayRule, Rule
-from ..tensor.arrays import ARRAYS, Broadcasting, Selected, is_choice, quiet
+from ..tensor.arrays import ARRAYS, quiet
 from ..tree import flatten
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..broadcasting import Broadcasting, Selected, is_choice
 from ..graph import topological_order
 from ..modes import Unwatched
 from ..node import describe
 from ..numbers import GenericMathematics
 from ..rule import ARRAY_TABLE, Rule
-from .arrays import Broadcasting, Selected, is_choice
 from .tensor import Tensor, compare, make, operand
 
 
