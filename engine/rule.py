@@ -252,6 +252,10 @@ class Table:
 
 
 TABLE = Table()
+ARRAY_NAMES = {  # what libraries of arrays call functions that have another name there
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "max": "maximum", "min": "minimum",
+    "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+}  # fmt: skip
 REQUIRED = object()  # a parameter without a default
 
 

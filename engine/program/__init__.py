@@ -20,9 +20,9 @@ The parts, in the order in which a recording goes through them:
 - of Values: `recording` notes what happens; `formulas` and `unrolling` make straight-line formulas
   of the rows; `printing` and `assembly` write them as functions; `straight` runs these. Large
   recordings become array programs: `patterns`, `lowering`, and `replay`, which runs them.
-- of Tensors: `array_program` notes what happens; `tape` holds the operations on arrays;
-  `array_source` writes them to be read, `buffered` to be run, in the arrays of
-  `buffers`; `fusion` makes one node of them.
+- of Tensors: `array_program` notes what happens; `tape` holds the operations on arrays; `write`
+  prints them in a dialect of `dialects`, with the `names` of a program; `buffered` writes them to
+  be run, in the arrays of `buffers`; `fusion` makes one node of them.
 - of both: `surroundings` notes what a recording must not keep for ever; `copying` copies programs.
 - compiled by numba: `loops` and `kernels` write either kind as loops; `compiled` and
   `compiled_arrays` run them.
@@ -38,7 +38,7 @@ from ..state import among
 from ..tree import flatten, is_array, is_tensor, map_leaves
 from ..value import Value
 from .formulas import Quantity
-from .printing import function_name, identifier
+from .names import function_name, identifier
 from .recording import Backward, Tape, methods, recorded
 from .straight import Straight, as_floats, fitting_all
 from .surroundings import GuardError

@@ -24,14 +24,13 @@ from ..tensor.buffer import Buffer
 from ..tensor.operands import floating
 from ..tensor.tensor import Tensor, constant
 from ..tree import flatten, map_leaves, unflatten
-from .array_source import Readable, arguments_of
-from .buffered import reachable
 from .buffers import Buffers, Places
-from .printing import Names, function_name
+from .names import function_name
 from .recording import drawing, recorded, taped_equal, taped_text
 from .surroundings import Surroundings, restless
 from .tape import Op, Trace
 from .twice import recorded_twice
+from .write import reachable, readable
 
 if TYPE_CHECKING:
     from .compiled_arrays import CompiledArrays
@@ -479,20 +478,14 @@ class ArrayProgram:
             for name, x in zip(self._names, self._arguments, strict=True)
         ]
         ours = {id(x) for x in self._inputs}
-        held = [
-            op
-            for op in trace.tape.ops
-            if op.rule is None and not (op.leaf is not None and id(op.leaf) in ours)
-        ]
         result = self._structure()
-        needed = reachable(flatten(result), arguments_of)
-        held = [op for op in held if op in needed]
-        names = Names([self._name, *self._names])
-        names.meet(held)
-        outside = [(names.of(op), op) for op in held]
-        return Readable(
-            self._name, [*given, *outside], trace.tape.ops, recording.sections, result
-        ).text
+        needed = reachable([*flatten(result), *recording.required])
+        held = [
+            (op.label, op)
+            for op in trace.tape.ops
+            if op in needed and not op.rule and id(op.leaf) not in ours
+        ]
+        return readable(self._name, [*given, *held], trace.tape.ops, recording.sections, result)
 
     def _structure(self) -> Any:
         """What the readable function returns."""

@@ -8,18 +8,8 @@ from ..reals import REALS, Real, maximum, minimum
 from ..reals import power as ieee_power
 from ..rule import TABLE
 from .formulas import Quantity
-from .printing import (
-    CAREFUL,
-    LOOPS,
-    READABLE,
-    WIDTH,
-    Names,
-    Printer,
-    Style,
-    folded,
-    identifier,
-    wrapped,
-)
+from .names import Names, function, identifier, indented, wrapped
+from .printing import CAREFUL, LOOPS, READABLE, Printer, Style
 from .surroundings import GuardError
 
 TYPE_CHECKING = False
@@ -75,9 +65,7 @@ class Assembly:
         self.names.meet([*starts, *code.inputs, *(s for s in code.steps if type(s) is Quantity)])
         self.arguments = []
         for wish, structure in arguments:
-            plain = isinstance(structure, Quantity)
-            name = self.names.of(structure) if plain else self.names.unique(identifier(wish) or "x")
-            self.arguments.append((name, structure))
+            self.arguments.append((self.names.argument(wish, structure), structure))
         self.starts = [(i, p, self.names.of(p.start)) for i, p in enumerate(code.places) if p.start]
 
     # ------------------------------------------------------------ the functions
@@ -147,19 +135,7 @@ class Assembly:
 
     def unpacking(self) -> list[str]:
         """The lines that take nested arguments apart."""
-        lines: list[str] = []
-        for name, structure in self.arguments:
-            if not isinstance(structure, Quantity):
-                lines += wrapped_targets(self.targets(structure), name)
-        return lines
-
-    def targets(self, structure: Sequence[Any]) -> str:
-        """The left side of an assignment that takes a list apart."""
-        parts = [
-            self.names.of(x) if isinstance(x, Quantity) else f"[{self.targets(x)}]"
-            for x in structure
-        ]
-        return ", ".join(parts) + ("," if len(parts) == 1 else "") if parts else "*_"
+        return [line for given in self.arguments for line in self.names.unpacked(*given)]
 
     def checks(self) -> list[str]:
         """The lines that leave inputs other than floats to a slower way."""
@@ -194,26 +170,6 @@ class Assembly:
             parts = ", ".join(self.shown(part, style) for part in x)
             return f"({parts},)" if len(x) == 1 else f"({parts})"
         return "None" if x is None else style.number(x)
-
-
-def indented(lines: Sequence[str]) -> list[str]:
-    """The lines, four columns to the right."""
-    return [f"    {line}" for line in lines]
-
-
-def function(name: str, given: Sequence[str], lines: Sequence[str]) -> str:
-    """A function's text."""
-    head = f"def {name}({', '.join(given)}):"
-    if len(head) > WIDTH:
-        head = "\n".join([f"def {name}(", *folded(", ".join(given)), "):"])
-    return "\n".join([head, *indented(lines)]) + "\n"
-
-
-def wrapped_targets(targets: str, name: str) -> list[str]:
-    """An assignment that takes a list apart, on several lines if there are many targets."""
-    if len(targets) + len(name) < WIDTH - 3:
-        return [f"{targets} = {name}"]
-    return ["[", *folded(targets), f"] = {name}"]
 
 
 def compiled(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:

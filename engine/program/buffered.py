@@ -19,12 +19,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..rule import ArrayRule, Rule
-from ..tensor.arrays import ARRAYS, NAMES, Array
+from ..rule import ARRAY_NAMES, ArrayRule, Rule
+from ..tensor.arrays import ARRAYS, Array
+from .dialects import write_key
 from .tape import CONDITIONS, Op
+from .write import reachable
 
 UFUNCS = {"add": "add", "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative",
-          "pow": "power", "power": "power", "both": "logical_and"} | NAMES  # fmt: skip
+          "pow": "power", "power": "power", "both": "logical_and"} | ARRAY_NAMES  # fmt: skip
 VIEWS = {"reshape", "transpose", "broadcast_to", "index", "with_ones"}
 BLOCK = 8192  # entries of a long array that are computed with at a time
 MANY = 500  # entries from which on a mask of integers is worth its preparation
@@ -76,7 +78,7 @@ class Buffered:
         self.kept: set[Op] = set()  # whose places are of another kind
         self.ones: dict[Op, str] = {}  # the larger array with a row of ones
         self.batches = {op.shape[0] for op in ops if op.name == "linear"}
-        needed = reachable(finals)
+        needed = reachable(finals, operands)
         self.ops = [op for op in ops if op in needed]
         self.consumers: dict[Op, int] = {}
         for op in self.ops:
@@ -222,7 +224,7 @@ class Buffered:
             "reshape": lambda: f"{name}.reshape({op.params[0]})",
             "transpose": lambda: f"{name}.transpose({op.params[0]})",
             "broadcast_to": lambda: f"np.broadcast_to({name}, {op.params[0]})",
-            "index": lambda: f"{name}[{key(op.params[0])}]",
+            "index": lambda: f"{name}[{write_key(op.params[0])}]",
         }[op.name]()
         if not expression or expression == "None]":
             return False
@@ -431,7 +433,7 @@ class Buffered:
             start = stop
             here, there = whole[place], self.array(part)
             if not (here.size == there.size and np.shares_memory(here, there)):
-                self.lines.append(f"{out}[{key(place)}] = {self.names[part]}")
+                self.lines.append(f"{out}[{write_key(place)}] = {self.names[part]}")
         return out
 
     def write_select(self, op: Op) -> str:
@@ -588,18 +590,6 @@ def buffer_of(op: Op) -> Array | None:
     return buffer.whole._data  # type: ignore[no-any-return]
 
 
-def reachable(finals: Sequence[Any], operands: Callable[[Op], list[Op]] = operands) -> set[Op]:
-    """What the results need."""
-    found: set[Op] = set()
-    stack = [x for x in finals if isinstance(x, Op)]
-    while stack:
-        op = stack.pop()
-        if op not in found:
-            found.add(op)
-            stack += operands(op)
-    return found
-
-
 def literal(x: Any) -> str:
     """A number in the code."""
     text = repr(float(x)) if isinstance(x, float) else repr(x)
@@ -610,17 +600,3 @@ def is_basic(k: Any) -> bool:
     """Whether a key consists of slices and numbers, so that it gives a view."""
     parts = k if isinstance(k, tuple) else (k,)
     return all(part is None or part is Ellipsis or isinstance(part, (slice, int)) for part in parts)
-
-
-def key(k: Any) -> str:
-    """A key of slices and numbers in the code."""
-    if not is_basic(k):
-        return ""
-
-    def part(x: Any) -> str:
-        if isinstance(x, slice):
-            ends = ["" if end is None else str(end) for end in (x.start, x.stop)]
-            return ":".join(ends) + ("" if x.step is None else f":{x.step}")
-        return "..." if x is Ellipsis else str(x)
-
-    return ", ".join(map(part, k)) if isinstance(k, tuple) else part(k)

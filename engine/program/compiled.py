@@ -15,10 +15,11 @@ import numpy as np
 from ..forks import lock
 from ..node import LOCK
 from ..tree import flatten, map_leaves
-from .assembly import FUNCTIONS, function, indented
+from .assembly import FUNCTIONS
 from .kernels import product, product_of_any, product_of_rows
 from .loops import LoopPrinter
 from .lowering import flattened
+from .names import function, indented
 from .printing import LOOPS, Printer
 from .replay import Group, checks
 from .straight import fitting_all

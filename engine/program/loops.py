@@ -26,11 +26,11 @@ from ..rule import ATOM, TABLE, Rule
 from ..rules import ALL_BUT_LAST
 from ..symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
 from ..tensor.arrays import HOLE, filled
-from .array_source import arguments_of
-from .assembly import function, indented
-from .buffered import is_basic, reachable, settle_parts
+from .buffered import is_basic, settle_parts
+from .names import function, indented
 from .printing import LOOPS
 from .tape import Op
+from .write import arguments_of, reachable
 
 if TYPE_CHECKING:
     from ..tensor.arrays import Array

@@ -13,11 +13,10 @@ underscores, and everything else is written by the engine.
 
 from __future__ import annotations
 
-import keyword
-
-from ..rule import ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
+from ..rule import ARRAY_NAMES, ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM, Rule
 from ..symbol import BOTH, WHERE, Symbol
 from .formulas import Quantity
+from .names import Names, wrapped
 from .recording import Guard, Required
 
 TYPE_CHECKING = False
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from .formulas import Formula
 
     Pieces = list[Any]  # text, and for each argument its index and how tightly it must bind
-
-WIDTH = 96  # of a line, without its indentation
 
 
 class Style:
@@ -88,10 +85,7 @@ class Readable(Style):
     name = "readable"
     longest = 48
     constants = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}
-    names = {
-        "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
-        "acosh": "arccosh", "atanh": "arctanh", "max": "maximum", "min": "minimum",
-    }  # fmt: skip
+    names = ARRAY_NAMES
 
     def function(self, name: str) -> str:
         """What a function is called."""
@@ -177,80 +171,6 @@ def expression(x: Any, style: Style) -> tuple[Pieces, int]:
     if x.head is None:
         return [(int(x.name.removeprefix("#")), CHOICE)], ATOM
     return style.head(x.head, [expression(arg, style) for arg in x.args])
-
-
-# ---------------------------------------------------------------- names
-
-LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-RESERVED = frozenset(
-    (*keyword.kwlist, *keyword.softkwlist, "np", "inf", "nan", "math", "type", "float", "range",
-     "GuardError", "Real", "Unusual", "losses", "step", "steps")
-)  # fmt: skip
-
-
-def identifier(label: str) -> str:
-    """A label as a Python identifier; "" if nothing of it is left."""
-    text = "".join(c if c in LETTERS else "_" for c in label[:24]).strip("_")
-    while "__" in text:
-        text = text.replace("__", "_")
-    return f"v{text}" if text[:1].isdigit() else text
-
-
-def function_name(name: str) -> str:
-    """A function's own name, if a program's text may have it, else ``program``."""
-    fits = name.isidentifier() and not keyword.iskeyword(name) and name != "np"
-    return name if fits else "program"
-
-
-def initials(scope: str) -> str:
-    """A scope in short: ``layers.0.neurons.3`` is ``l0n3``."""
-    words = [identifier(word) for word in str(scope)[:200].split(".")]
-    return "".join(w[1:] if w[:1] == "v" and w[1:].isdigit() else w[:1] for w in words)
-
-
-class Names:
-    """The quantities' names in one program: their labels, made different where they meet.
-
-    Args:
-        reserved: names that the program uses otherwise.
-    """
-
-    def __init__(self, reserved: Iterable[str]) -> None:
-        self.taken = set(RESERVED) | set(reserved)
-        self.names: dict[int, str] = {}
-        self.scopes: dict[str, set[str]] = {}
-        self.last: dict[str, int] = {}
-
-    def meet(self, quantities: Iterable[Any]) -> None:
-        """Look at all labels before names are given: which occur in several scopes?"""
-        for q in quantities:
-            self.scopes.setdefault(q.label, set()).add(q.scope)
-
-    def of(self, q: Any) -> str:
-        """The quantity's name, given when it is first asked for."""
-        if id(q) not in self.names:
-            self.names[id(q)] = self.unique(self.wish(q))
-        return self.names[id(q)]
-
-    def wish(self, q: Any) -> str:
-        """What it would best be called."""
-        if q.of is not None:
-            return f"d_{self.of(q.of)}"
-        wish = identifier(q.label)
-        if wish and q.scope and len(self.scopes.get(q.label, ())) > 1:
-            wish = f"{wish}_{initials(q.scope)}"
-        return wish or "t"
-
-    def unique(self, wish: str) -> str:
-        """The name, with a number if it is taken."""
-        between = "" if wish == "t" else "_"  # t1, t2, … but h, h_2, …
-        name, n = wish, self.last.get(wish, 0 if wish == "t" else 1)
-        while name in self.taken or name == "t":
-            n += 1
-            name = f"{wish}{between}{n}"
-        self.last[wish] = n
-        self.taken.add(name)
-        return name
 
 
 # ---------------------------------------------------------------- lines
@@ -349,20 +269,3 @@ class Printer:
         else:
             test = f"({' and '.join(targets.parts(name))})"
         return [f"if not {test}:", f"    {targets.failing()}"]
-
-
-def wrapped(start: str, text: str) -> list[str]:
-    """An assignment, on several lines if it is long."""
-    if len(start) + len(text) <= WIDTH:
-        return [start + text]
-    return [f"{start}(", *folded(text), ")"]
-
-
-def folded(text: str) -> list[str]:
-    """A long text on several indented lines."""
-    import textwrap  # not needed to run a program
-
-    return textwrap.wrap(
-        text, WIDTH, initial_indent="    ", subsequent_indent="    ",
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip

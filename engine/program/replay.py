@@ -11,10 +11,10 @@ import numpy as np
 from ..forks import lock
 from ..node import LOCK
 from ..tree import map_leaves
-from .array_source import Readable
 from .buffered import Buffered
-from .printing import Names, identifier
+from .names import identifier
 from .tape import Op
+from .write import readable
 
 if TYPE_CHECKING:
     from ..targets import Targets
@@ -112,17 +112,15 @@ class Lowered:
 
     def readable(self, name: str, arguments: Sequence[tuple[str, Any]], result: Any) -> str:
         """The program as a function of its inputs and of what it reads from places."""
-        name = identifier(name) or "program"
-        names = Names([name])
-        inputs = [names.unique(identifier(wish) or "x") for wish, _ in arguments]
-        starts = [(names.unique(identifier(op.label)), op) for op, _ in self.lowering.starts]
-        starts += [(names.unique("constants"), op) for op, _ in self.lowering.constants]
-        given = [*zip(inputs, self.lowering.inputs, strict=True), *starts]
+        given = [(wish, op) for (wish, _), op in zip(arguments, self.lowering.inputs, strict=True)]
+        given += [(op.label, op) for op, _ in self.lowering.starts]
+        given += [("constants", op) for op, _ in self.lowering.constants]
         remaining = iter(self.lowering.results)
         whole = map_leaves(result, lambda _: next(remaining))
         if updates := tuple(new for _, new in self.lowering.updates):
             whole = whole, updates
-        return Readable(name, given, self.lowering.ops, self.lowering.sections, whole).text
+        name = identifier(name) or "program"
+        return readable(name, given, self.lowering.ops, self.lowering.sections, whole)
 
     def fill(self, inputs: Sequence[Any]) -> None:
         """Copy the inputs into their buffers.

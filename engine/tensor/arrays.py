@@ -14,13 +14,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..broadcasting import Broadcasting, Selected, is_choice
-from ..rule import TABLE, Rule
+from ..rule import ARRAY_NAMES, TABLE, Rule
 from ..rules import ALL_BUT_LAST
 
 Array = NDArray[Any]
-
-NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "max": "maximum", "min": "minimum",
-         "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}  # fmt: skip
 
 FLOATS = {np.dtype("float64"), np.dtype("float32")}
 quiet = np.errstate(all="ignore")  # decorates what computes; inf and nan are results
@@ -41,7 +38,7 @@ class ArrayMathematics(Broadcasting):
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in TABLE and not TABLE[name].atomic:
             return super().__getattr__(name)
-        function = getattr(np, NAMES.get(name, name), None)
+        function = getattr(np, ARRAY_NAMES.get(name, name), None)
         if function is None or name.startswith("_"):
             return super().__getattr__(name)
         setattr(self, name, function)
