@@ -48,6 +48,7 @@ class Dialect:
         forms: the form of an operation, by its name.
         functions: what a function is called that has another name there.
         constants: numbers that are written in words.
+        plain: operations whose forms write every operand once.
         longest: the most characters of an expression that is written in the place of a name.
         for_people: whether named quantities and those with a gradient keep a line of their own.
     """
@@ -55,6 +56,7 @@ class Dialect:
     forms: Mapping[str, Form] = FORMS
     functions: Mapping[str, str] = {}
     constants: Mapping[str, str] = {"inf": "inf", "-inf": "-inf", "nan": "nan"}
+    plain = frozenset(FORMS)
     longest = 120
     for_people = False
 

@@ -22,28 +22,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..rule import ATOM, TABLE, Rule
+from ..rule import ATOM, CHOICE, SIGN, Rule
 from ..rules import ALL_BUT_LAST
-from ..symbol import BOTH, EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, WHERE
 from ..tensor.arrays import HOLE, filled
 from .buffered import is_basic, settle_parts
 from .names import function, indented
-from .printing import LOOPS
-from .tape import Op
-from .write import arguments_of, reachable
+from .tape import CONDITIONS, Op
+from .write import FLOATS, arguments_of, reachable
 
 if TYPE_CHECKING:
     from ..tensor.arrays import Array
+    from .dialects import Text
 
-FORMS = {
-    "less": LESS, "less_equal": LESS_EQUAL, "greater": GREATER, "greater_equal": GREATER_EQUAL,
-    "equal": EQUAL, "both": BOTH,
-}  # fmt: skip
 MOVED = ("transpose", "broadcast_to", "index", "astype")
 PRODUCTS = 1024  # multiplications from which on a matrix product is worth a call of BLAS
-FLOAT, SINGLE = np.dtype("float64"), np.dtype("float32")
-
-Text = tuple[list[Any], int]
+DOUBLE, SINGLE = np.dtype("float64"), np.dtype("float32")
 
 
 class UnwrittenError(Exception):
@@ -112,7 +105,7 @@ class LoopPrinter:
 
     def count_uses(self, op: Op) -> None:
         """Count how often an operation that is written where it is used would be computed."""
-        passes_on = op not in self.finals and (op.name in MOVED or op.name in FORMS)
+        passes_on = op not in self.finals and (op.name in MOVED or op.name in CONDITIONS)
         times = max(self.uses.get(op, 1), 1) if passes_on else 1
         for x in set(arguments_of(op)):
             self.uses[x] = self.uses.get(x, 0) + times
@@ -150,7 +143,7 @@ class LoopPrinter:
                 return
             if self.is_elementwise(op) and self.uses.get(op) == 1 and op not in self.widened:
                 return
-            if op.name in FORMS:
+            if op.name in CONDITIONS:
                 return
         writer = getattr(self, f"write_{op.name}", None)
         if writer is not None:
@@ -162,7 +155,7 @@ class LoopPrinter:
 
     def is_elementwise(self, op: Op) -> bool:
         """Whether an entry of the result depends on entries in the same place."""
-        return isinstance(op.rule, Rule) or op.name in FORMS or op.name == "select"
+        return isinstance(op.rule, Rule) or op.name in CONDITIONS or op.name == "select"
 
     def is_gather(self, op: Op) -> bool:
         """Whether it picks entries by an array of indices."""
@@ -323,24 +316,21 @@ class LoopPrinter:
 
     # ------------------------------------------------------------ entries
 
-    def text(self, x: Any, indices: Sequence[str], dtype: np.dtype[Any] = FLOAT) -> str:
-        """One entry of a quantity as text."""
-        return "".join(self.entry(x, indices, dtype)[0]).replace(" + -", " - ")
+    def text(
+        self, x: Any, indices: Sequence[str], dtype: np.dtype[Any] = DOUBLE, least: int = CHOICE
+    ) -> str:
+        """One entry of a quantity as text, in parentheses if it binds looser than it must."""
+        text, level = self.entry(x, indices, dtype)
+        return text.replace(" + -", " - ") if level >= least else f"({text})"
 
     def entry(self, x: Any, indices: Sequence[str], dtype: np.dtype[Any]) -> Text:
         """One entry of a quantity as an expression; a plain number in that precision."""
         if not isinstance(x, Op):
             text = number(x, dtype)
-            return [text], ATOM - 2 * text.startswith("-")
+            return text, SIGN if text.startswith("-") else ATOM
         indices = broadcast(x.shape, indices)
         if x in self.names:
-            return [self.cell(x, indices)], ATOM
-        if x.name == "select":
-            condition, yes, no = (self.entry(part, indices, x.dtype) for part in x.args)
-            return LOOPS.head(WHERE, [yes, condition, no])
-        if x.name in FORMS:
-            kind = arguments_of(x)[0].dtype
-            return LOOPS.head(FORMS[x.name], [self.entry(part, indices, kind) for part in x.args])
+            return self.cell(x, indices), ATOM
         if x.name == "transpose":
             order = x.params[0]
             indices = [indices[order.index(i)] for i in range(len(order))]
@@ -353,14 +343,11 @@ class LoopPrinter:
             return self.entry(x.args[0], self.refolded(x, indices), x.dtype)
         if x.name == "astype":
             convert = "int" if x.dtype.kind == "i" else x.dtype.name
-            return [f"{convert}({self.text(x.args[0], indices)})"], ATOM
-        if isinstance(x.rule, Rule):
-            args = [self.entry(part, indices, x.dtype) for part in x.args]
-            if x.name == "power" and x.params[0] == 2 and len(args[0][0]) == 1:
-                return LOOPS.head(SQUARE, [args[0], args[0]])
-            args += [self.entry(p, (), x.dtype) for p in x.params]
-            return LOOPS.head(x.rule, args)
-        raise UnwrittenError(x.name)
+            return f"{convert}({self.text(x.args[0], indices)})", ATOM
+        if not self.is_elementwise(x):
+            raise UnwrittenError(x.name)
+        kind = arguments_of(x)[0].dtype if x.name in CONDITIONS else x.dtype
+        return FLOATS.write(x, lambda part, least: self.text(part, indices, kind, least))
 
     def shifted(self, x: Op, indices: Sequence[str]) -> list[str]:
         """Where an entry of a part lies in the whole."""
@@ -643,12 +630,9 @@ def is_same(x: Array, y: Array) -> bool:
 
 def number(x: float, dtype: np.dtype[Any]) -> str:
     """A plain number, in the precision of what it is combined with."""
-    return in_precision(LOOPS.number(float(x)), dtype)
+    return in_precision(FLOATS.number(x), dtype)
 
 
 def in_precision(text: str, dtype: np.dtype[Any]) -> str:
     """A number in double precision as one of the precision wanted."""
     return f"float32({text})" if dtype == SINGLE else text
-
-
-SQUARE = TABLE["mul"]

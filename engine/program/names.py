@@ -69,6 +69,8 @@ class Names:
         """What it would best be called."""
         if q.of is not None:
             return f"d_{self.of(q.of)}"
+        if not q.label:
+            return "t"
         wish = identifier(q.label)
         if wish and q.scope and len(self.scopes.get(q.label, ())) > 1:
             wish = f"{wish}_{initials(q.scope)}"

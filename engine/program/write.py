@@ -69,14 +69,19 @@ class Printer:
     def count(self, op: Any) -> None:
         """Count how often an operation writes each of its operands."""
 
-        def note(x: Any, least: int) -> str:
+        uses = self.uses
+
+        def note(x: Any, least: int = CHOICE) -> str:
             if isinstance(x, Number):
-                self.uses[x] = self.uses.get(x, 0) + 1
+                uses[x] = uses.get(x, 0) + 1
             return ""
 
         if op.name in CHECKS:  # which write them in the message, too, or in several conditions
             for x in (*op.args, *op.args):
-                note(x, CHOICE)
+                note(x)
+        elif op.name in self.dialect.plain:
+            for x in op.args:
+                note(x)
         elif op.name:
             self.dialect.write(op, note)
 
@@ -87,7 +92,8 @@ class Printer:
         text, level = self.dialect.write(op, self.operand)
         text = text.replace(" + -", " - ")
         if self.stands_alone(op, text) and not text.isidentifier():
-            return self.dialect.assignment(self.names.of(op), text)
+            self.written[op] = name, _ = self.names.of(op), ATOM
+            return self.dialect.assignment(name, text)
         self.written[op] = text, level
         return []
 
