@@ -12,16 +12,19 @@ slot      leaf            one argument    two arguments                otherwise
 ``_db``   its role        parameters      the second's partial         parameters
 ========  ==============  ==============  ===========================  ====================
 
-A node made by hand keeps `HANDMADE` in ``_b`` and its ``_backward`` function in ``_da``. Until they
-are needed, ``_name`` (a `Name`) and a computed node's ``_grad`` are not set at all: outside of a
-backward pass, read the properties ``label``, ``scope`` and ``grad``, which know that. ``_mark`` is
-None for a leaf; on a computed node it is whatever the last walk over the graph has left there.
+A node made by hand is one of many arguments, with its ``_backward`` function in ``_da`` and
+`HANDMADE` in ``_db``. A neuron's activation and its weighted sum are one node, with `FOLDED` in
+``_db``, as long as nobody looks: see `engine.neuron`. Until they are needed, ``_name`` (a `Name`)
+and a computed node's ``_grad`` are not set at all: outside of a backward pass, read the properties
+``label``, ``scope`` and ``grad``, which know that. ``_mark`` is None for a leaf; on a computed node
+it is whatever the last walk over the graph has left there.
 """
 
 from __future__ import annotations
 
 from math import isfinite
 
+from .modes import active
 from .node import LOCK, describe, describe_making
 from .rule import NOTHING
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 MANY = object()  # marks a node with its arguments in a tuple
 HANDMADE = object()  # marks a node whose `_backward` is the user's
+FOLDED = object()  # marks a node that stands for two: see `engine.neuron`
 LONGEST = 129  # arguments that code is written out for: 64 weights, 64 inputs and a bias
 
 
@@ -41,74 +45,83 @@ def computed(root: Value) -> list[Value]:
     """The computed nodes below a root and the root, arguments before results, gradients cleared.
 
     `graph.topological_order` without the leaves, written out for speed. A mark on the node stands
-    for the set of those seen (a leaf's mark is None: it is never gone to), and a path is followed
-    down and up again rather than put on a stack step by step.
+    for the set of those seen (a leaf's mark is None: it is never gone to). A node is done right
+    after the last argument that is gone to from it: so the nodes on the way down to one are kept
+    in a run, which turns into their order as a whole, once its end has been reached.
     """
     order: list[Value] = []
     if root._a is None:
         return order
-    many, handmade, mark = MANY, HANDMADE, object()
-    path: list[Any] = []
-    waiting: list[list[Value]] = []  # per node with a tuple of arguments: those not yet gone to
+    many, handmade, folded, mark = MANY, HANDMADE, FOLDED, object()
+    as_they_are = not active
+    run: list[Any] = []
+    waiting: list[tuple[list[Any], list[Any]]] = []  # runs, and arguments of the last node in each
     node: Any = root
     while True:
         while True:  # down, to the first argument that is new
             node._mark = mark
             node._grad = 0.0
+            run.append(node)
             a = node._a
             b = node._b
-            if b is many or b is handmade:
+            if b is None:
+                seen = a._mark
+                if seen is None or seen is mark:
+                    break
+                node = a
+            elif b is many:
+                kind = node._db
+                if kind is folded:  # weights are leaves, and inputs are those of other neurons too
+                    inputs = a[1]
+                    if inputs.mark is mark:
+                        break
+                    inputs.mark = mark
+                    a = inputs.nodes
+                elif kind is handmade:  # its function may look at any node
+                    as_they_are = False
                 args = []
                 for x in a:
                     seen = x._mark
                     if seen is not None and seen is not mark:
                         args.append(x)
+                if not args:
+                    break
+                args.reverse()
+                node = args.pop()
                 if args:
-                    args.reverse()
-                    waiting.append(args)
-                    path.append(node)
-                else:
-                    order.append(node)
-                break
-            seen = a._mark
-            if seen is not None and seen is not mark:
-                path.append(node)
-                node = a
-                continue
-            if b is not None:
-                seen = b._mark
-                if seen is not None and seen is not mark:
-                    path.append(node)
+                    waiting.append((run, args))
+                    run = []
+            else:
+                seen = a._mark
+                if seen is None or seen is mark:
+                    seen = b._mark
+                    if seen is None or seen is mark:
+                        break
                     node = b
                     continue
-            order.append(node)
-            break
-        while path:  # up, until there is another argument that is new
-            node = path.pop()
-            b = node._b
-            if b is None:
-                order.append(node)
-                continue
-            if b is many or b is handmade:
-                args = waiting[-1]
-                while args:
-                    b = args.pop()
-                    if b._mark is not mark:
-                        break
-                else:
-                    waiting.pop()
-                    order.append(node)
-                    continue
-            else:
                 seen = b._mark
-                if seen is None or seen is mark:
-                    order.append(node)
-                    continue
-            path.append(node)
-            node = b
+                if seen is not None and seen is not mark:
+                    waiting.append((run, [b]))
+                    run = []
+                node = a
+        while True:  # up, until there is another argument that is new
+            run.reverse()
+            order += run
+            if not waiting:
+                if as_they_are or not [node.args for node in order if node._db is folded]:
+                    return order
+                return computed(root)  # those are two nodes each now
+            run, args = waiting.pop()
+            while args:
+                node = args.pop()
+                if node._mark is not mark:
+                    break
+            else:
+                continue
+            if args:
+                waiting.append((run, args))
+                run = []
             break
-        else:
-            return order
 
 
 def send(args: Sequence[Value], partials: Sequence[float], gradient: float) -> None:
@@ -142,7 +155,7 @@ SENDERS = Senders()
 
 def sweep(nodes: Sequence[Value]) -> None:
     """Send every node's gradient one step back, results before arguments."""
-    many, handmade, nothing = MANY, HANDMADE, NOTHING
+    many, folded, handmade, nothing = MANY, FOLDED, HANDMADE, NOTHING
     for node in reversed(nodes):
         gradient = node._grad
         b = node._b
@@ -151,18 +164,30 @@ def sweep(nodes: Sequence[Value]) -> None:
             if partial is not nothing:  # it would leave the argument's gradient as it is
                 node._a._grad += partial * gradient
         elif b is many:
-            args = node._a
-            SENDERS[len(args)](args, node._da, gradient)
-        elif b is handmade:
-            push(node)
+            kind = node._db
+            if kind is folded:
+                parts = node._da
+                partial = parts[1]
+                if partial is not nothing:  # else the sum would send zeros: its partials are finite
+                    parts[0](node, 0.0 + partial * gradient)
+            elif kind is handmade:
+                push(node)
+            else:
+                args = node._a
+                SENDERS[len(args)](args, node._da, gradient)
         else:
             node._a._grad += node._da * gradient
             b._grad += node._db * gradient
 
 
+def is_handmade(node: Value) -> bool:
+    """Whether its `_backward` is the user's, or is still missing."""
+    return node._db is HANDMADE or (node._a is None and node._da is not None)
+
+
 def push(node: Value) -> None:
     """Send one node's gradient to its arguments."""
-    if node._b is not HANDMADE:
+    if not is_handmade(node):
         for a, partial in zip(node.args, node.partials, strict=True):
             a._grad = a.grad + partial * node.grad
     elif node._da is None:
@@ -183,7 +208,7 @@ def probe(node: Value) -> tuple[float, ...]:
         touched = {id(x): (x, x.grad) for x in (node, *node._a)}
         try:
             for x, _ in touched.values():
-                x._grad = 0.0
+                x.grad = 0.0
             node._grad = 1.0
             push(node)
             partials = []

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from itertools import repeat, starmap
 
-from .backward import MANY
+from .backward import FOLDED, MANY
 from .modes import active
+from .neuron import Neurons
 from .numbers import OPERATORS, REFLECTED, KindError, Number, is_number, unfit
 from .rowcode import functions
 from .rule import TABLE, Rule
@@ -27,18 +28,22 @@ class Written(dict[str, "Callable[..., Any]"]):
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         try:
-            MAKERS[name], FUNCTIONS[name] = functions(TABLE[name], NAMES)
+            row = TABLE[name]
+            make, function = MAKERS[name], FUNCTIONS[name] = functions(row, NAMES)
         except TypeError as error:
             raise TypeError(f"the rule {name!r} does not run on formulas: {error}") from error
+        if row.arity == 1 and not row.variadic and not row.params:
+            NEURONS[function] = Neurons(row, make.__globals__)
         return self[name]
 
 
 MAKERS = Written()  # they make a node of Values and numbers
 FUNCTIONS = Written()  # they take any kind of number
+NEURONS: dict[Any, Neurons] = {}  # by the activation, a function
 BLANK = starmap(Value.__new__, repeat((Value,)))  # next(BLANK) is a quick Value.__new__(Value)
 NAMES: dict[str, Any] = {  # what generated code needs of the engine
     "Value": Value, "blank": BLANK, "operand": operand, "active": active,
-    "observe": observe, "MANY": MANY,
+    "observe": observe, "MANY": MANY, "FOLDED": FOLDED,
 }  # fmt: skip
 
 
@@ -57,7 +62,7 @@ class Method:
 def install(row: Rule, present: bool) -> None:
     """Give Values the row as a method, and as an operator if it is written with one."""
     MAKERS.pop(row.name, None)
-    FUNCTIONS.pop(row.name, None)
+    NEURONS.pop(FUNCTIONS.pop(row.name, None), None)
     if row.variadic:
         return
     if not present:
@@ -67,8 +72,7 @@ def install(row: Rule, present: bool) -> None:
     def make() -> Callable[..., Any]:
         return MAKERS[row.name]
 
-    method = make if row.arity == 1 else lambda: FUNCTIONS[row.name]
-    setattr(Value, row.name, Method(row.name, method))
+    setattr(Value, row.name, Method(row.name, lambda: FUNCTIONS[row.name]))
     if not row.is_built_in():
         make()  # a mistake in it shows where it is defined
     if operator := OPERATORS.get(row.name):

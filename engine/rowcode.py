@@ -16,15 +16,13 @@ def make(a, b):
     v_a_ = a._data
     v_b_ = b._data
     y_ = v_a_ * v_b_
-    d0_ = v_b_
-    d1_ = v_a_
     out_ = next_(blank_)
     out_._data = y_
     out_._rule = row_
     out_._a = a
     out_._b = b
-    out_._da = d0_
-    out_._db = d1_
+    out_._da = v_b_
+    out_._db = v_a_
     out_._mark = 0
     if active_:
         observe_(out_)
@@ -72,8 +70,8 @@ ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
 MATH = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
     "abs": math.fabs, "max": maximum, "min": minimum, "ERRORS": ERRORS, "INF": INF,
-    "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "next": next, "on_floats": on_floats,
-    "is_tensor": is_tensor, "parameter": parameter,
+    "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "isinstance": isinstance, "next": next,
+    "on_floats": on_floats, "is_tensor": is_tensor, "parameter": parameter,
 }  # fmt: skip
 
 
@@ -89,8 +87,10 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
     names = {f"{name}_": x for name, x in names.items()}
     if row.variadic:
         names["makers_"] = Lengths(row, names)
-    run(variadic(row) if row.variadic else fixed(row), f"from the rule {row.name}", names)
-    make, function = names["make"], names["any_number"]
+    text = variadic(row) if row.variadic else fixed(row) + dispatched(row)
+    run(text, f"from the rule {row.name}", names)
+    make = names["make"]
+    function = names.get("any_number", make)
     make.__name__ = make.__qualname__ = function.__name__ = function.__qualname__ = row.name
     make.__doc__ = function.__doc__ = describe(row)
     return make, function
@@ -106,7 +106,7 @@ def source(name: str, terms: int = 0) -> str:
     row = TABLE[name]
     if row.variadic:
         return straight(row, terms) if terms else looped(row)
-    return fixed(row).partition("\ndef any_number")[0]
+    return fixed(row)
 
 
 def run(source: str, origin: str, names: dict[str, Any]) -> None:
@@ -141,59 +141,61 @@ def fixed(row: Rule) -> str:
     """Source for a row with a fixed number of arguments."""
     args, params = row.names, tuple(row.params)
     data = [f"v_{x}_" for x in args]
-    names = ", ".join((*args, *params))
-    lines = [f"def make({signature(row, args)}):", *operands(row)]
-    for p in params:
-        lines += [f"    {p} = parameter_({p}, {row.name!r})", f"    p_{p}_ = float({p})"]
-    lines += [f"    {v} = {x}._data" for v, x in zip(data, args, strict=True)]
-    lines += result(row, data)
-    lines += [
-        *store(*layout(row)),
-        f"def any_number({signature(row, args)}):",
-        f"    if type({args[0]}) is Value_:",
-        f"        out_ = make({names})",
-        "        if out_ is not NotImplemented:",
-        "            return out_",
-        f"    return apply_(row_, {listed(args)}, {listed(params)})",
-    ]
-    return "\n".join(lines)
-
-
-def operands(row: Rule) -> list[str]:
-    """The lines that make Values of the other arguments.
-
-    What cannot be one is left to the other side's operator; a method has no other side.
-    """
-    lines = []
-    for x in row.names[1:]:
-        leave = "NotImplemented"
-        if row.name not in OPERATORS:
-            leave = f"apply_(row_, {listed(row.names)}, {listed(tuple(row.params))})"
+    operator = row.name in OPERATORS
+    elsewhere = f"apply_(row_, {listed(args)}, {listed(params)})"
+    lines = [f"def make({signature(row, args)}):"]
+    if not operator:
+        lines += [
+            f"    if type({args[0]}) is not Value_ and not isinstance_({args[0]}, Value_):",
+            f"        return {elsewhere}",
+        ]
+    for x in args[1:]:  # an operator leaves what cannot be a Value to that of the other side
         lines += [
             f"    if type({x}) is not Value_:",
             f"        operand_{x}_ = operand_({x})",
             f"        if operand_{x}_ is NotImplemented:",
-            f"            return {leave}",
+            f"            return {'NotImplemented' if operator else elsewhere}",
             f"        {x} = operand_{x}_",
         ]
-    return lines
+    for p in params:
+        lines += [f"    {p} = parameter_({p}, {row.name!r})", f"    p_{p}_ = float({p})"]
+    lines += [f"    {v} = {x}._data" for v, x in zip(data, args, strict=True)]
+    steps, slopes = result(row, data)
+    return "\n".join([*lines, *steps, *store(*layout(row, slopes))])
 
 
-def result(row: Rule, data: Sequence[str]) -> list[str]:
-    """The lines that compute the result ``y_`` and the partials ``d0_``, ``d1_``, …"""
+def dispatched(row: Rule) -> str:
+    """Source for an operator's row as a function, which takes any kind of number."""
+    if row.name not in OPERATORS:
+        return ""
+    args = ", ".join(row.names)
+    return f"""
+def any_number({args}):
+    out_ = make({args}) if isinstance_({row.names[0]}, Value_) else NotImplemented
+    return apply_(row_, ({args},)) if out_ is NotImplemented else out_
+"""
+
+
+def result(row: Rule, data: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The lines that compute the result ``y_``, and the partials: names or expressions."""
     params = tuple(row.params)
-    value, partials = value_and_partials(row, ATOMS, [*data, *(f"p_{p}_" for p in params)], "y_")
-    slopes = listed(many("d", row.arity))
-    return guarded(
-        straight_line(value, partials),
-        f"y_, {slopes} = on_floats_(row_, {listed(data)}, {listed(params)})",
-    )
+    names = [*data, *(f"p_{p}_" for p in params)]
+    steps, slopes = straight_line(*value_and_partials(row, ATOMS, names, "y_"))
+    if not can_raise([*steps, *slopes]):
+        return [f"    {step}" for step in steps], slopes
+    kept = many("d", row.arity)
+    steps += [f"{d} = {slope}" for d, slope in zip(kept, slopes, strict=True)]
+    otherwise = f"y_, {listed(kept)} = on_floats_(row_, {listed(data)}, {listed(params)})"
+    return guarded(steps, otherwise), kept
+
+
+def can_raise(steps: Sequence[str]) -> bool:
+    """Whether Python's floats may raise in it: in a division or a function."""
+    return any("/" in step or "_(" in step for step in steps)
 
 
 def guarded(steps: Sequence[str], otherwise: str) -> list[str]:
     """The steps, and what is to be done instead where Python's floats raise."""
-    if not any("/" in step or "(" in step for step in steps):  # cannot raise
-        return [f"    {step}" for step in steps]
     return [
         "    try:",
         *(f"        {step}" for step in steps),
@@ -202,28 +204,33 @@ def guarded(steps: Sequence[str], otherwise: str) -> list[str]:
     ]
 
 
-def straight_line(value: Any, partials: Sequence[Any]) -> list[str]:
-    """Assignments to ``y_``, ``d0_``, ``d1_``, …; what they share is computed once, first."""
+def straight_line(
+    value: Any, partials: Sequence[Any], result: str = "y_"
+) -> tuple[list[str], list[str]]:
+    """Assignments up to that of the result, and those parts of the partials that they share.
+
+    Second come the partials, as expressions.
+    """
     shared, (whole, *slopes) = share([value, *partials])
-    late = {"y_"}  # what needs the result
+    late = {result}  # what needs the result
     before: list[str] = []
     after: list[str] = []
     for name, part in shared:
         if any(x.name in late for x in order([part])):
             late.add(name)
         (after if name in late else before).append(f"{name} = {write(part, code)}")
-    after += [f"d{i}_ = {write(part, code)}" for i, part in enumerate(slopes)]
-    return [*before, f"y_ = {write(whole, code)}", *after]
+    steps = [*before, f"{result} = {write(whole, code)}", *after]
+    return steps, [write(part, code) for part in slopes]
 
 
-def layout(row: Rule) -> tuple[str, str, str, str]:
+def layout(row: Rule, slopes: Sequence[str]) -> tuple[str, str, str, str]:
     """What goes into the slots ``_a``, ``_b``, ``_da``, ``_db``: see `engine.backward`."""
     args, params = row.names, listed(tuple(row.params))
     if row.arity == 1:
-        return args[0], "None", "d0_", params if row.params else "None"
+        return args[0], "None", slopes[0], params if row.params else "None"
     if row.arity == 2 and not row.params:
-        return args[0], args[1], "d0_", "d1_"
-    return listed(args), "MANY_", listed(many("d", row.arity)), params
+        return args[0], args[1], slopes[0], slopes[1]
+    return listed(args), "MANY_", listed(slopes), params
 
 
 def variadic(row: Rule) -> str:
@@ -293,12 +300,13 @@ class Terms(AtomMathematics):
 def straight(row: Rule, n: int) -> str:
     """Source for a variadic row with n terms, without a loop."""
     args, data = many("x", n), many("v", n)
-    symbols = [Symbol(name) for name in data]
-    value = row.evaluate(Terms(), symbols)
-    partials = row.differentiate(Terms(), Symbol("y_"), symbols)
-    steps = straight_line(value, partials)
-    slopes = [step.partition(" = ")[2] for step in steps[-n:]]
-    steps[-n:] = [f"d_ = {tuple_of(slopes)}"]
+    steps, slopes = summed(row, data, "y_")
+    partials = tuple_of(slopes)
+    if can_raise([*steps, *slopes]):
+        otherwise = f"y_, d_ = on_floats_(row_, {tuple_of(data)}, ())"
+        steps, partials = guarded([*steps, f"d_ = {partials}"], otherwise), "d_"
+    else:
+        steps = [f"    {step}" for step in steps]
     lines = [
         "def make(args_):",
         f"    {listed(args)} = args_",
@@ -308,11 +316,18 @@ def straight(row: Rule, n: int) -> str:
         "        return apply_(row_, args_, ())",
         f"    if type({data[0]}) is not float:  # arrays",
         "        return apply_(row_, args_, ())",
-        *guarded(steps, f"y_, d_ = on_floats_(row_, {tuple_of(data)}, ())"),
+        *steps,
         "    if type(y_) is not float:  # arrays among them",
         "        return apply_(row_, args_, ())",
     ]
-    return "\n".join([*lines, *store("args_", "MANY_", "d_", "()")])
+    return "\n".join([*lines, *store("args_", "MANY_", partials, "()")])
+
+
+def summed(row: Rule, data: Sequence[str], result: str) -> tuple[list[str], list[str]]:
+    """The lines that compute a variadic row's result of those numbers, and its partials."""
+    symbols = [Symbol(name) for name in data]
+    value = row.evaluate(Terms(), symbols)
+    return straight_line(value, row.differentiate(Terms(), Symbol(result), symbols), result)
 
 
 def tuple_of(parts: Sequence[str]) -> str:

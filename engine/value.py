@@ -14,8 +14,19 @@ from __future__ import annotations
 from math import isfinite
 from operator import attrgetter
 
-from .backward import HANDMADE, MANY, check_gradients, computed, probe, push, sweep
+from .backward import (
+    FOLDED,
+    HANDMADE,
+    MANY,
+    check_gradients,
+    computed,
+    is_handmade,
+    probe,
+    push,
+    sweep,
+)
 from .modes import anomaly, asked, differentiating, origin, recording, tidy
+from .neuron import unfold
 from .node import (
     LOCK,
     Name,
@@ -91,8 +102,8 @@ class Value(Node):
         children = tuple(_children)
         self._rule = _op
         self._a = children or None
-        self._b = HANDMADE if children else None
-        self._da = self._db = None
+        self._b, self._db = (MANY, HANDMADE) if children else (None, None)
+        self._da = None
         self._mark = 0 if children else None
         if role != "" and not children:
             self.role = role
@@ -108,6 +119,8 @@ class Value(Node):
         self._data = real(data, "Value.data")
 
     def _set_grad(self, grad: SupportsFloat) -> None:
+        if self._db is FOLDED:
+            unfold(self)
         self._grad = real(grad, "Value.grad")
 
     def _get_grad(self) -> float:
@@ -155,31 +168,36 @@ class Value(Node):
     @property
     def args(self) -> tuple[Value, ...]:
         """The nodes it was computed from, in order; ``a * a`` has two."""
+        if self._db is FOLDED:
+            unfold(self)
         if self._a is None:
             return ()
         if self._b is None:
             return (self._a,)
-        if self._b is MANY or self._b is HANDMADE:
+        if self._b is MANY:
             return self._a  # type: ignore[no-any-return]
         return (self._a, self._b)
 
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives ∂self/∂arg, one per argument, fixed when the node was made."""
+        if self._db is FOLDED:
+            unfold(self)
         if self._a is None:
             return ()
         if self._b is None:
             return (self._da,)
+        if self._db is HANDMADE:
+            return probe(self)
         if self._b is MANY:
             return tuple([float(d) if type(d) is int else d for d in self._da])
-        if self._b is HANDMADE:
-            return probe(self)
         return (self._da, self._db)
 
     @property
     def params(self) -> tuple[Any, ...]:
         """The parameters of its operation: the 2 of ``x ** 2``."""
-        if self._a is None or not (self._b is None or self._b is MANY):
+        alone = self._a is None or (self._b is not None and self._b is not MANY)
+        if alone or self._db is HANDMADE or self._db is FOLDED:
             return ()
         return self._db or ()
 
@@ -225,8 +243,9 @@ class Value(Node):
     def _set_backward(self, function: Callable[[], None]) -> None:
         if not callable(function):
             raise TypeError(f"_backward must be a function, not {type(function).__name__}")
-        self._rule, self._a = self._op, self.args or None  # a leaf stays one
-        self._b, self._da = HANDMADE, function
+        self._rule, self._a, self._da = self._op, self.args or None, function
+        if self._a is not None:  # a leaf stays one
+            self._b, self._db = MANY, HANDMADE
 
     _backward = property(
         _get_backward, _set_backward, doc="Send this node's gradient one step back, by hand."
@@ -344,7 +363,7 @@ def recompute(node: Value) -> None:
 
 def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]:
     """Everything that a node consists of, with its arguments replaced by their copies."""
-    if node._b is HANDMADE:
+    if is_handmade(node):
         raise TypeError(
             f"{describe(node)} was made by hand: its _backward belongs to this very graph and can "
             "be neither copied nor pickled; add the operation with engine.rule(…) instead"

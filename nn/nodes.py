@@ -7,6 +7,7 @@ from operator import add, mul
 from engine import Value
 from engine.cuts import refusal
 from engine.modes import active
+from engine.neuron import Inputs
 from engine.node import Name, named
 from engine.numbers import KindError, Number, is_number
 from engine.operators import MAKERS
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 
 class Row(list["Any"]):
-    """Inputs that are nodes already, so that the neurons of a layer share them."""
+    """A layer's outputs, which are nodes already."""
 
 
-def row(x: Any) -> Row:
+def inputs(x: Any) -> Inputs:
     """The inputs as nodes, each plain number as a new leaf; a lone number is a row of one."""
+    if type(x) is Row:
+        return Inputs(x)
     if is_tensor(x):
         raise KindError(
             "a network of Values takes numbers, not a Tensor: give lists or plain arrays, or use "
@@ -35,9 +38,11 @@ def row(x: Any) -> Row:
         xs = list(x)
     except TypeError:
         raise TypeError(f"the inputs are a sequence of numbers, not {type(x).__name__}") from None
-    return Row(
-        x if isinstance(x, Number) else Value(x, label=f"x{i}", role="input")
-        for i, x in enumerate(xs)
+    return Inputs(
+        [
+            x if isinstance(x, Number) else Value(x, label=f"x{i}", role="input")
+            for i, x in enumerate(xs)
+        ]
     )
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from random import Random
 
 from engine import Value
+from engine.modes import active
+from engine.neuron import Inputs
 from engine.node import named
-from engine.operators import MAKERS
+from engine.operators import MAKERS, NEURONS
 
 from .activations import activation_function, title
 from .dropout import Dropout
 from .initialisers import initialiser, randomness
 from .module import WATCHERS, Module
-from .nodes import Row, annotate, row, weighted_sum
+from .nodes import Row, annotate, inputs, weighted_sum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,13 +81,22 @@ class Neuron(Module):
             TypeError: if the inputs are not numbers.
             ValueError: if there are more or fewer than ``nin``.
         """
-        xs = x if type(x) is Row else row(x)
-        if len(xs) != len(self.w):
-            raise ValueError(f"{self!r} takes {len(self.w)} inputs, not {len(xs)}")
+        xs = x if type(x) is Inputs else inputs(x)
+        n = len(xs.nodes)
+        if n != len(self.w):
+            raise ValueError(f"{self!r} takes {len(self.w)} inputs, not {n}")
+        if self.fused and self.nonlin and xs.data and not active:
+            try:
+                h = NEURONS[self.activation][n]((*self.w, self.b), xs, self.z_name)
+            except (KeyError, TypeError):  # it is no function of the table's
+                h = None
+            if h is not None:
+                h._name = self.h_name
+                return h
         if self.fused:
-            z = weigh((*self.w, *xs, self.b))
+            z = weigh((*self.w, *xs.nodes, self.b))
         else:
-            z = weighted_sum(self.w, xs, self.b, self.scope)
+            z = weighted_sum(self.w, xs.nodes, self.b, self.scope)
         annotate(z, self.z_name)
         if not self.nonlin:
             return z
@@ -122,7 +133,7 @@ class Layer(Module):
 
     def __call__(self, x: Any) -> Any:
         """The neurons' outputs for the same inputs: a list, or the output itself if it is one."""
-        xs = x if type(x) is Row else row(x)
+        xs = inputs(x)
         out = Row([neuron(xs) for neuron in self.neurons])
         for watch in WATCHERS:
             watch(self, out)

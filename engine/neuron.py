@@ -1,0 +1,121 @@
+"""A neuron as one node: an activation of a weighted sum, which are two as soon as anyone looks.
+
+Half the nodes of a network are weighted sums that nothing but their activation ever asks for. So
+both are made as one node, in which the row of the weighted sum stays folded up: `unfold` takes it
+out when a node's arguments are asked for, by pictures, copies, second derivatives or a user. Until
+then only the backward pass meets it. A ReLU that is off then sends nothing at all.
+
+The code is written from the rows, as that of all nodes is: see `engine.rowcode`.
+"""
+
+from __future__ import annotations
+
+from .backward import FOLDED, LONGEST, MANY
+from .node import LOCK
+from .reals import REALS
+from .rowcode import guarded, listed, many, run, store, straight_line, summed
+from .rule import TABLE, Rule
+from .symbol import ATOMS, value_and_partials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .value import Value
+
+SUM = TABLE["affine"]  # of weights, inputs and bias
+
+
+class Inputs:
+    """The inputs of a layer, which its neurons share.
+
+    Attributes:
+        nodes: the nodes.
+        data: their numbers as they are now; empty if there are others than Values among them.
+        mark: what the last walk over the graph that came by has left here.
+    """
+
+    __slots__ = ("nodes", "data", "mark")
+
+    def __init__(self, nodes: Sequence[Any]) -> None:
+        self.nodes = tuple(nodes)
+        self.mark: object = None
+        try:
+            self.data = tuple([x._data for x in nodes])
+        except AttributeError:
+            self.data = ()
+
+
+class Neurons(dict[int, "Callable[..., Value | None]"]):
+    """What makes a neuron of that activation, by the number of inputs.
+
+    It takes the weights and the bias in one tuple, the `Inputs` and the name of the sum. It gives
+    None for what is to be two nodes: if a weight was computed, if the sum is inf or nan, or where
+    there are other numbers than floats.
+    """
+
+    def __init__(self, row: Rule, names: dict[str, Any]) -> None:
+        self.row, self.names = row, names
+
+    def __missing__(self, n: int) -> Callable[..., Value | None]:
+        names = dict(self.names, make=lambda ws, inputs, name: None)
+        if 2 * n < LONGEST:
+            run(written(self.row, n), f"from the rule {self.row.name} of a sum", names)
+        self[n] = names["make"]
+        return self[n]
+
+
+def written(row: Rule, n: int) -> str:
+    """Source for neurons of n inputs: what makes one, and what sends its gradient on."""
+    w, x = [*many("w", n), "b_"], many("x", n)
+    v, u = [*many("v", n), "c_"], many("u", n)
+    sum_steps, slopes = summed(SUM, [*v[:n], *u, v[n]], "z_")
+    steps, (slope,) = straight_line(*value_and_partials(row, ATOMS, ["z_"], "y_"))
+    leaves = " or ".join(f"{node}._a" for node in w)
+    return "\n".join(
+        [
+            "def make(ws_, inputs_, name_):",
+            f"    {listed(w)} = ws_",
+            f"    {listed(u)} = inputs_.data",
+            "    try:",
+            f"        if {leaves}:",
+            "            return None",
+            *(f"        {number} = {node}._data" for number, node in zip(v, w, strict=True)),
+            "    except AttributeError:",
+            "        return None",
+            *(f"    {step}" for step in sum_steps),
+            "    if type(z_) is not float or not -INF_ < z_ < INF_:",
+            "        return None",
+            *guarded([*steps, f"d_ = {slope}"], "return None"),
+            *store("(ws_, inputs_)", "MANY_", f"(send, d_, {listed(v)}, z_, name_)", "FOLDED_"),
+            "def send(node_, gradient_):",
+            "    ws_, inputs_ = node_._a",
+            f"    {listed(w)} = ws_",
+            f"    {listed(x)} = inputs_.nodes",
+            f"    {listed(u)} = inputs_.data",
+            f"    {listed(v)} = node_._da[2]",
+            *(
+                f"    {node}._grad += {slope} * gradient_"
+                for node, slope in zip([*w[:n], *x, w[n]], slopes, strict=True)
+            ),
+        ]
+    )
+
+
+def unfold(node: Value) -> None:
+    """Make two nodes of one, as if they had always been."""
+    with LOCK:
+        if node._db is not FOLDED:  # another thread was quicker
+            return
+        ws, inputs = node._a
+        _, partial, numbers, data, name = node._da
+        inner = type(node).__new__(type(node))
+        inner._data, inner._rule, inner._mark, inner._name = data, SUM, 0, name
+        inner._a, inner._b, inner._db = (*ws[:-1], *inputs.nodes, ws[-1]), MANY, ()
+        numbers = (*numbers[:-1], *inputs.data, numbers[-1])
+        inner._da = tuple(SUM.differentiate(REALS, data, numbers))
+        if hasattr(node, "_grad"):
+            inner._grad = 0.0 + partial * node._grad
+        node._a, node._b, node._da = inner, None, partial
+        node._db = None  # last: others look at it first
