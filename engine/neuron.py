@@ -13,7 +13,7 @@ from __future__ import annotations
 from .backward import FOLDED, LONGEST, MANY
 from .node import LOCK
 from .reals import REALS
-from .rowcode import guarded, listed, many, run, store, straight_line, summed
+from .rowcode import guarded, listed, made, many, run, store, straight_line, summed
 from .rule import TABLE, Rule
 from .symbol import ATOMS, value_and_partials
 
@@ -47,60 +47,83 @@ class Inputs:
             self.data = ()
 
 
-class Neurons(dict[int, "Callable[..., Value | None]"]):
-    """What makes a neuron of that activation, by the number of inputs.
+class Straight(dict[int, "Callable[..., Value | None]"]):
+    """Functions that are written out for so many inputs.
 
-    It takes the weights and the bias in one tuple, the `Inputs` and the name of the sum. It gives
-    None for what is to be two nodes: if a weight was computed, if the sum is inf or nan, or where
-    there are other numbers than floats.
+    They take weights and bias in one tuple, the `Inputs` and a name for what is computed. They give
+    None for what they are not written for: computed weights, a sum that is inf or nan, or other
+    numbers than floats.
     """
 
-    def __init__(self, row: Rule, names: dict[str, Any]) -> None:
-        self.row, self.names = row, names
+    def __init__(self, write: Callable[[int], str], names: dict[str, Any]) -> None:
+        self.write, self.names = write, names
 
     def __missing__(self, n: int) -> Callable[..., Value | None]:
         names = dict(self.names, make=lambda ws, inputs, name: None)
         if 2 * n < LONGEST:
-            run(written(self.row, n), f"from the rule {self.row.name} of a sum", names)
+            run(self.write(n), f"for a neuron of {n} inputs", names)
         self[n] = names["make"]
         return self[n]
 
 
-def written(row: Rule, n: int) -> str:
+def head(n: int) -> list[str]:
+    """The first lines of such a function: the nodes w, b and x, and their numbers v, c and u."""
+    w, v = [*many("w", n), "b_"], [*many("v", n), "c_"]
+    return [
+        "def make(ws_, inputs_, name_):",
+        f"    {listed(w)} = ws_",
+        f"    {listed(many('u', n))} = inputs_.data",
+        "    try:",
+        f"        if {' or '.join(f'{node}._a' for node in w)}:",
+        "            return None",
+        *(f"        {number} = {node}._data" for number, node in zip(v, w, strict=True)),
+        "    except AttributeError:",
+        "        return None",
+    ]
+
+
+def activated(row: Rule, n: int) -> str:
     """Source for neurons of n inputs: what makes one, and what sends its gradient on."""
-    w, x = [*many("w", n), "b_"], many("x", n)
-    v, u = [*many("v", n), "c_"], many("u", n)
-    sum_steps, slopes = summed(SUM, [*v[:n], *u, v[n]], "z_")
+    w, x, v, u = (many(letter, n) for letter in "wxvu")
+    sum_steps, slopes = summed(SUM, [*v, *u, "c_"], "z_")
     steps, (slope,) = straight_line(*value_and_partials(row, ATOMS, ["z_"], "y_"))
-    leaves = " or ".join(f"{node}._a" for node in w)
+    sent = zip([*w, *x, "b_"], slopes, strict=True)
+    numbers = listed([*v, "c_"])
     return "\n".join(
         [
-            "def make(ws_, inputs_, name_):",
-            f"    {listed(w)} = ws_",
-            f"    {listed(u)} = inputs_.data",
-            "    try:",
-            f"        if {leaves}:",
-            "            return None",
-            *(f"        {number} = {node}._data" for number, node in zip(v, w, strict=True)),
-            "    except AttributeError:",
-            "        return None",
+            *head(n),
             *(f"    {step}" for step in sum_steps),
             "    if type(z_) is not float or not -INF_ < z_ < INF_:",
             "        return None",
             *guarded([*steps, f"d_ = {slope}"], "return None"),
-            *store("(ws_, inputs_)", "MANY_", f"(send, d_, {listed(v)}, z_, name_)", "FOLDED_"),
+            *store("(ws_, inputs_)", "MANY_", f"(send, d_, {numbers}, z_, name_)", "FOLDED_"),
             "def send(node_, gradient_):",
             "    ws_, inputs_ = node_._a",
-            f"    {listed(w)} = ws_",
+            f"    {listed([*w, 'b_'])} = ws_",
             f"    {listed(x)} = inputs_.nodes",
             f"    {listed(u)} = inputs_.data",
-            f"    {listed(v)} = node_._da[2]",
-            *(
-                f"    {node}._grad += {slope} * gradient_"
-                for node, slope in zip([*w[:n], *x, w[n]], slopes, strict=True)
-            ),
+            f"    {numbers} = node_._da[2]",
+            *(f"    {node}._grad += {slope} * gradient_" for node, slope in sent),
         ]
     )
+
+
+def apart(n: int) -> str:
+    """Source for b + w₀x₀ + w₁x₁ + … of + and × nodes, in micrograd's order."""
+    lines, total, number = [f"    {listed(many('x', n))} = inputs_.nodes"], "b_", "c_"
+    for w, x, v, u, i in zip(*(many(letter, n) for letter in "wxvu"), range(n), strict=True):
+        for name, args, data in (
+            ("mul", (w, x), (v, u)),
+            ("add", (total, f"mul{i}_"), (number, f"z_mul{i}_")),
+        ):
+            node, z = f"{name}{i}_", f"z_{name}{i}_"
+            steps, slopes = straight_line(*value_and_partials(TABLE[name], ATOMS, data, z), z)
+            lines += [f"    {step}" for step in steps]
+            lines += made(node, z, f"{name}_row_", (*args, *slopes))
+            lines += [f"    {node}._name = name_"]
+        total, number = f"add{i}_", f"z_add{i}_"
+    floats = f"type({number}) is float"
+    return "\n".join([*head(n), *lines, f"    return {total} if {floats} else None"])
 
 
 def unfold(node: Value) -> None:

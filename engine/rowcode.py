@@ -82,9 +82,8 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
         row: the row of the table.
         engine: what the code needs of the engine that it is for.
     """
-    names = MATH | engine | {"row": row, "pack": row.pack}
-    names |= {f"{p}_default": default for p, default in row.params.items()}
-    names = {f"{name}_": x for name, x in names.items()}
+    given = {f"{p}_default": default for p, default in row.params.items()}
+    names = named(engine, given | {"row": row, "pack": row.pack})
     if row.variadic:
         names["makers_"] = Lengths(row, names)
     text = variadic(row) if row.variadic else fixed(row) + dispatched(row)
@@ -94,6 +93,11 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
     make.__name__ = make.__qualname__ = function.__name__ = function.__qualname__ = row.name
     make.__doc__ = function.__doc__ = describe(row)
     return make, function
+
+
+def named(*names: dict[str, Any]) -> dict[str, Any]:
+    """What generated code finds by its names, which end in an underscore."""
+    return {f"{name}_": x for part in (MATH, *names) for name, x in part.items()}
 
 
 def source(name: str, terms: int = 0) -> str:
@@ -358,19 +362,27 @@ def looped(row: Rule) -> str:
 
 
 def store(a: str, b: str, da: str, db: str) -> list[str]:
-    """The lines that make the node."""
+    """The last lines: they make the node and return it."""
     return [
-        "    out_ = next_(blank_)",
-        "    out_._data = y_",
-        "    out_._rule = row_",
-        f"    out_._a = {a}",
-        f"    out_._b = {b}",
-        f"    out_._da = {da}",
-        f"    out_._db = {db}",
-        "    out_._mark = 0",
+        *made("out_", "y_", "row_", (a, b, da, db)),
         "    if active_:",
         "        observe_(out_)",
         "    return out_",
+    ]
+
+
+def made(node: str, data: str, row: str, slots: Sequence[str]) -> list[str]:
+    """The lines that make a node with that in ``_a``, ``_b``, ``_da``, ``_db``."""
+    a, b, da, db = slots
+    return [
+        f"    {node} = next_(blank_)",
+        f"    {node}._data = {data}",
+        f"    {node}._rule = {row}",
+        f"    {node}._a = {a}",
+        f"    {node}._b = {b}",
+        f"    {node}._da = {da}",
+        f"    {node}._db = {db}",
+        f"    {node}._mark = 0",
     ]
 
 

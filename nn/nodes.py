@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from operator import add, mul
-
 from engine import Value
 from engine.cuts import refusal
 from engine.modes import active
 from engine.neuron import Inputs
 from engine.node import Name, named
 from engine.numbers import KindError, Number, is_number
-from engine.operators import MAKERS
+from engine.operators import APART
 from engine.tree import is_tensor
 
 TYPE_CHECKING = False
@@ -62,17 +60,15 @@ def annotate(node: Any, name: Name) -> None:
             node._name = named(name.label, name.scope, known.origin)
 
 
-def weighted_sum(ws: Sequence[Value], xs: Sequence[Any], b: Value, scope: str) -> Any:
+def weighted_sum(ws: Sequence[Value], xs: Inputs, b: Value, scope: str) -> Any:
     """b + w₀x₀ + w₁x₁ + … as + and × nodes, in micrograd's order."""
-    quick = not active and {Value}.issuperset(map(type, (*ws, *xs, b)))
-    times, plus = (MAKERS["mul"], MAKERS["add"]) if quick else (mul, add)  # what * and + call
     name = named("", scope)
+    if xs.data and not active and (z := APART[len(ws)]((*ws, b), xs, name)) is not None:
+        return z
     total: Any = b
-    for w, x in zip(ws, xs, strict=True):
-        product = times(w, x)
-        total = plus(total, product)
-        if quick:
-            product._name = total._name = name
-        elif type(total) is Value:
+    for w, x in zip(ws, xs.nodes, strict=True):
+        product = w * x
+        total = total + product
+        if type(total) is Value:
             product.scope = total.scope = scope
     return total

@@ -96,7 +96,7 @@ class Neuron(Module):
         if self.fused:
             z = weigh((*self.w, *xs.nodes, self.b))
         else:
-            z = weighted_sum(self.w, xs.nodes, self.b, self.scope)
+            z = weighted_sum(self.w, xs, self.b, self.scope)
         annotate(z, self.z_name)
         if not self.nonlin:
             return z

@@ -198,3 +198,28 @@ def test_threads_that_look_at_once_see_the_same() -> None:
         with ThreadPoolExecutor(4) as pool:
             seen = list(pool.map(lambda _, out=out: [h.args[0] for h in out], range(4)))
         assert all(x is y for others in seen for x, y in zip(others, seen[0], strict=True))
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=4), NUMBERS, st.booleans())
+def test_a_sum_of_single_nodes_is_that_of_the_operators(
+    pairs: list[tuple[float, float]], b: float, computed_weight: bool
+) -> None:
+    neuron = Neuron(len(pairs), False, fused=False, scope="here")
+    neuron.w = [Value(w) for w, _ in pairs]
+    neuron.b.data = b
+    if computed_weight:
+        neuron.w[0] = -neuron.w[0]
+    xs = [Value(x) for _, x in pairs]
+    total = neuron.b
+    for w, x in zip(neuron.w, xs, strict=True):
+        total = total + w * x
+    found = []
+    for y in (neuron(xs), total):
+        for node in topological_order(y):
+            node.grad = 0.0
+        y.backward()
+        nodes = topological_order(y)
+        numbers = [n for x in nodes for n in (x.data, x.grad, *x.partials)]
+        found.append([bits(n) for n in numbers] + [x._op for x in nodes])
+    assert found[0] == found[1]
+    assert {x.scope for x in topological_order(neuron(xs)) if x._op in ("+", "*")} == {"here"}
