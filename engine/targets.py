@@ -35,7 +35,8 @@ class Targets:
         return Targets, (self.low, self.high, self.step, self.message, self.kind)
 
     def __repr__(self) -> str:
-        return f"Targets({self.low!r}, {self.high!r}, {self.step!r})"
+        said = f"{self.low!r}, {self.high!r}, {self.step!r}, {self.message!r}"
+        return f"Targets({said}, {self.kind.__name__})"
 
     def hold(self, x: Any) -> Any:
         """Which entries of an array are among them; of a number, whether it is."""

@@ -22,7 +22,7 @@ The parts, in the order in which a recording goes through them:
   recordings become array programs: `patterns`, `lowering`, and `replay`, which runs them.
 - of Tensors: `array_program` notes what happens; `tape` holds the operations on arrays; `write`
   prints them in a dialect of `dialects`, with the `names` of a program; `buffered` writes them to
-  be run, in the arrays of `buffers`; `fusion` makes one node of them.
+  be run, in the arrays of a `storage`; `buffers` loads and runs; `fusion` makes one node of them.
 - of both: `surroundings` notes what a recording must not keep for ever; `copying` copies programs.
 - compiled by numba: `loops` and `kernels` write either kind as loops; `compiled` and
   `compiled_arrays` run them.

@@ -13,7 +13,9 @@ import numpy as np
 from ..rule import Rule
 from ..tensor.arrays import Array, quiet
 from ..tensor.tensor import Tensor
-from .buffered import VIEWS, Buffered
+from .buffered import Buffered
+from .names import function
+from .storage import VIEWS
 from .tape import Op, fitting
 
 if TYPE_CHECKING:
@@ -79,12 +81,14 @@ class Buffers:
 
     def compile(self) -> Callable[[], list[Any]]:
         """The code as a function without arguments."""
-        returned = [self.returned(x) for x in (*self.outputs, *self.gradients)]
-        body = [*self.writer.lines, *self.assign, f"return [{', '.join(returned)}]"]
-        source = "def run():\n    " + "\n    ".join(body)
+        source = function("run", [], [*self.writer.lines, *self.assign, self.result()])
         exec(compile(source, "<recorded program>", "exec"), self.writer.arrays)
         run: Callable[[], list[Any]] = quiet(self.writer.arrays["run"])
         return run
+
+    def result(self) -> str:
+        """The line that returns the results."""
+        return f"return [{', '.join(map(self.returned, (*self.outputs, *self.gradients)))}]"
 
     def returned(self, x: Any) -> str:
         """What the code returns for a result: a float, or an array of its own."""
@@ -94,9 +98,8 @@ class Buffers:
 
     def source(self, name: str) -> str:
         """The code as text."""
-        return "\n".join(
-            [*self.writer.setup, "", f"def {name}():", *("    " + x for x in self.writer.lines)]
-        )
+        lines = function(name, [], [*self.writer.lines, self.result()])
+        return "\n".join([*self.writer.preamble(), "", lines])
 
 
 class Places:

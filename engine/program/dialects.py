@@ -6,6 +6,7 @@ readable   functions of a namespace ``np``, of those only what NumPy, jax.numpy 
            (indexing by arrays of numbers that is differentiated, and ``erf``, need NumPy or torch)
 floats     ``math`` and conditional expressions on plain floats: what CPython runs fastest, and
            what numba compiles
+buffered   NumPy's functions by name, as they write into arrays; operators between numbers
 =========  ====================================================================================
 
 A form is a template of an operation, how tightly it binds, and how tightly each operand must bind
@@ -40,6 +41,8 @@ FORMS: dict[str, Form] = {
     "equal": ("{} == {}", CHOICE, (SUM, SUM)),
 }
 
+NUMPY_CONSTANTS = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}
+
 
 class Dialect:
     """How operations are written.
@@ -47,6 +50,7 @@ class Dialect:
     Attributes:
         forms: the form of an operation, by its name.
         functions: what a function is called that has another name there.
+        prefix: what stands before a function's name.
         constants: numbers that are written in words.
         plain: operations whose forms write every operand once.
         longest: the most characters of an expression that is written in the place of a name.
@@ -55,6 +59,7 @@ class Dialect:
 
     forms: Mapping[str, Form] = FORMS
     functions: Mapping[str, str] = {}
+    prefix = ""
     constants: Mapping[str, str] = {"inf": "inf", "-inf": "-inf", "nan": "nan"}
     plain = frozenset(FORMS)
     longest = 120
@@ -80,7 +85,7 @@ class Dialect:
 
     def function(self, name: str) -> str:
         """What a function is called."""
-        return self.functions.get(name, name)
+        return self.prefix + self.functions.get(name, name)
 
     def number(self, x: float) -> str:
         """A constant."""
@@ -137,13 +142,10 @@ class Readable(Dialect):
         "one_hot": ("({}[:, None] == np.arange({})) * 1", PRODUCT, (ATOM, CHOICE)),
     }
     functions = ARRAY_NAMES
-    constants = {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}
+    prefix = "np."
+    constants = NUMPY_CONSTANTS
     longest = 48
     for_people = True
-
-    def function(self, name: str) -> str:
-        """What a function is called."""
-        return f"np.{super().function(name)}"
 
     def number(self, x: float) -> str:
         """A constant."""
@@ -243,7 +245,24 @@ class Readable(Dialect):
         return f"np.concatenate([{', '.join([w(x, CHOICE) for x in op.args])}], {axis})", ATOM
 
 
-FLOATS, READABLE = Floats(), Readable()
+class Calls(Dialect):
+    """NumPy's own functions."""
+
+    forms = {name: FORMS[name] for name in ("add", "sub", "mul", "div")}
+    plain = frozenset(forms)
+    functions = {
+        **ARRAY_NAMES, "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative",
+        "pow": "power", "both": "logical_and",
+    }  # fmt: skip
+    prefix = "np."
+    constants = NUMPY_CONSTANTS
+
+    def number(self, x: float) -> str:
+        """A constant."""
+        return repr(x) if isinstance(x, int) else super().number(x)
+
+
+FLOATS, READABLE, BUFFERED = Floats(), Readable(), Calls()
 
 SCATTER = [  # what indexing pulls back to, where NumPy has no expression for it
     "def scatter(g, key, shape):",

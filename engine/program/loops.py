@@ -25,8 +25,8 @@ import numpy as np
 from ..rule import ATOM, CHOICE, SIGN, Rule
 from ..rules import ALL_BUT_LAST
 from ..tensor.arrays import HOLE, filled
-from .buffered import is_basic, settle_parts
 from .names import function, indented
+from .storage import is_basic, settle_parts
 from .tape import CONDITIONS, Op
 from .write import FLOATS, arguments_of, reachable
 

@@ -108,7 +108,7 @@ class Lowered:
 
     def render(self) -> str:
         """The buffers and the function that computes in them."""
-        return "\n".join(["import numpy as np", *self.printer.setup, "", self.text()])
+        return "\n".join([*self.printer.preamble(), "", self.text()])
 
     def readable(self, name: str, arguments: Sequence[tuple[str, Any]], result: Any) -> str:
         """The program as a function of its inputs and of what it reads from places."""

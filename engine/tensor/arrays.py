@@ -232,7 +232,7 @@ class Hole:
     """In a key, the place of an array that is an operand."""
 
     def __repr__(self) -> str:
-        return "[]"
+        return "HOLE"
 
     def __reduce__(self) -> str:
         return "HOLE"
