@@ -303,3 +303,13 @@ def test_a_state_without_axes_is_a_plain_number() -> None:
     assert (type(state.data), (state.data * np.ones(2, "float32")).dtype) == (float, np.float32)
     state.data = np.array(3)
     assert repr(state) == "State(3)"
+
+
+def test_arrays_may_have_many_axes() -> None:
+    x, w = (np.random.default_rng(i).normal(size=(2, 1, 2, 3, 2, 2)[i:]) for i in range(2))
+    program = record(lambda x, w: (x.tanh() * w).sum((1, 4)).sum(), x, w)
+    value, (dx, dw) = program(x, w)
+    got, (ex, ew) = program.jit()(x, w)
+    assert got == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(ex, dx, rtol=1e-12)
+    np.testing.assert_allclose(ew, dw, rtol=1e-12)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MOVED = ("transpose", "broadcast_to", "index", "astype")
 PRODUCTS = 1024  # multiplications from which on a matrix product is worth a call of BLAS
+INDICES = (*"ijkl", *(f"i{axis}" for axis in range(4, 64)))  # NumPy has at most 64 axes
 DOUBLE, SINGLE = np.dtype("float64"), np.dtype("float32")
 
 
@@ -239,7 +240,7 @@ class LoopPrinter:
 
     def loop(self, op: Op, body: Sequence[str]) -> None:
         """Nested loops over the axes in the order of storage, but for those of length 1."""
-        axes = [(n, i) for n, i in zip(op.shape, "ijkl", strict=False) if n != 1]
+        axes = [(n, i) for n, i in zip(op.shape, INDICES, strict=False) if n != 1]
         if self.is_turned(op):
             axes = axes[::-1]
         for depth, (n, i) in enumerate(axes):
@@ -389,8 +390,8 @@ class LoopPrinter:
         for k, n in self.along_axes(x):
             if isinstance(k, Op):
                 cell = self.text(k, all_indices(k.shape))
-                text = f"index … is out of bounds for an axis with size {n}"
-                self.loop(k, [f"if not (-{n} <= {cell} < {n}):", f"    raise IndexError({text!r})"])
+                failing = f"raise IndexError('index … is out of bounds for an axis with size {n}')"
+                self.loop(k, FLOATS.check([f"(-{n} <= {cell} < {n})"], True, failing))
 
     def index_array(self, k: Any) -> str:
         """The name of an array of indices."""
@@ -472,7 +473,7 @@ class LoopPrinter:
         """A check of targets."""
         (t,), (targets,) = op.args, op.params
         cell = self.text(t, all_indices(t.shape))
-        self.loop(t, [f"if not ({' and '.join(targets.parts(cell))}):", f"    {targets.failing()}"])
+        self.loop(t, FLOATS.check(targets.parts(cell), True, targets.failing()))
 
     def write_one_hot(self, op: Op) -> None:
         """For each class a row of zeros with a 1 in its place."""
@@ -601,7 +602,7 @@ def turned(name: str) -> str:
 
 def all_indices(shape: Sequence[int]) -> list[str]:
     """The indices of an entry; 0 along axes of length 1."""
-    return ["0" if n == 1 else i for n, i in zip(shape, "ijkl", strict=False)]
+    return ["0" if n == 1 else i for n, i in zip(shape, INDICES, strict=False)]
 
 
 def broadcast(shape: Sequence[int], indices: Sequence[str]) -> list[str]:
