@@ -49,12 +49,12 @@ class Printer:
     ) -> None:
         self.dialect, self.names = dialect, names
         self.written: dict[Any, Text] = {}
-        self.kept = {x for x in finals if isinstance(x, Number)}
-        checks = [op for op in ops if op.name in CHECKS]
-        self.needed = reachable([*self.kept, *checks])
+        self.kept: set[Any] = {x for x in finals if isinstance(x, Number)}
+        self.needed: set[Any] = set(self.kept)
         self.uses: dict[Any, int] = {}
-        for op in self.needed:
-            self.count(op)
+        for op in reversed(ops):
+            if op in self.needed or op.name in CHECKS:
+                self.count(op)
         if dialect.for_people:  # ∂loss/∂t is easier to read with a line for t
             self.kept |= {op.of for op in self.needed if op.of is not None and self.is_shared(op)}
         self.lines: list[str] = []
@@ -67,23 +67,20 @@ class Printer:
                 heading = ""
 
     def count(self, op: Any) -> None:
-        """Count how often an operation writes each of its operands."""
+        """Note that an operation needs its operands, and how often it writes each of them."""
+        if op.name and op.name not in CHECKS and op.name not in self.dialect.plain:
+            self.dialect.write(op, self.note)
+            return
+        self.needed.add(op)
+        for x in op.args if op.name not in CHECKS else op.args * 2:  # in several conditions
+            self.note(x)
 
-        uses = self.uses
-
-        def note(x: Any, least: int = CHOICE) -> str:
-            if isinstance(x, Number):
-                uses[x] = uses.get(x, 0) + 1
-            return ""
-
-        if op.name in CHECKS:  # which write them in the message, too, or in several conditions
-            for x in (*op.args, *op.args):
-                note(x)
-        elif op.name in self.dialect.plain:
-            for x in op.args:
-                note(x)
-        elif op.name:
-            self.dialect.write(op, note)
+    def note(self, x: Any, least: int = CHOICE) -> str:
+        """Note that an operand is written: its text does not matter yet."""
+        if isinstance(x, Number):
+            self.needed.add(x)
+            self.uses[x] = self.uses.get(x, 0) + 1
+        return ""
 
     def line(self, op: Any) -> list[str]:
         """The lines of one operation; none if it is written where it is used."""
