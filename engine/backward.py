@@ -25,7 +25,7 @@ from __future__ import annotations
 from math import isfinite
 
 from .modes import active
-from .node import LOCK, describe, describe_making
+from .node import LOCK, describe, not_finite
 from .rule import NOTHING
 
 TYPE_CHECKING = False
@@ -130,27 +130,30 @@ def send(args: Sequence[Value], partials: Sequence[float], gradient: float) -> N
         a._grad += partial * gradient
 
 
-class Senders(dict[int, "Callable[[Sequence[Value], Sequence[float], float], None]"]):
-    """`send` by the number of arguments: up to `LONGEST`, written out when first needed."""
+class OnDemand(dict["Any", "Any"]):
+    """Functions by what they are for, each written when it is first needed."""
 
-    def __missing__(self, n: int) -> Callable[[Sequence[Value], Sequence[float], float], None]:
-        if n > LONGEST:
-            return send
-        names: dict[str, Any] = {}
-        exec(written_out(n), names)
-        self[n] = found = names["send"]
-        return found  # type: ignore[no-any-return]
+    def __init__(self, write: Callable[[Any], Any]) -> None:
+        self.write = write
+
+    def __missing__(self, key: Any) -> Any:
+        self[key] = self.write(key)
+        return self[key]
 
 
-def written_out(n: int) -> str:
-    """Source of `send` for n arguments, without a loop."""
+def sender(n: int) -> Any:
+    """`send` for n arguments, up to `LONGEST` without a loop."""
+    if n > LONGEST:
+        return send
     args, partials = ("".join(f"{letter}{i}, " for i in range(n)) for letter in "xd")
     lines = [f"    x{i}._grad += d{i} * gradient" for i in range(n)]
     head = f"def send(args, partials, gradient):\n    {args}= args\n    {partials}= partials\n"
-    return head + "\n".join(lines)
+    names: dict[str, Any] = {}
+    exec(head + "\n".join(lines), names)
+    return names["send"]
 
 
-SENDERS = Senders()
+SENDERS = OnDemand(sender)  # by the number of arguments
 
 
 def sweep(nodes: Sequence[Value]) -> None:
@@ -225,7 +228,4 @@ def check_gradients(node: Value) -> None:
     """Raise at the node that sent a gradient which is not finite."""
     for x in node.args:
         if not isfinite(x._grad):
-            raise FloatingPointError(
-                f"the gradient of {describe(x)} became {x._grad} in the backward pass of "
-                f"{describe(node)}, whose gradient is {node._grad}\n{describe_making(node)}"
-            )
+            raise not_finite(x, x._grad, node)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cmath
 import math
 
-from .numbers import Mathematics
+from .numbers import Mathematics, give_comparisons
 from .reals import NAN, REALS, keep_kind
 from .rule import TABLE, Rule
 
@@ -25,19 +25,13 @@ class Complex(complex):
 
     __slots__ = ()
 
-    def __lt__(self, other: Any) -> bool:
-        return self.real < other.real if isinstance(other, NUMERIC) else NotImplemented
 
-    def __le__(self, other: Any) -> bool:
-        return self.real <= other.real if isinstance(other, NUMERIC) else NotImplemented
-
-    def __gt__(self, other: Any) -> bool:
-        return self.real > other.real if isinstance(other, NUMERIC) else NotImplemented
-
-    def __ge__(self, other: Any) -> bool:
-        return self.real >= other.real if isinstance(other, NUMERIC) else NotImplemented
+def comparison(operator: Callable[[float, float], bool]) -> Callable[[complex, Any], Any]:
+    """The method that compares the real parts."""
+    return lambda x, y: operator(x.real, y.real) if isinstance(y, NUMERIC) else NotImplemented
 
 
+give_comparisons(Complex, comparison)
 NUMERIC = (complex, float, int)
 
 

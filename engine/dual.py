@@ -9,7 +9,7 @@ Source: A. Griewank and A. Walther, *Evaluating Derivatives*, 2nd ed., SIAM 2008
 from __future__ import annotations
 
 from .complexes import COMPLEXES, Complex
-from .numbers import GENERIC, Number, apply, product, rank
+from .numbers import GENERIC, Number, apply, give_comparisons, product, rank
 from .reals import on_floats
 from .rule import NOTHING, Rule
 
@@ -49,18 +49,6 @@ class Dual(Number):
     def _constant(self, x: Any) -> Dual:
         return Dual(x, NOTHING, self._rank - 1)
 
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.primal < primal(other))
-
-    def __le__(self, other: Any) -> bool:
-        return bool(self.primal <= primal(other))
-
-    def __gt__(self, other: Any) -> bool:
-        return bool(self.primal > primal(other))
-
-    def __ge__(self, other: Any) -> bool:
-        return bool(self.primal >= primal(other))
-
     def __repr__(self) -> str:
         return f"Dual({self.primal!r}, {self.tangent!r})"
 
@@ -68,6 +56,9 @@ class Dual(Number):
 def primal(x: Any) -> Any:
     """The value of a dual number; any other number itself."""
     return x.primal if isinstance(x, Dual) else x
+
+
+give_comparisons(Dual, lambda compare: lambda x, y: bool(compare(primal(x), primal(y))))
 
 
 def partials(row: Rule, y: Any, args: Sequence[Any], params: Sequence[Any]) -> list[Any]:

@@ -19,7 +19,7 @@ from math import isfinite
 from .dual import Dual
 from .graph import topological_order
 from .modes import Differentiation, Unwatched, anomaly
-from .node import describe
+from .node import describe, not_finite
 from .numbers import GENERIC, Number, product, real
 from .rule import NOTHING
 from .tree import describe_shape, flatten, is_array, is_tensor, unflatten
@@ -131,10 +131,7 @@ def scalar_pull(
         sent = sent if isinstance(sent, Number) else 0.0 + sent
         number = sent._data if isinstance(sent, Value) else sent
         if anomaly() and not isfinite(number):
-            raise FloatingPointError(
-                f"the gradient of {describe(x)} became {number} in the backward pass of "
-                f"{describe(node)}"
-            )
+            raise not_finite(x, number, node)
         gradients.append(sent)
     return gradients
 

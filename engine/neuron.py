@@ -10,7 +10,7 @@ The code is written from the rows, as that of all nodes is: see `engine.rowcode`
 
 from __future__ import annotations
 
-from .backward import FOLDED, LONGEST, MANY
+from .backward import FOLDED, LONGEST, MANY, OnDemand
 from .node import LOCK
 from .reals import REALS
 from .rowcode import guarded, listed, made, many, run, store, straight_line, summed
@@ -47,7 +47,7 @@ class Inputs:
             self.data = ()
 
 
-class Straight(dict[int, "Callable[..., Value | None]"]):
+def for_inputs(write: Callable[[int], str], names: dict[str, Any]) -> OnDemand:
     """Functions that are written out for so many inputs.
 
     They take weights and bias in one tuple, the `Inputs` and a name for what is computed. They give
@@ -55,15 +55,12 @@ class Straight(dict[int, "Callable[..., Value | None]"]):
     numbers than floats.
     """
 
-    def __init__(self, write: Callable[[int], str], names: dict[str, Any]) -> None:
-        self.write, self.names = write, names
+    def function(n: int) -> Any:
+        if 2 * n >= LONGEST:
+            return lambda ws, inputs, name: None
+        return run(write(n), f"for a neuron of {n} inputs", names)["make"]
 
-    def __missing__(self, n: int) -> Callable[..., Value | None]:
-        names = dict(self.names, make=lambda ws, inputs, name: None)
-        if 2 * n < LONGEST:
-            run(self.write(n), f"for a neuron of {n} inputs", names)
-        self[n] = names["make"]
-        return self[n]
+    return OnDemand(function)
 
 
 def head(n: int) -> list[str]:

@@ -225,6 +225,14 @@ def describe_making(node: Node) -> str:
     return f"  operands: {', '.join(shown)}\n  made at: {line}"
 
 
+def not_finite(x: Node, gradient: Any, node: Node) -> FloatingPointError:
+    """The error when a node has sent a gradient that is inf or nan."""
+    return FloatingPointError(
+        f"the gradient of {describe(x)} became {gradient} in the backward pass of "
+        f"{describe(node)}\n{describe_making(node)}"
+    )
+
+
 # ---------------------------------------------------------------- copies
 
 

@@ -11,7 +11,8 @@ What records or carries more than a number (`Value`, `Tensor`, `Dual`, `Symbol`)
 from __future__ import annotations
 
 import math
-from operator import index
+from _functools import reduce  # type: ignore[import-not-found]  # functools takes 1 ms to load
+from operator import add, ge, gt, index, le, lt, mul
 
 from .rules import NOTHING, REQUIRED, TABLE, Rule
 
@@ -47,17 +48,17 @@ class Mathematics:
         """Whether two numbers are equal (`==` on graph nodes is identity)."""
         return a == b
 
+    # Every sum is added from left to right, as formulas and programs add it. Python's own `sum`
+    # compensates for rounding from 3.12 on, and `math.fsum` does: neither would have their bits.
+
     def sum(self, xs: Sequence[Any]) -> Any:
         """Σ xᵢ, from left to right."""
-        total = xs[0] if xs else 0.0
-        for x in xs[1:]:
-            total = total + x
-        return total
+        return reduce(add, xs) if xs else 0.0
 
     def dot(self, xs: Sequence[Any], ys: Sequence[Any], start: Any = None) -> Any:
         """start + Σ xᵢyᵢ, from left to right."""
-        products = [x * y for x, y in zip(xs, ys, strict=True)]
-        return self.sum(products if start is None else [start, *products])
+        products = map(mul, xs, ys)
+        return self.sum([*products]) if start is None else reduce(add, products, start)
 
     def logsumexp(self, xs: Sequence[Any]) -> Any:
         """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
@@ -148,6 +149,17 @@ def parameter(x: Any, what: str) -> float:
     return integer if abs(integer) <= 2**53 else real(integer)
 
 
+def by_other_name(name: str) -> Callable[[Any], Any]:
+    """A method that calls the one of that name."""
+    return lambda self: getattr(self, name)()
+
+
+def give_comparisons(kind: type, compare: Callable[[Function], Function]) -> None:
+    """Give a kind of number ``<  <=  >  >=``: what ``compare`` makes of those of floats."""
+    for operator in (lt, le, gt, ge):
+        setattr(kind, f"__{operator.__name__}__", compare(operator))
+
+
 class Number:
     """A number that gradpath computes with: has every row of the table as operator or method.
 
@@ -172,28 +184,12 @@ class Number:
     def __pos__(self) -> Any:
         return self
 
-    def conjugate(self) -> Any:
-        """Itself; NumPy's variance of numbers asks for it."""
-        return self
-
-    def arcsin(self) -> Any:
-        """`asin` by NumPy's name: np.arcsin of a number asks for it."""
-        return self.asin()
-
-    def arccos(self) -> Any:
-        """`acos` by NumPy's name."""
-        return self.acos()
-
-    def arctan(self) -> Any:
-        """`atan` by NumPy's name."""
-        return self.atan()
-
-    def fabs(self) -> Any:
-        """`abs` by NumPy's other name."""
-        return abs(self)
+    # NumPy's functions ask numbers for methods of their own names.
+    conjugate = __pos__
+    arcsin, arccos, arctan, fabs = map(by_other_name, ("asin", "acos", "atan", "abs"))
 
     def exp2(self) -> Any:
-        """2 to the power of it, by NumPy's name."""
+        """2 to the power of it."""
         return 2.0**self
 
     if TYPE_CHECKING:  # what the table adds below: operators one by one, methods by their names
@@ -210,6 +206,10 @@ class Number:
         def __rpow__(self, other: Any) -> Any: ...
         def __neg__(self) -> Any: ...
         def __abs__(self) -> Any: ...
+        def __lt__(self, other: Any) -> Any: ...
+        def __le__(self, other: Any) -> Any: ...
+        def __gt__(self, other: Any) -> Any: ...
+        def __ge__(self, other: Any) -> Any: ...
         def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from _functools import partial  # type: ignore[import-not-found]
 from itertools import repeat, starmap
 
-from .backward import FOLDED, MANY
+from .backward import FOLDED, MANY, OnDemand
 from .modes import active
-from .neuron import Straight, activated, apart
+from .neuron import activated, apart, for_inputs
 from .numbers import OPERATORS, REFLECTED, KindError, Number, is_number, unfit
 from .rowcode import functions, named
 from .rule import TABLE, Rule
@@ -34,20 +34,20 @@ class Written(dict[str, "Callable[..., Any]"]):
         except TypeError as error:
             raise TypeError(f"the rule {name!r} does not run on formulas: {error}") from error
         if row.arity == 1 and not row.variadic and not row.params:
-            NEURONS[function] = Straight(partial(activated, row), make.__globals__)
+            NEURONS[function] = for_inputs(partial(activated, row), make.__globals__)
         return self[name]
 
 
 MAKERS = Written()  # they make a node of Values and numbers
 FUNCTIONS = Written()  # they take any kind of number
-NEURONS: dict[Any, Straight] = {}  # by the activation, a function
+NEURONS: dict[Any, OnDemand] = {}  # by the activation, a function
 BLANK = starmap(Value.__new__, repeat((Value,)))  # next(BLANK) is a quick Value.__new__(Value)
 NAMES: dict[str, Any] = {  # what generated code needs of the engine
     "Value": Value, "blank": BLANK, "operand": operand, "active": active,
     "observe": observe, "MANY": MANY, "FOLDED": FOLDED,
 }  # fmt: skip
 PLUS_AND_TIMES = {f"{name}_row": TABLE[name] for name in ("mul", "add")}
-APART = Straight(apart, named(NAMES, PLUS_AND_TIMES))  # weighted sums of + and × nodes
+APART = for_inputs(apart, named(NAMES, PLUS_AND_TIMES))  # weighted sums of + and × nodes
 
 
 class Method:

@@ -7,8 +7,6 @@ Python's own floats and `math` do not promise.
 from __future__ import annotations
 
 import math
-from _functools import reduce  # type: ignore[import-not-found]  # functools takes 1 ms to load
-from operator import add, mul
 
 from .numbers import Mathematics, real, register
 from .rule import NOTHING, TABLE, Rule
@@ -149,20 +147,6 @@ class RealMathematics(Mathematics):
     def min(self, a: float, b: float) -> float:
         """The smaller of two; nan if either is."""
         return like(a, minimum(a, b))
-
-    # Every sum is added from left to right, as formulas and programs add it. Python's own `sum`
-    # compensates for rounding from 3.12 on, and `math.fsum` does: neither would have their bits.
-
-    def dot(self, xs: Sequence[float], ys: Sequence[float], start: float | None = None) -> float:
-        """start + Σ xᵢyᵢ, from left to right."""
-        products = map(mul, xs, ys)
-        if start is not None:
-            return float(reduce(add, products, start))
-        return float(reduce(add, products)) if xs else 0.0
-
-    def sum(self, xs: Sequence[float]) -> float:
-        """Σ xᵢ, from left to right."""
-        return float(reduce(add, xs)) if xs else 0.0
 
 
 REALS = RealMathematics()

@@ -41,7 +41,7 @@ from __future__ import annotations
 
 import math
 
-from .backward import LONGEST
+from .backward import LONGEST, OnDemand
 from .numbers import OPERATORS, Mathematics, apply, parameter
 from .reals import REALS, maximum, minimum, on_floats
 from .rule import INF, NOTHING, REQUIRED, TABLE, Rule
@@ -87,9 +87,9 @@ def functions(row: Rule, engine: dict[str, Any]) -> tuple[Function, Function]:
     if row.variadic:
         names["makers_"] = Lengths(row, names)
     text = variadic(row) if row.variadic else fixed(row) + dispatched(row)
-    run(text, f"from the rule {row.name}", names)
-    make = names["make"]
-    function = names.get("any_number", make)
+    found = run(text, f"from the rule {row.name}", names)
+    make = found["make"]
+    function = found.get("any_number", make)
     make.__name__ = make.__qualname__ = function.__name__ = function.__qualname__ = row.name
     make.__doc__ = function.__doc__ = describe(row)
     return make, function
@@ -113,9 +113,11 @@ def source(name: str, terms: int = 0) -> str:
     return fixed(row)
 
 
-def run(source: str, origin: str, names: dict[str, Any]) -> None:
-    """Define the functions in the source."""
-    exec(compile(source, f"<generated {origin}>", "exec"), names)
+def run(source: str, origin: str, names: dict[str, Any]) -> dict[str, Any]:
+    """Run the source where those names are known; with them come its functions."""
+    known = dict(names)
+    exec(compile(source, f"<generated {origin}>", "exec"), known)
+    return known
 
 
 def signature(row: Rule, first: Sequence[str]) -> str:
@@ -264,31 +266,26 @@ def whole(row: Rule, first: Sequence[str]) -> list[str]:
     ]
 
 
-class Lengths(dict[int, "Function"]):
-    """A variadic row's functions by the number of terms, each written when it is first needed.
+class Lengths(OnDemand):
+    """A variadic row's functions by the number of terms.
 
     The table's own rows are written out without a loop where a formula has the same bits. Rows of
     one's own are not: their functions may look at the numbers, which a formula can't tell.
     """
 
     def __init__(self, row: Rule, names: dict[str, Any]) -> None:
-        self.row, self.names = row, names
-        self.loop = self.define(looped(row), "any number of")
+        origin = f"from the rule {row.name} for {{}} terms"
+        self.loop = run(looped(row), origin.format("any number of"), names)["make"]
 
-    def __missing__(self, n: int) -> Function:
-        if not 0 < n <= LONGEST or self.row.params or not self.row.is_built_in():
-            return self.loop
-        try:
-            self[n] = self.define(straight(self.row, n), n)
-        except TypeError:  # it does not run on formulas
-            self[n] = self.loop
-        return self[n]
+        def write(n: int) -> Any:
+            if not 0 < n <= LONGEST or row.params or not row.is_built_in():
+                return self.loop
+            try:
+                return run(straight(row, n), origin.format(n), names)["make"]
+            except TypeError:  # it does not run on formulas
+                return self.loop
 
-    def define(self, source: str, count: object) -> Function:
-        """The function in the source."""
-        names = dict(self.names)
-        run(source, f"from the rule {self.row.name} for {count} terms", names)
-        return names["make"]  # type: ignore[no-any-return]
+        super().__init__(write)
 
 
 class Terms(AtomMathematics):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 from .graph import topological_order
-from .numbers import Mathematics, Number, is_number, unfit
+from .numbers import Mathematics, Number, give_comparisons, is_number, unfit
 from .rule import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, TABLE, Rule
 
 TYPE_CHECKING = False
@@ -71,18 +71,6 @@ class Symbol(Number):
             return row.evaluate(FORMULAS, args, params)  # type: ignore[no-any-return]
         return cls(head=row, args=(*args, *params))
 
-    def __lt__(self, other: Any) -> Symbol:
-        return Symbol(head=LESS, args=(self, other))
-
-    def __le__(self, other: Any) -> Symbol:
-        return Symbol(head=LESS_EQUAL, args=(self, other))
-
-    def __gt__(self, other: Any) -> Symbol:
-        return Symbol(head=GREATER, args=(self, other))
-
-    def __ge__(self, other: Any) -> Symbol:
-        return Symbol(head=GREATER_EQUAL, args=(self, other))
-
     def __and__(self, other: Any) -> Symbol:
         return Symbol(head=BOTH, args=(self, other))
 
@@ -101,6 +89,10 @@ class Symbol(Number):
     def latex(self) -> str:
         """The formula in LaTeX's mathematics mode."""
         return write(self, latex)
+
+
+COMPARED = {"lt": LESS, "le": LESS_EQUAL, "gt": GREATER, "ge": GREATER_EQUAL}
+give_comparisons(Symbol, lambda f: lambda x, y: Symbol(head=COMPARED[f.__name__], args=(x, y)))
 
 
 class SymbolMathematics(Mathematics):

@@ -40,7 +40,7 @@ from .node import (
     text,
     with_additions,
 )
-from .numbers import is_number, real, unfit
+from .numbers import give_comparisons, is_number, real, unfit
 from .reals import on_floats
 from .rule import NOTHING, TABLE
 
@@ -146,22 +146,6 @@ class Value(Node):
 
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
-
-    def __lt__(self, other: Any) -> Any:
-        x = comparable(other)
-        return x if x is NotImplemented else self._data < x
-
-    def __le__(self, other: Any) -> Any:
-        x = comparable(other)
-        return x if x is NotImplemented else self._data <= x
-
-    def __gt__(self, other: Any) -> Any:
-        x = comparable(other)
-        return x if x is NotImplemented else self._data > x
-
-    def __ge__(self, other: Any) -> Any:
-        x = comparable(other)
-        return x if x is NotImplemented else self._data >= x
 
     # ------------------------------------------------------------ how it was made
 
@@ -321,6 +305,19 @@ def comparable(x: Any) -> Any:
     if is_number(x) or isinstance(x, UNFIT):
         return real(x, "a comparison with a Value")
     return NotImplemented
+
+
+def comparison(operator: Callable[[float, float], bool]) -> Callable[[Value, Any], Any]:
+    """The method that compares the data."""
+
+    def compare(self: Value, other: Any) -> Any:
+        x = comparable(other)
+        return x if x is NotImplemented else operator(self._data, x)
+
+    return compare
+
+
+give_comparisons(Value, comparison)
 
 
 def observe(node: Value) -> None:

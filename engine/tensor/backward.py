@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..modes import anomaly
-from ..node import describe, describe_making
+from ..node import describe, not_finite
 from .arrays import ARRAYS, Array, quiet
 
 if TYPE_CHECKING:
@@ -80,10 +80,7 @@ def check_stamp(node: Tensor) -> None:
 def check_gradient(g: Array, x: Tensor, node: Tensor) -> None:
     """Raise at the node that sent to x a gradient which is not finite."""
     if not np.isfinite(g).all():
-        raise FloatingPointError(
-            f"the gradient of {describe(x)} became {worst(np.asarray(g))} in the backward pass of "
-            f"{describe(node)}\n{describe_making(node)}"
-        )
+        raise not_finite(x, worst(np.asarray(g)), node)
 
 
 def worst(x: Array) -> float:
