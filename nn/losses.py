@@ -67,7 +67,7 @@ def of_class(z: Any, t: Any) -> Any:
     """The cross-entropy of one sample."""
     known = classes(len(z))
     if isinstance(t, Value) and known.are_recorded(t):
-        from engine.program.recording import class_cross_entropy
+        from engine.program.classes import class_cross_entropy
 
         known.check(t._data)
         return class_cross_entropy(z, t)

@@ -229,13 +229,17 @@ def test_classes_are_checked_at_each_run(way: str, kind: str) -> None:
     assert run(x, other)[0] == pytest.approx(cross_entropy(net(x), other).item(), rel=1e-12)
 
 
+def rendered(program: Any) -> str:
+    """The program as text with its buffers; "" if it computes with single numbers."""
+    try:
+        return str(program.render("buffered"))
+    except ValueError:
+        return ""
+
+
 @pytest.mark.parametrize("way", ["program", "loop", COMPILED])
 @pytest.mark.parametrize("network", ["array", "small", "lowered"])
-def test_classes_of_a_recorded_training_step(way: str, network: str, monkeypatch: Any) -> None:
-    if network == "lowered":
-        monkeypatch.setattr(engine.program, "LARGE", 0)
-        monkeypatch.setattr(engine.program, "WORTH", 0)
-
+def test_classes_of_a_recorded_training_step(way: str, network: str) -> None:
     def made() -> Any:
         net: Any = MLP(2, [4, 3], activation="tanh", rng=0)
         net = net.vectorized() if network == "array" else net
@@ -244,9 +248,8 @@ def test_classes_of_a_recorded_training_step(way: str, network: str, monkeypatch
     xs = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     given: Any = np.array(xs) if network == "array" else xs
     plain = made()
-    program: Any = record(made(), given, np.array([0, 1, 2]))
-    if network != "array":
-        assert (program._lowered is not None) == (network == "lowered")
+    program: Any = record(made(), given, np.array([0, 1, 2]), batch=network == "lowered")
+    assert ("np.empty" in rendered(program)) == (network != "small")
     if way == "compiled":
         program = program.jit()
     step = program if way != "loop" else lambda *batch: program.loop(1, *batch)[0]
@@ -276,13 +279,10 @@ def test_ranges_are_checked_at_each_run(way: str, loss: Any, right: Any, wrong: 
 
 @pytest.mark.parametrize("compiled", [False, COMPILED])
 @pytest.mark.parametrize("lowered", [False, True])
-def test_ranges_of_scalar_targets(compiled: Any, lowered: bool, monkeypatch: Any) -> None:
-    if lowered:
-        monkeypatch.setattr(engine.program, "LARGE", 0)
-        monkeypatch.setattr(engine.program, "WORTH", 0)
+def test_ranges_of_scalar_targets(compiled: Any, lowered: bool) -> None:
     for loss, other, wrong in ((hinge, [1.0, -1.0], 0.5), (binary_cross_entropy, [0.5, 0], 1.5)):
-        program: Any = record(loss, [0.1, 0.2], [1.0, 1.0])
-        assert (program._lowered is not None) == lowered
+        program: Any = record(loss, [0.1, 0.2], [1.0, 1.0], batch=lowered)
+        assert ("np.empty" in rendered(program)) == lowered
         run = program.jit() if compiled else program
         expected = loss([0.3, -0.4], other)
         assert run([0.3, -0.4], other)[0] == pytest.approx(
@@ -370,13 +370,12 @@ def test_threads_get_their_own_numbers_from_a_program_of_arrays(way: str) -> Non
 @pytest.mark.parametrize("compiled", [False, COMPILED])
 @pytest.mark.parametrize("lowered", [False, True])
 def test_threads_get_their_own_numbers_from_a_program_of_values(
-    compiled: Any, lowered: bool, monkeypatch: Any
+    compiled: Any, lowered: bool
 ) -> None:
-    if lowered:
-        monkeypatch.setattr(engine.program, "LARGE", 0)
-        monkeypatch.setattr(engine.program, "WORTH", 0)
     w = Value(3.0)
-    program: Any = record(lambda xs: engine.sum([engine.tanh(w * x) for x in xs]), [0.1] * 20)
+    program: Any = record(
+        lambda xs: engine.sum([engine.tanh(w * x) for x in xs]), [0.1] * 20, batch=lowered
+    )
     run = program.jit() if compiled else program
 
     def work(i: int) -> None:
@@ -390,12 +389,7 @@ def test_threads_get_their_own_numbers_from_a_program_of_values(
 
 @pytest.mark.parametrize("way", ["program", "loop", COMPILED])
 @pytest.mark.parametrize("network", ["array", "small", "lowered"])
-def test_steps_of_several_threads_are_as_many_steps(
-    way: str, network: str, monkeypatch: Any
-) -> None:
-    if network == "lowered":
-        monkeypatch.setattr(engine.program, "LARGE", 0)
-        monkeypatch.setattr(engine.program, "WORTH", 0)
+def test_steps_of_several_threads_are_as_many_steps(way: str, network: str) -> None:
     start: Any = np.zeros(50) if network == "array" else 0.0
     w: Any = Tensor(start) if network == "array" else Value(start)
 
@@ -410,7 +404,8 @@ def test_steps_of_several_threads_are_as_many_steps(
         return loss
 
     # two programs share the parameter
-    programs: list[Any] = [record(step, start + 1.0) for _ in range(2)]
+    batch = network == "lowered"
+    programs: list[Any] = [record(step, start + 1.0, batch=batch) for _ in range(2)]
     if way == "compiled":
         programs = [program.jit() for program in programs]
 

@@ -18,8 +18,8 @@ from test_program import same
 
 import engine
 import nn
-from engine import Tensor, Value, program, tanh
-from engine.program import GuardError, compiled, compiled_arrays, loops, record
+from engine import Tensor, Value, tanh
+from engine.program import GuardError, loops, machine, record
 from engine.state import State
 from engine.tensor.buffer import Buffer
 from nn import MLP, SGD, Adam
@@ -49,14 +49,11 @@ def training() -> tuple[MLP, Callable[[Any, Any], Any]]:
 
 
 @pytest.mark.parametrize("lowered", [False, True])
-def test_a_training_loop(lowered: bool, monkeypatch: Any) -> None:
+def test_a_training_loop(lowered: bool) -> None:
     needs_numba()
-    if lowered:
-        monkeypatch.setattr(program, "LARGE", -1)
-        monkeypatch.setattr(program, "WORTH", 0)
     model, step = training()
     other, other_step = training()
-    fast = record(step, XS, YS).jit()
+    fast = record(step, XS, YS, batch=lowered).jit()
     losses = fast.loop(10, XS, YS)
     assert losses == pytest.approx([other_step(XS, YS).data for _ in range(10)], rel=1e-11)
     assert fast(np.array(XS), YS) == pytest.approx(other_step(XS, YS).data, rel=1e-11)
@@ -104,7 +101,6 @@ def test_without_numba_there_is_a_clear_message(monkeypatch: Any) -> None:
 @pytest.mark.parametrize("hidden", [4, 300])
 def test_a_training_loop_of_arrays(hidden: int) -> None:
     needs_numba()
-    from engine.program.compiled_arrays import CompiledArrays
 
     rel = 1e-4
     xs, ys = np.array(XS, np.float32), np.array(YS, np.float32)
@@ -126,7 +122,7 @@ def test_a_training_loop_of_arrays(hidden: int) -> None:
     model, step = twin()
     other, other_step = twin()
     recorded: Any = record(step, xs, ys)
-    fast, slow = CompiledArrays(recorded), record(other_step, xs, ys)
+    fast, slow = recorded.jit(), record(other_step, xs, ys)
     large = hidden > 60 and importlib.util.find_spec("scipy") is not None
     assert ("np.dot" in fast.source) is large  # small products are loops
     losses = [fast(xs, ys), *fast.loop(5, xs, ys)]
@@ -140,7 +136,6 @@ def test_a_training_loop_of_arrays(hidden: int) -> None:
 
 def test_gradients_of_a_function_of_arrays() -> None:
     needs_numba()
-    from engine.program.compiled_arrays import CompiledArrays
 
     def f(a: Any, b: Any) -> Any:
         c = ((a @ b).max(1) * a[:, 0]).sum() + (a.T @ a).exp().sum(0)[1]
@@ -148,7 +143,7 @@ def test_gradients_of_a_function_of_arrays() -> None:
 
     a, b = np.arange(6.0).reshape(3, 2) / 10, np.arange(6.0).reshape(2, 3) / 7
     slow: Any = record(f, a, b)
-    value, (da, db) = CompiledArrays(slow)(a, b)
+    value, (da, db) = slow.jit()(a, b)
     expected, (sa, sb) = slow(a, b)
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(da, sa, rtol=1e-12)
@@ -165,11 +160,11 @@ def interpreted(program: Any, patch: pytest.MonkeyPatch) -> Any:
         return f or plainly
 
     def steps(text: str) -> Any:
-        names = compiled.namespace(plainly)
+        names = machine.namespace(plainly)
         exec(text, names)
         return names["steps"]
 
-    patch.setattr(compiled_arrays, "compile_loops", steps)
+    patch.setattr(machine, "compile_loops", steps)
     return program.jit()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,24 +15,20 @@ from test_program import as_function, eager, same
 
 import engine
 import nn
-from engine import Value, gradient, program
-from engine.program import record
+from engine import Value, gradient
+from engine.program import Program
 from engine.strategies import Computation, Step, computations
 from nn import MLP, SGD, Adam, AdamW
 
-
-@pytest.fixture(autouse=True)
-def always_lowered() -> Iterator[None]:
-    """Lower even what is small and irregular."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(program, "LARGE", -1)
-        patch.setattr(program, "WORTH", 0)
-        yield
+record = partial(engine.record, batch=True)  # also what is small and irregular
 
 
-def is_lowered(p: program.Program) -> bool:
+def is_lowered(p: Program) -> bool:
     """Whether the program computes with arrays."""
-    return p._lowered is not None
+    try:
+        return bool(p.render("buffered"))
+    except ValueError:
+        return False
 
 
 @given(computations(max_nodes=20))

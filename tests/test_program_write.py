@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.numbers import Number
+from engine.program import ops
 from engine.program.dialects import FORMS, SCATTER, Dialect
 from engine.program.names import Names, function, identifier, wrapped
 from engine.program.write import FLOATS, READABLE, Printer, readable
@@ -21,27 +22,25 @@ from engine.rule import ATOM, CHOICE, SUM
 from engine.targets import classes
 
 
-class Op(Number):
-    """What the printer asks of an operation."""
-
-    def __init__(self, name: str, *args: Any, **details: Any) -> None:
-        self.name, self.args = name, args
-        self.params: tuple[Any, ...] = details.get("params", ())
-        self.shape, self.dtype = details.get("shape", ()), details.get("dtype")
-        self.label, self.scope = details.get("label", ""), details.get("scope", "")
-        self.of, self.weak = details.get("of"), False
+def Op(name: str, *args: Any, **details: Any) -> ops.Op:  # noqa: N802
+    """An operation made by hand."""
+    rule = SimpleNamespace(name=name) if name else None
+    op = ops.Op(None, rule, args, details.get("params", ()), details.get("shape", ()))
+    op.dtype, op.of = details.get("dtype"), details.get("of")
+    op.label, op.scope = details.get("label", ""), details.get("scope", "")
+    return op
 
 
-def given_number(label: str) -> Op:
+def given_number(label: str) -> ops.Op:
     return Op("", label=label)
 
 
-def in_order(finals: Sequence[Any]) -> list[Op]:
+def in_order(finals: Sequence[Any]) -> list[ops.Op]:
     """The operations that some results need, each after its own."""
-    found: dict[Op, None] = {}
+    found: dict[ops.Op, None] = {}
 
     def visit(op: Any) -> None:
-        if isinstance(op, Op) and op not in found:
+        if isinstance(op, ops.Op) and op not in found:
             for x in op.args:
                 visit(x)
             found[op] = None
@@ -57,7 +56,7 @@ def text(dialect: Dialect, *finals: Any) -> list[str]:
     return [*printer.lines, *printer.returned(tuple(finals))]
 
 
-def expression(dialect: Dialect, op: Op) -> str:
+def expression(dialect: Dialect, op: ops.Op) -> str:
     """The right side of the one line that computes a quantity."""
     line, _ = text(dialect, op)
     return line.partition(" = ")[2]
@@ -111,7 +110,7 @@ X, Y, Z = (given_number(label) for label in "xyz")
         ),
     ],
 )
-def test_expressions(op: Op, floats: str, np: str) -> None:
+def test_expressions(op: ops.Op, floats: str, np: str) -> None:
     assert expression(FLOATS, op) == floats
     assert expression(READABLE, op) == np
 
@@ -256,7 +255,7 @@ def numbers(draw: st.DrawFn) -> list[Any]:
     def pick() -> Any:
         return made[-1 - draw(st.integers(0, len(made) - 1))]
 
-    def condition() -> Op:
+    def condition() -> ops.Op:
         first = Op(draw(st.sampled_from(COMPARISONS)), made[0], pick())
         return Op("both", condition(), first) if draw(st.booleans()) else first
 
@@ -272,7 +271,7 @@ def numbers(draw: st.DrawFn) -> list[Any]:
 
 
 def evaluate(op: Any, values: dict[Any, float]) -> Any:
-    if op in values or not isinstance(op, Op):
+    if op in values or not isinstance(op, ops.Op):
         return values.get(op, op)
     values[op] = EXACT[op.name](*[evaluate(x, values) for x in op.args])
     return values[op]

@@ -1,133 +1,219 @@
-"""The arrays of a program: where inputs, leaves and states are copied to, and what lies still.
-
-`Buffers` are the buffered rendering of a recording with its arrays: ready to run.
-"""
+"""Running code on arrays: in arrays made once, filled from leaves and written back to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..forks import lock
+from ..node import LOCK
 from ..rule import Rule
 from ..tensor.arrays import Array, quiet
 from ..tensor.tensor import Tensor
+from ..tree import flatten, map_leaves
 from .buffered import Buffered
-from .names import function
+from .names import function, identifier
+from .ops import Op
 from .storage import VIEWS
-from .tape import Op, fitting
 
 if TYPE_CHECKING:
-    from .array_program import Recording
+    from .arguments import Arguments
+    from .derive import Derived, Slot
 
 
 class Buffers:
-    """The buffered rendering of a recording, with its arrays: ready to run."""
+    """The buffered rendering of some code with its arrays: ready to run.
 
-    def __init__(
-        self,
-        recording: Recording,
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Any],
-        gradients: Sequence[Any],
-    ) -> None:
-        updates = recording.updates()
-        homes = homes_of(recording)
-        for owner, attribute, x in updates:
-            if attribute == "_data" and is_last(recording, x, owner):
-                homes.setdefault(x, owner._data)
-        finals = [*outputs, *gradients, *(x for _, _, x in updates), *recording.required]
-        self.writer = Buffered(recording.tape.ops, finals, homes)
-        self.outputs, self.gradients = outputs, gradients
-        self.updates = updates
-        self.names = self.writer.names
-        self.places = Places(recording, inputs, self.writer.place_of, homes)
+    Args:
+        name: what the function is called.
+        arguments: what it is given.
+        derived: what it computes.
+        result: what is returned: an Op, a number, None, or lists and tuples of those.
+    """
+
+    def __init__(self, name: str, arguments: Arguments, derived: Derived, result: Any) -> None:
+        self.name, self.arguments, self.derived, self.result = name, arguments, derived, result
+        finals = [*derived.results, *derived.finals(), *derived.checks]
+        homes = homes_of(derived)
+        for slot in in_buffers(derived):
+            if slot.attribute == "_data" and is_last(derived, slot.now, slot.owners[0]):
+                homes.setdefault(slot.now, slot.owners[0]._data)
+        self.writer = Buffered(derived.code.ops, finals, homes)
+        self.places = Places(derived, self.writer.place_of, homes)
+        self.lock: Any = LOCK if derived.finals() else lock()  # for one run at a time
         self.assign = self.assignments()
-        self.run = self.compile()
+        self.step = self.compiled()
+        self.is_one = not isinstance(result, (list, tuple))
+        self.is_flat = not any(isinstance(x, list) for x in arguments.structure)
+
+    # ------------------------------------------------------------ text
+
+    @property
+    def text(self) -> str:
+        """The arrays and the code that computes in them; what it then stores, in comments."""
+        stored = [
+            f"# {identifier(s.owners[0].label) or 'leaf'}{s.attribute.replace('_', '.')} = "
+            + self.shown(s.now)
+            for s in self.derived.slots
+            if s.written
+        ]
+        body = [*self.writer.lines, *stored, self.returned()]
+        return "\n".join([*self.writer.preamble(), "", function(self.name, [], body)])
+
+    def shown(self, x: Any) -> str:
+        """A quantity's name, or a number."""
+        return self.writer.names[x] if type(x) is Op else repr(x if x is None else float(x))
+
+    def returned(self) -> str:
+        """The line that returns the results: floats, and arrays of their own."""
+        texts = [
+            f"{self.shown(x)}.copy()" if type(x) is Op and x.shape
+            else f"float({self.shown(x)})" if type(x) is Op
+            else self.shown(x)
+            for x in self.derived.results
+        ]  # fmt: skip
+        return f"return [{', '.join(texts)}]"
 
     def assignments(self) -> list[str]:
         """The lines that store what a step assigned, after all has been computed."""
-        first, lines = [], []
-        for i, (owner, attribute, x) in enumerate(self.updates):
-            text = self.names[x] if isinstance(x, Op) else repr(float(x))
-            self.writer.arrays[f"owner{i}"] = owner
-            if getattr(owner, "_buffer", None) is None:
-                if isinstance(owner, Tensor):
-                    lines.append(f"owner{i}.{attribute[1:]} = {text}")
-                elif isinstance(x, Op) and x.shape:
-                    lines.append(f"owner{i}._data = {text}.copy()")
-                else:
-                    lines.append(f"owner{i}._data = float({text})")
+        first, lines, arrays = [], [], self.writer.arrays
+        written = [s for s in self.derived.slots if s.written]
+        written.sort(key=lambda s: hasattr(s.owners[0], "_buffer") and bool(s.owners[0]._buffer))
+        for i, slot in enumerate(written):  # what is written in place comes last
+            text = self.shown(slot.now)
+            group = self.places.groups.get(slot)
+            owner = slot.owners[0]
+            buffer = getattr(owner, "_buffer", None)
+            if group is not None:
+                arrays[f"new{i}"] = group.array
+                lines.append(f"np.copyto(new{i}, {text})")
                 continue
-            if attribute == "_data":
-                lines.append(f"owner{i}._buffer.version += 1")
-            source, target = self.writer.arrays.get(text), getattr(owner, attribute)
-            if source is target:
-                continue
-            if source is not None and self.is_overwritten(source):
-                first.append(f"old{i} = {text}.copy()")
-                text = f"old{i}"
-            lines.append(f"np.copyto(owner{i}.{attribute}, {text})")
+            arrays[f"owner{i}"] = owner
+            if isinstance(owner, Tensor) and buffer is None:
+                lines.append(f"owner{i}.{slot.attribute[1:]} = {text}")
+            elif buffer is None:
+                has_axes = type(slot.now) is Op and slot.now.shape
+                text = f"{text}.copy()" if has_axes else f"float({text})"
+                lines.append(f"owner{i}._data = {text}")
+            else:
+                if slot.attribute == "_data":
+                    lines.append(f"owner{i}._buffer.version += 1")
+                source, target = arrays.get(text), getattr(owner, slot.attribute)
+                if source is target:
+                    continue
+                if source is not None and self.is_overwritten(source):
+                    first.append(f"old{i} = {text}.copy()")
+                    text = f"old{i}"
+                lines.append(f"np.copyto(owner{i}.{slot.attribute}, {text})")
         return first + lines
 
     def is_overwritten(self, array: Array) -> bool:
         """Whether an array belongs to parameters that are assigned."""
         return any(
-            np.may_share_memory(array, getattr(owner, attribute))
-            for owner, attribute, _ in self.updates
-            if getattr(owner, "_buffer", None) is not None
+            np.may_share_memory(array, getattr(s.owners[0], s.attribute))
+            for s in in_buffers(self.derived)
         )
 
-    def compile(self) -> Callable[[], list[Any]]:
+    def compiled(self) -> Callable[[], list[Any]]:
         """The code as a function without arguments."""
-        source = function("run", [], [*self.writer.lines, *self.assign, self.result()])
-        exec(compile(source, "<recorded program>", "exec"), self.writer.arrays)
+        text = function("run", [], [*self.writer.lines, *self.assign, self.returned()])
+        exec(compile(text, "<program>", "exec"), self.writer.arrays)
         run: Callable[[], list[Any]] = quiet(self.writer.arrays["run"])
         return run
 
-    def result(self) -> str:
-        """The line that returns the results."""
-        return f"return [{', '.join(map(self.returned, (*self.outputs, *self.gradients)))}]"
+    # ------------------------------------------------------------ running
 
-    def returned(self, x: Any) -> str:
-        """What the code returns for a result: a float, or an array of its own."""
-        if not isinstance(x, Op):
-            return repr(x)
-        return f"{self.names[x]}.copy()" if x.shape else f"float({self.names[x]})"
+    def run(self, *inputs: Any) -> Any:
+        """The result; leaves and states change."""
+        with self.lock:
+            self.places.load(self.fitting(inputs))
+            values = self.step()
+            for group in self.places.changed:
+                group.write()
+        return values[0] if self.is_one else self.rebuilt(values)
 
-    def source(self, name: str) -> str:
-        """The code as text."""
-        lines = function(name, [], [*self.writer.lines, self.result()])
-        return "\n".join([*self.writer.preamble(), "", lines])
+    def loop(self, steps: int, inputs: Sequence[Any]) -> list[Any]:
+        """Run several times on the same inputs: the list of results."""
+        if not self.derived.is_batch:
+            return [self.run(*inputs) for _ in range(steps)]
+        with self.lock:
+            self.places.load(self.fitting(inputs))
+            results = [self.step() for _ in range(steps)]
+            for group in self.places.changed if steps else ():
+                group.write()
+        return [self.rebuilt(x) for x in results]
+
+    def rebuilt(self, values: Sequence[Any]) -> Any:
+        """Results in order, nested as they are returned."""
+        remaining = iter(values)
+        return map_leaves(self.result, lambda _: next(remaining))
+
+    def fitting(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        """The arrays of the inputs, one for each that the code is given."""
+        if not self.derived.is_batch:
+            return inputs if self.is_flat else flatten(list(inputs))
+        numbers = self.arguments.fitting(inputs)
+        return [np.reshape(x, op.shape) for x, op in zip(numbers, self.derived.inputs, strict=True)]
+
+
+class Group:
+    """Places of single numbers that lie in one array, in its order."""
+
+    def __init__(self, owners: Sequence[Any], attribute: str, array: Array) -> None:
+        self.owners, self.attribute, self.array = owners, attribute, array
+        self.get: Callable[[Any], Any] = attrgetter(attribute)
+
+    def read(self) -> None:
+        """Fill the array."""
+        numbers = np.fromiter(map(self.get, self.owners), float, len(self.owners))
+        self.array[...] = numbers.reshape(self.array.shape)
+
+    def write(self) -> None:
+        """Put the array's numbers in their places."""
+        numbers = self.array.ravel().tolist()
+        if self.attribute == "_grad":  # by name it would take half as long again
+            for owner, x in zip(self.owners, numbers, strict=True):
+                owner._grad = x
+        else:
+            for owner, x in zip(self.owners, numbers, strict=True):
+                owner._data = x
 
 
 class Places:
-    """Where what a recording is given is copied to before each run.
+    """Where what some code is given is copied to before each run.
 
     Args:
-        recording: what is given what.
-        inputs: the leaves that stand for the program's inputs.
-        array: the array of an Op.
+        derived: the code.
+        array: the array of an Op; None if nothing needs it.
         homes: what lies where it is.
     """
 
     def __init__(
-        self,
-        recording: Recording,
-        inputs: Sequence[Tensor],
-        array: Callable[[Op], Array | None],
-        homes: Mapping[Op, Array],
+        self, derived: Derived, array: Callable[[Op], Array | None], homes: dict[Op, Array]
     ) -> None:
-        given = {id(op.leaf): op for op in recording.tape.ops if op.leaf is not None}
-        ours = [given.pop(id(x), None) for x in inputs]
-        self.inputs = [None if op is None else array(op) for op in ours]
-        held = [(op.leaf, "_data", op) for op in given.values() if op not in homes]
-        held += [(recording.owners[key], key[1], op) for key, op in recording.start.items()]
-        found = [(owner, attribute, array(op)) for owner, attribute, op in held]
-        self.held = [
-            (owner, attribute, place) for owner, attribute, place in found if place is not None
-        ]
+        self.derived = derived
+        self.inputs = [array(op) for op in derived.inputs]
+        for op, numbers in derived.constants:
+            if (place := array(op)) is not None:
+                place[...] = numbers
+        self.held: list[tuple[Any, str, Array]] = []
+        self.read: list[Group] = []
+        self.groups: dict[Slot, Group] = {}
+        for slot in derived.slots:
+            place = None if slot.start is None or slot.start in homes else array(slot.start)
+            if not derived.is_batch:
+                if place is not None:
+                    self.held.append((slot.owners[0], slot.attribute, place))
+                continue
+            if place is not None:
+                self.read.append(Group(slot.owners, slot.attribute, place))
+            if slot.written:
+                last = np.empty(len(slot.owners)) if place is None else place
+                self.groups[slot] = Group(slot.owners, slot.attribute, last)
+        self.changed = list(self.groups.values())
 
     def load(self, given: Sequence[Any]) -> None:
         """Copy the inputs and what leaves and states hold.
@@ -135,6 +221,8 @@ class Places:
         Raises:
             TypeError, ValueError: for an input that does not fit.
         """
+        if len(given) != len(self.inputs):
+            raise TypeError(f"the program takes {len(self.inputs)} array(s), not {len(given)}")
         for place, x in zip(self.inputs, given, strict=True):
             if place is not None:
                 array = x._data if type(x) is Tensor else x
@@ -147,32 +235,66 @@ class Places:
         for owner, attribute, place in self.held:
             held = getattr(owner, attribute)
             place[...] = 0.0 if held is None else held
+        for group in self.read:
+            group.read()
 
 
-def homes_of(recording: Recording) -> dict[Op, Array]:
+def fitting(x: Any, place: Array) -> Array:
+    """An input in the shape and of the kind that was recorded.
+
+    Raises:
+        TypeError, ValueError: if it is not, or its whole numbers do not fit into those recorded.
+    """
+    array = np.asarray(x)
+    admitted = {"f": "biuf", "b": "b"}.get(place.dtype.kind, "iu")
+    if array.dtype.kind not in admitted:
+        raise TypeError(
+            f"an input was recorded as an array of {place.dtype}, but is given as one of "
+            f"{array.dtype}: record again for such an input"
+        )
+    if array.shape != place.shape:
+        raise ValueError(
+            f"an input was recorded with shape {place.shape}, but is given with {array.shape}"
+        )
+    if place.dtype.kind in "iu" and (array.astype(place.dtype) != array).any():
+        raise ValueError(f"an input has numbers that {place.dtype}, as it was recorded, has not")
+    return array
+
+
+# ---------------------------------------------------------------- arrays that are there already
+
+
+def homes_of(derived: Derived) -> dict[Op, Array]:
     """The arrays of parameters that lie in one, and of their gradients: they stay the same."""
     homes = {
         op: op.leaf._data
-        for op in recording.tape.ops
-        if op.leaf is not None and op.leaf._buffer is not None
+        for op in derived.code.ops
+        if getattr(op.leaf, "_buffer", None) is not None
     }
-    for owner, attribute, x in recording.updates():
-        if attribute == "_grad" and owner._buffer is not None and isinstance(x, Op) and x.rule:
-            homes.setdefault(x, owner._grad)
+    for slot in in_buffers(derived):
+        if slot.attribute == "_grad" and type(slot.now) is Op and slot.now.rule is not None:
+            homes.setdefault(slot.now, slot.owners[0]._grad)
     return homes
 
 
-def is_last(recording: Recording, x: Any, owner: Any) -> bool:
+def in_buffers(derived: Derived) -> list[Slot]:
+    """What is written into arrays of which Tensors are views."""
+    return [
+        s for s in derived.slots if s.written and getattr(s.owners[0], "_buffer", None) is not None
+    ]
+
+
+def is_last(derived: Derived, x: Any, owner: Any) -> bool:
     """Whether a leaf may be overwritten by its new data x: nothing reads the old data later."""
-    buffer = getattr(owner, "_buffer", None)
-    if buffer is None or not isinstance(x, Op) or not isinstance(x.rule, Rule):
+    if type(x) is not Op or not isinstance(x.rule, Rule):
         return False
-    old = {recording.trace.of.get(id(leaf)) for leaf in (owner, *buffer.views)} - {x}
-    ops = recording.tape.ops
+    parts = [owner, *owner._buffer.views]
+    ops = derived.code.ops
+    old: set[Op] = set()
     for op in ops:
         looks = op.name in VIEWS | {"concatenate"} and not old.isdisjoint(op.args)
-        if looks or op.leaf is owner or op.leaf in buffer.views:
+        if op is not x and (looks or any(op.leaf is part for part in parts)):
             old.add(op)
-    if any(new in old for _, _, new in recording.updates()):
+    if any(new in old for new in derived.finals() if type(new) is Op):
         return False
-    return not any(arg in old for op in ops[ops.index(x) + 1 :] for arg in op.args)
+    return not any(arg in old for op in ops[x.at + 1 :] for arg in op.args if type(arg) is Op)

@@ -22,13 +22,15 @@ from ..modes import TAPE, active, anomaly
 from ..tensor.arrays import Array, quiet
 from ..tensor.mathematics import TENSORS
 from ..tensor.tensor import Tensor, constant, node
-from ..tree import flatten
-from .array_program import Recording, methods, variables_of
 from .buffered import Buffered
+from .buffers import homes_of
+from .derive import Derived
 from .effects import EffectError, unasked
-from .recording import recorded
+from .names import function
+from .recording import Recording
 from .surroundings import RestlessError, restless
 from .twice import recorded_twice
+from .watching import recorded
 
 MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
 
@@ -121,41 +123,37 @@ class Plan:
         inputs = [stand_in(x) for x in given]
 
         def run(first: Recording | None) -> tuple[Any, Recording]:
-            recording = Recording(inputs, first)
-            y = recorded(recording, methods, lambda: fused.f(*inputs))
-            recording.finish(flatten([y]))
-            return (recording, y), recording
+            recording = Recording(inputs, True, first)
 
-        self.around, (recording, y) = recorded_twice(fused.f, run)
+            def within() -> Any:
+                y = fused.f(*inputs)
+                return y, recording.finish([y]) if isinstance(y, Tensor) else [None]
+
+            return (recording, *recorded(recording, within)), recording
+
+        self.around, (recording, y, (output,)) = recorded_twice(fused.f, run)
         if not isinstance(y, Tensor):
             raise TypeError(f"a fused function returns one Tensor, not {type(y).__name__}")
         if recording.draws:
             raise restless("a fused function draws random numbers", repr(fused.f)[:60])
-        if recording.written:
+        if any(p.written for p in recording.places.values()):
             raise TypeError("a fused function assigns nothing: record() a whole training step")
-        self.recording, self.inputs = recording, inputs
-        trace = recording.trace
-        self.output = trace.op(y)
-        outside = [
-            op.leaf for op in trace.tape.ops if op.leaf is not None and op.leaf not in inputs
-        ]
+        self.inputs = inputs
+        held = [p.owner for p in recording.places.values() if p.start is not None]
+        outside = [x for x in held if isinstance(x, Tensor)]
         self.constants = [x for x in outside if not x._needs]
-        leaves = [x for x in outside if x._needs]
         self.captured = tuple(
-            dict.fromkeys(x._buffer.whole if x._buffer is not None else x for x in leaves)
+            dict.fromkeys(x if x._buffer is None else x._buffer.whole for x in outside if x._needs)
         )
-        self.start = trace.tape.given(y.shape, y.dtype, None, "g")
-        variables = [*inputs, *variables_of(y)]
-        slopes = trace.gradients(y, variables, self.start)
-        received = dict(zip(variables, slopes, strict=True))
-        self.gradients = [received[x] for x in inputs]
-        for x in self.captured:
-            if x._buffer is None:
-                self.gradients.append(received[x])
-                continue
-            for view in x._buffer.views:
-                recording.now[id(view), "_grad"] = received.get(view, 0.0)
-            self.gradients.append(recording.assembled(x._buffer))
+        start = recording.add(recording.op_like(y._data))
+        start.label = "g"
+        event = recording.pass_back(output, start, recording.below(y), accumulating=False)
+        slopes = [recording.slope(event, x) for x in (*inputs, *self.captured)]
+        recording.name()
+        self.derived = Derived(recording, [output, *slopes])
+        self.output, *self.gradients = self.derived.results
+        self.start = self.derived.env[start]
+        recording.forget()
         self.arenas: list[Arena] = []
         self.lock = lock()
 
@@ -214,35 +212,31 @@ class Arena:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.lease: Callable[[], Any] = lambda: None  # whose it is now
-        trace = plan.recording.trace
-        ops = trace.tape.ops
-        homes = {
-            op: op.leaf._data for op in ops if op.leaf is not None and op.leaf._buffer is not None
-        }
-        finals = [plan.output, *plan.gradients, *plan.recording.required]
+        derived = plan.derived
+        ops = derived.code.ops
+        homes = homes_of(derived)
+        finals = [plan.output, *plan.gradients, *derived.checks]
         writer = Buffered(ops, finals, homes, plan.start)
-        places = {id(op.leaf): writer.array(op) for op in writer.ops if op.leaf is not None}
+        places = {id(op.leaf): writer.place_of(op) for op in ops if op.leaf is not None}
         self.inputs = [
             places.get(id(x)) if x._buffer is None else None for x in (*plan.inputs, *plan.captured)
         ]
-        self.outside = [(x, places[id(x)]) for x in plan.constants if id(x) in places]
+        self.outside = [
+            (x, place) for x in plan.constants if (place := places.get(id(x))) is not None
+        ]
         self.start = writer.array(plan.start) if plan.start in writer.names else None
         first, second = writer.lines[: writer.middle], writer.lines[writer.middle :]
         defined = {line.partition(" = ")[0] for line in first if line.startswith("s")}
         used = writer.written(plan.gradients) + " ".join(second)
         numbers = sorted(defined & set(re.findall(r"\bs\d+\b", used)))
         kept = f"({''.join(x + ', ' for x in numbers)})"
-        code = function("forward", "", first, f"{writer.written([plan.output])}, {kept}")
-        code += function("backward", ", ".join(numbers), second, writer.written(plan.gradients))
+        given, results = writer.written([plan.output]), writer.written(plan.gradients)
+        code = function("forward", [], [*first, f"return {given}, {kept}"])
+        code += function("backward", numbers, [*second, f"return {results}"])
         exec(compile(code, "<fused function>", "exec"), writer.arrays)
         self.run_forward = quiet(writer.arrays["forward"])
         self.run_backward = writer.arrays["backward"]
         self.numbers: tuple[Any, ...] = ()
-
-
-def function(name: str, arguments: str, lines: Sequence[str], result: str) -> str:
-    """A function's text."""
-    return "\n    ".join([f"def {name}({arguments}):", *lines, f"return {result}"]) + "\n"
 
 
 class Lease(list[Array]):
@@ -262,8 +256,8 @@ class Lease(list[Array]):
         for place, x in zip(arena.inputs, self, strict=True):
             if place is not None:
                 place[...] = x
-        for x, place in arena.outside:
-            place[...] = x._data
+        for leaf, place in arena.outside:
+            place[...] = leaf._data
         (y,), arena.numbers = arena.run_forward()
         return np.array(y)
 

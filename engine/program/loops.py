@@ -26,9 +26,9 @@ from ..rule import ATOM, CHOICE, SIGN, Rule
 from ..rules import ALL_BUT_LAST
 from ..tensor.arrays import HOLE, filled
 from .names import function, indented
+from .ops import CONDITIONS, Op, arguments_of, reachable
 from .storage import is_basic, settle_parts
-from .tape import CONDITIONS, Op
-from .write import FLOATS, arguments_of, reachable
+from .write import FLOATS
 
 if TYPE_CHECKING:
     from ..tensor.arrays import Array
@@ -227,7 +227,7 @@ class LoopPrinter:
 
     def copy(self, x: Op) -> Op:
         """A quantity in a new array of its own."""
-        copy = Op(x.tape, None, (), (), x.shape, x.dtype)
+        copy = Op(x.code, None, (), (), x.shape, x.dtype)
         self.fill(copy, x)
         return copy
 
@@ -545,7 +545,7 @@ class LoopPrinter:
     def with_ones(self, x: Op) -> str:
         """A matrix with one more column, of ones."""
         if x not in self.ones:
-            self.layers.add(copy := Op(x.tape, None, (), (), x.shape, x.dtype))
+            self.layers.add(copy := Op(x.code, None, (), (), x.shape, x.dtype))
             self.fill(copy, x)
             return self.ones[copy]
         return self.ones[x]
@@ -582,10 +582,10 @@ class LoopPrinter:
     def write_scatter(self, op: Op) -> None:
         """Zeros, and the entries added at a key."""
         key, shape = op.params
-        whole = Op(op.tape, None, (), (), shape, op.dtype)
+        whole = Op(op.code, None, (), (), shape, op.dtype)
         arrays = [np.zeros(k.shape, int) for k in op.args[1:]]
         taken = np.broadcast_to(0.0, shape)[filled(key, arrays)].shape
-        part = Op(op.tape, None, (whole, *op.args[1:]), (key,), taken, op.dtype)
+        part = Op(op.code, None, (whole, *op.args[1:]), (key,), taken, op.dtype)
         self.check_indices(part)
         indices = all_indices(taken)
         text = self.text(op.args[0], indices)

@@ -1,397 +1,516 @@
-"""Recording: a function runs once, on ordinary `Value`s, and a `Tape` notes what it does.
+"""Recording: a function runs once, on ordinary Values or Tensors, and what it does is noted as Ops.
 
-While a tape is on, it takes the place of a few methods of `Value`. What a program could not know
-when it runs again is refused (``.data``, ``float()``, ``bool()`` of a number that was computed);
-a comparison becomes a guard; and the numbers that live outside of the function, those of its
-parameters, their gradients and an optimiser's `State`, become *places*, which a program reads when
-it starts and writes when it is done. When no tape is on, none of this costs anything.
+What is noted are whole rows (an affine, a cross-entropy) in the order in which they happen, with
+guards, checks and backward passes between them; nothing is differentiated or written out yet. The
+numbers that live outside of the function, those of its parameters, their gradients and an
+optimiser's `State`, become *places*, which a program reads when it starts and writes when it ends.
+
+What could not be known when the program runs again is refused: ``.data``, ``float()``, ``bool()``
+of a number that was computed. See `engine.program.watching` for how the recording comes to know.
 """
 
 from __future__ import annotations
 
-import sys
-
 from ..backward import computed
-from ..modes import ONE_RECORDING, TAPE, Recorded, is_ours, origin, tidy
+from ..graph import topological_order
+from ..modes import origin
 from ..node import describe
-from ..numbers import Number, is_number, real, unfit
-from ..operators import NAMES
-from ..rowcode import functions
-from ..rule import NOTHING, Rule
+from ..numbers import KindError, is_number, real, unfit
+from ..rule import ARRAY_TABLE
 from ..state import Drawn, State
 from ..value import Value
-from .formulas import COPY, Quantity, Recipe, recipe
+from .ops import GUARD, Op, outcome, sign
 from .surroundings import restless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, TypeVar
+    from typing import Any
 
     from ..targets import Targets
+    from ..tensor.buffer import Buffer
 
-    R = TypeVar("R")
-
-COMPARISONS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
+    Event = "Op | Backward"
 
 
 class Place:
-    """A number outside of the function: ``owner._data`` or ``owner._grad``.
+    """Numbers outside of the function: ``owner._data`` or ``owner._grad``.
 
     Attributes:
-        start: the quantity that is read there, if it is read before it is written.
-        now: the quantity or constant that is there at this point of the recording.
+        start: the Op that is read there, if it is read before it is written.
+        now: the Op or number that is there at this point of the recording.
     """
 
     __slots__ = ("owner", "attribute", "start", "now", "written")
 
     def __init__(self, owner: Any, attribute: str) -> None:
         self.owner, self.attribute = owner, attribute
-        self.start: Quantity | None = None
+        self.start: Op | None = None
         self.now: Any = None
         self.written = False
 
-    def key(self) -> tuple[int, str]:
-        """Which place it is."""
-        return id(self.owner), self.attribute
-
-    def read(self) -> Any:
-        """The quantity that is there now."""
-        if self.now is None:
-            label = self.owner.label or "p"
-            label += "" if self.attribute == "_data" else "_grad"
-            scope = getattr(self.owner, "scope", "")
-            self.start = self.now = Quantity(label=label, scope=scope)
-        return self.now
-
-    def write(self, x: Any) -> None:
-        """Put a quantity or a constant there."""
-        self.now, self.written = x, True
-
-
-class Applied:
-    """A row was applied: its recipe, the quantities it was given, and the one it made."""
-
-    __slots__ = ("row", "params", "args", "result", "parts")
-
-    def __init__(self, row: Any, params: Any, args: list[Any], result: Quantity) -> None:
-        self.row, self.params, self.args, self.result = row, params, args, result
-        self.parts: list[Any] = []  # the quantities that a piece refers to, once it is computed
-
     @property
-    def recipe(self) -> Recipe:
-        """How it is computed."""
-        return recipe(self.row, len(self.args), self.params)
-
-
-class Guard:
-    """Two numbers were compared: replay must find the same."""
-
-    __slots__ = ("op", "args", "outcome")
-
-    def __init__(self, op: str, a: Any, b: Any, outcome: bool) -> None:
-        self.op, self.args, self.outcome = op, (a, b), outcome
-
-
-class Required:
-    """An input was taken as a target: in each run it must be one."""
-
-    __slots__ = ("targets", "args")
-
-    def __init__(self, targets: Targets, x: Any) -> None:
-        self.targets, self.args = targets, (x,)
-
-
-class ClassRule(Rule):
-    """The row of the cross-entropy whose class is one of the arguments: a recording's input."""
-
-    def __reduce__(self) -> Any:
-        return "CLASS_CROSS_ENTROPY"
-
-
-def chosen(m: Any, xs: Sequence[Any], t: Any) -> Any:
-    """The entry of class t, which is one of 0, 1, …"""
-    y = xs[-1]
-    for i in range(len(xs) - 2, -1, -1):
-        y = m.where(t <= i, xs[i], y)
-    return y
-
-
-CLASS_CROSS_ENTROPY = ClassRule(
-    "class_cross_entropy",
-    lambda m, xst: 0 - chosen(m, m.log_softmax(xst[:-1]), xst[-1]),
-    lambda m, y, xst: [
-        *(
-            m.exp(x) - m.where((xst[-1] >= i) & (xst[-1] <= i), 1.0, 0.0)
-            for i, x in enumerate(m.log_softmax(xst[:-1]))
-        ),
-        NOTHING,
-    ],
-    variadic=True,
-    sign="cross-entropy",
-)
-
-
-def class_cross_entropy(xs: Sequence[Any], t: Any) -> Any:
-    """The cross-entropy of logits for the class that an input of the recording is."""
-    return functions(CLASS_CROSS_ENTROPY, NAMES)[0]((*xs, t))
+    def owners(self) -> tuple[Any, ...]:
+        """The one owner."""
+        return (self.owner,)
 
 
 class Backward:
-    """A backward pass: from which quantity, through which rows, and what is wanted of it.
+    """A backward pass: from which Op, through which rows, and what is wanted of it.
 
     Attributes:
         accumulating: whether it is the function's own, which adds to gradients.
-        wanted: triples: the quantities that a leaf had in the graph, the gradient that it had
-            before (a quantity or a number), and the quantity that is the sum.
+        wanted: triples: the Ops that a leaf was in the graph, the gradient that it had before (an
+            Op or a number), and the Op that is the sum.
     """
 
     __slots__ = ("root", "seed", "through", "accumulating", "wanted")
 
-    def __init__(self, root: Any, seed: float, through: list[Applied], accumulating: bool) -> None:
+    def __init__(self, root: Any, seed: float, through: list[Op], accumulating: bool) -> None:
         self.root, self.seed, self.through = root, seed, through
         self.accumulating = accumulating
-        self.wanted: list[tuple[list[Quantity], Any, Quantity]] = []
+        self.wanted: list[tuple[list[Op], Any, Op]] = []
 
 
-class Tape:
+class Recording:
     """What a function does with the numbers that it is given.
 
     Args:
         inputs: the leaves that stand for the function's arguments.
-        first: the tape of the time before, which this one is to be like.
+        arrays: whether they are Tensors; otherwise they are Values.
+        first: the recording of the time before, which this one is to be like.
+
+    Attributes:
+        events: Ops and backward passes, in order.
+        places: by the owner's id and the attribute.
     """
 
-    def __init__(self, inputs: Sequence[Value], first: Tape | None = None) -> None:
-        self.first = first
-        self.order: dict[int, Any] = {}  # of quantities, as they are met
-        self.signs: list[Any] = []  # of events
-        self.inputs = [Quantity(label=x.label) for x in inputs]
-        self.known: dict[int, Any] = dict(zip(map(id, inputs), self.inputs, strict=True))
-        self.input_ids = set(self.known)
-        self.alive: list[Any] = list(inputs)  # ids stay theirs
-        self.given: dict[int, Quantity] = {}  # what those are as arguments, until they are assigned
-        self.events: list[Applied | Guard | Required | Backward] = []
-        self.applied: dict[int, Applied] = {}
-        self.leaves: dict[int, list[Quantity]] = {}  # the quantities a leaf had as an argument
+    def __init__(self, inputs: Sequence[Any], arrays: bool, first: Recording | None = None) -> None:
+        self.arrays, self.first = arrays, first
+        self.kind: Any = Value
+        if arrays:
+            from ..tensor.tensor import Tensor
+
+            self.kind = Tensor
+        self.met: list[Any] = []  # in order: Ops, and what tells assignments from others
+        self.events: list[Any] = []
         self.places: dict[tuple[int, str], Place] = {}
+        self.alive: list[Any] = list(inputs)  # ids stay theirs
+        self.known: dict[int, Any] = {}  # the Op or number that a node is
+        self.inputs = [self.input(x) for x in inputs]
+        self.input_ids = set(self.known)
+        self.made: set[int] = set()  # leaves that the function has made
+        self.given: dict[int, Op] = {}  # what nodes are as arguments, until they are assigned
+        self.leaves: dict[int, list[Op]] = {}  # the Ops that a leaf was as an argument
         self.gradients: dict[int, Any] = {}  # of nodes that are no place: a backward pass or more
+        self.joins: list[Op] = []  # what puts the parts of an array together
         self.before: list[tuple[Any, str, Any]] = []
         self.draws: list[Drawn] = []
         self.sweeping = False
 
-    # ------------------------------------------------------------ quantities
+    # ------------------------------------------------------------ what nodes are
 
-    def of(self, node: Value) -> Any:
-        """The quantity that a node has as an argument, or a number for a constant."""
-        if id(node) in self.applied:
-            return self.known[id(node)]
-        if node.args:
-            raise ValueError(
-                f"{describe(node)} was computed before the recording began, or by hand: a recorded "
-                "function computes what it needs from inputs and leaves"
-            )
-        if id(node) in self.input_ids or id(node) in self.known:
+    def input(self, leaf: Any) -> Op:
+        """The Op of an argument's leaf."""
+        op = self.known[id(leaf)] = self.op_like(leaf._data)
+        op.label, op.leaf = leaf.label, leaf
+        self.meet(op)
+        return op
+
+    def op_like(self, data: Any, rule: Any = None, args: tuple[Any, ...] = ()) -> Op:
+        """A new Op of that shape and type."""
+        if not self.arrays:
+            return Op(None, rule, args)
+        return Op(None, rule, args, (), data.shape, data.dtype)
+
+    def of(self, node: Any) -> Any:
+        """The Op that a node is as an argument, or a number for a constant."""
+        found = self.given.get(id(node))
+        if found is not None:
+            return found
+        if id(node) in self.known:
             now = self.known[id(node)]
-        elif node.role == "constant":
-            return node._data
+        elif node.args:
+            return self.earlier(node)
+        elif not (self.arrays and node.shape) and not self.is_place(node):
+            return float(node._data)
         else:
-            now = self.place(node, "_data").read()
-        if not isinstance(now, Quantity):
+            now = self.held(node, "_data")
+        if type(now) is not Op or (self.arrays and not node._needs) or whole_of(node):
             return now
         found = self.given[id(node)] = self.as_leaf(node, now)
         return found
 
-    def as_leaf(self, node: Value, now: Quantity) -> Quantity:
-        """A quantity of the leaf's own: another leaf may have the same number."""
+    def earlier(self, node: Any) -> Any:
+        """The Op of a node that was computed before the recording began."""
+        if not self.arrays:
+            raise ValueError(
+                f"{describe(node)} was computed before the recording began, or by hand: a recorded "
+                "function computes what it needs from inputs and leaves"
+            )
+        for x in topological_order(node):
+            if x.args and id(x) not in self.known:
+                self.note(x)
+        return self.known[id(node)]
+
+    def as_leaf(self, node: Any, now: Op) -> Op:
+        """An Op of the leaf's own: another leaf may have the same number."""
         mine = self.leaves.setdefault(id(node), [])
         place = self.places.get((id(node), "_data"))
         own = id(node) in self.input_ids or (place is not None and place.start is now)
         if not mine or (mine[-1] is not now and mine[-1].args != (now,)):
-            mine.append(now if own else Quantity(COPY, (now,)))
+            if not own:
+                now = self.add(self.op_like(node._data, None, (now,)))
+            mine.append(now)
         return mine[-1]
 
-    def place(self, owner: Any, attribute: str) -> Place:
-        """The place of that number."""
-        where = (id(owner), attribute)
-        if where not in self.places:
-            self.places[where] = Place(owner, attribute)
-            self.sign(*where)
-            self.alive.append(owner)
-            self.before.append((owner, attribute, getattr(owner, attribute, 0.0)))
-        return self.places[where]
+    def add(self, op: Op) -> Op:
+        """Note an operation."""
+        self.events.append(op)
+        self.meet(op)
+        return op
 
-    def number(self, now: Any, data: float) -> Any:
-        """A quantity as a number to compute with: a leaf that stands for it."""
-        if not isinstance(now, Quantity):
+    def row(self, name: str, args: Sequence[Any], *params: Any) -> Op:
+        """Note an operation on whole arrays that is not a node's."""
+        rule = ARRAY_TABLE[name]
+        shape, dtype = outcome(rule, args, params)
+        return self.add(Op(None, rule, tuple(args), params, shape, dtype))
+
+    def quantity(self, x: Any) -> Any:
+        """What a number is in the program: an Op, or itself."""
+        return self.of(x) if isinstance(x, self.kind) else real(x)
+
+    def current(self, x: Any) -> Any:
+        """What a number is now, whether or not it is a leaf."""
+        if isinstance(x, self.kind) and id(x) in self.known and not x.args:
+            return self.known[id(x)]
+        return self.quantity(x)
+
+    def stand_in(self, now: Any, data: Any) -> Any:
+        """A number of the program as a leaf to compute with."""
+        if type(now) is not Op:
             return now
-        leaf = Value(data)
+        leaf = self.leaf(data)
         self.known[id(leaf)] = now
         self.alive.append(leaf)
         return leaf
 
-    def quantity(self, x: Any) -> Any:
-        """What a number is in the program: a quantity, or itself."""
-        return self.of(x) if isinstance(x, Value) else real(x)
+    def leaf(self, data: Any) -> Any:
+        """A leaf with those numbers."""
+        if not self.arrays:
+            return Value(data)
+        from numpy import asarray
 
-    def draw(self, like: Any, draw: Callable[[], Any], label: str) -> Any:
-        """A number that each run of the program draws anew."""
-        self.draws.append(drawing(self, like, draw, label))
-        return self.draws[-1].data
+        from ..tensor.tensor import constant
 
-    # ------------------------------------------------------------ what happens
+        return constant(asarray(data))
 
-    def note(self, node: Any) -> None:
-        """A row has made a node."""
-        if not isinstance(node, Value):
-            raise TypeError(
-                "Values and Tensors do not mix in one recording: give arrays as examples for a "
-                "function of Tensors, numbers and lists of numbers for one of Values"
-            )
-        self.alive.append(node)
-        given = self.given
-        args = [given.get(id(x)) or self.of(x) for x in node.args]
-        if not any(isinstance(x, Quantity) for x in args):
-            self.known[id(node)] = node._data
-            return
-        result = Quantity()
-        event = Applied(node.rule, node.params, args, result)
-        self.known[id(node)] = self.given[id(node)] = result
-        self.applied[id(node)] = event
-        self.events.append(event)
-        self.sign(event.row, repr(event.params) if event.params else "", *args, result)
+    # ------------------------------------------------------------ places
 
-    def sign(self, *parts: Any) -> None:
-        """Note what tells an event from others; the second time, that it is the same.
+    def place(self, owner: Any, attribute: str) -> Place:
+        """The place of those numbers."""
+        where = (id(owner), attribute)
+        if where not in self.places:
+            self.places[where] = Place(owner, attribute)
+            self.alive.append(owner)
+            if not self.arrays:
+                self.before.append((owner, attribute, getattr(owner, attribute, 0.0)))
+        return self.places[where]
 
-        Raises:
-            RestlessError: if it is another one.
-        """
-        order = self.order
-        sign = tuple(
-            [
-                order.setdefault(id(x), len(order))
-                if type(x) is Quantity
-                else repr(x)
-                if type(x) is float
-                else x
-                for x in parts
-            ]
-        )
-        self.signs.append(sign)
-        if self.first is not None:
-            then = self.first.signs
-            at = len(self.signs) - 1
-            if at >= len(then) or then[at] != sign:
-                raise restless("the function computed something else when it ran again", origin())
+    def held(self, owner: Any, attribute: str) -> Any:
+        """The Op or number that is there now."""
+        place = self.place(owner, attribute)
+        if place.now is None:
+            if (buffer := whole_of(owner)) is not None:
+                return self.joined(buffer, attribute)
+            place.start = place.now = self.start(owner, attribute)
+        return place.now
 
-    def fresh(self, leaf: Value) -> None:
-        """The function has made a leaf of a plain number."""
-        self.known[id(leaf)] = leaf._data
-        self.alive.append(leaf)
+    def start(self, owner: Any, attribute: str) -> Op:
+        """The Op of what is there when the program starts."""
+        op = Op(None)
+        if self.arrays:
+            from numpy import asarray, dtype, zeros_like
 
-    def require(self, x: Any, targets: Targets) -> bool:
-        """Whether the program will check this target at each run."""
-        if id(x) not in self.input_ids:
-            return False
-        self.events.append(Required(targets, self.of(x)))
-        return True
-
-    def compare(self, op: str, a: Any, b: Any, outcome: bool) -> None:
-        """The function has compared two numbers."""
-        pair = self.quantity(a), self.quantity(b)
-        if any(isinstance(x, Quantity) for x in pair):
-            self.events.append(Guard(op, *pair, outcome))
-            self.sign(op, *pair, outcome)
-
-    def backward(
-        self, root: Value, seed: float, nodes: Sequence[Value], accumulating: bool = True
-    ) -> Backward:
-        """``root.backward(seed)``: it adds to the gradients of leaves, if it is the function's."""
-        through = [self.applied[id(x)] for x in nodes if id(x) in self.applied]
-        event = Backward(self.of(root), seed, through, accumulating)
-        self.events.append(event)
-        if not accumulating:
-            return event
-        for leaf in {id(x): x for node in (*nodes, root) for x in (*node.args, node)}.values():
-            if leaf.args or id(leaf) in self.applied:
-                self.gradients[id(leaf)] = (event, self.known.get(id(leaf)))
-            elif id(leaf) in self.leaves:
-                self.accumulate(event, leaf)
-        return event
-
-    def accumulate(self, event: Backward, leaf: Value) -> None:
-        """A leaf's gradient grows by what a backward pass sends it."""
-        total = Quantity(of=self.leaves[id(leaf)][0])
-        if id(leaf) in self.known:
-            event.wanted.append((self.leaves[id(leaf)], self.gradient(leaf), total))
-            self.gradients[id(leaf)] = total
+            data = getattr(owner, attribute)
+            array = zeros_like(owner._data) if data is None else asarray(data)
+            is_data = attribute == "_data" and isinstance(owner, self.kind)
+            kept = is_data or array.dtype.kind == "f"
+            op.shape, op.dtype = array.shape, array.dtype if kept else dtype("float64")
+            op.weak = isinstance(owner, State) and not array.shape
+        word = owner.label or ("" if self.arrays else "p")
+        op.label = word + ("" if attribute == "_data" else "_grad")
+        op.scope = getattr(owner, "scope", "")
+        if attribute == "_data" and isinstance(owner, self.kind):
+            op.leaf = owner
         else:
-            place = self.place(leaf, "_grad")
-            event.wanted.append((self.leaves[id(leaf)], place.read(), total))
-            place.write(total)
+            op.params = (id(owner), attribute)
+        self.meet(op)
+        return op
 
-    def gradient(self, node: Value) -> Any:
-        """The gradient of a node that is no place, as a quantity or a number."""
-        found = self.gradients.get(id(node), 0.0)
-        if isinstance(found, tuple):
-            event, quantity = found
-            total = Quantity(of=quantity)
-            event.wanted.append(([quantity], 0.0, total))
-            found = self.gradients[id(node)] = total
-        return found
+    def write(self, owner: Any, attribute: str, now: Any) -> None:
+        """Put an Op or a number there."""
+        place = self.place(owner, attribute)
+        place.now, place.written = now, True
+        self.meet((*(id(owner), attribute), at(now)))
+        if attribute == "_data":
+            self.given.pop(id(owner), None)
+        buffer = getattr(owner, "_buffer", None)
+        if buffer is not None and owner is buffer.whole:
+            start = 0
+            for view in buffer.views:
+                part = now
+                if type(now) is Op and now.shape:
+                    part = self.row("index", [now], slice(start, start + view.size))
+                    part = self.row("reshape", [part], view.shape)
+                mine = self.place(view, attribute)
+                mine.now, mine.written = part, True
+                self.given.pop(id(view), None)
+                start += view.size
+        elif buffer is not None and (id(buffer.whole), attribute) in self.places:
+            self.places[id(buffer.whole), attribute].now = None  # what its parts are by now
 
-    # ------------------------------------------------------------ reading and assigning
+    def joined(self, buffer: Buffer, attribute: str) -> Op:
+        """An array of which Tensors are views, as its parts end to end."""
+        first, parts = len(self.events), []
+        for view in buffer.views:
+            part = self.of(view) if attribute == "_data" else self.held(view, attribute)
+            if type(part) is not Op:
+                part = self.row("broadcast_to", [part], view.shape)
+                part.dtype = view.dtype
+            parts.append(self.row("reshape", [part], (view.size,)))
+        whole = self.row("concatenate", parts, 0)
+        self.joins += self.events[first:]
+        return whole
 
     def is_place(self, node: Any) -> bool:
         """Whether it is a leaf, or a state, from outside of the function."""
         if isinstance(node, State):
             return True
-        return not node.args and id(node) not in self.known and node.role != "constant"
+        if node.args or id(node) in self.known or id(node) in self.made:
+            return False
+        return node.role != "constant"  # type: ignore[no-any-return]
 
-    def read(self, owner: Any, attribute: str) -> Any:
+    def parameters(self) -> list[Any]:
+        """The leaves from outside of the function that have a gradient, in order of use."""
+        held = [p for p in self.places.values() if p.attribute == "_data" and p.start is not None]
+        return [
+            p.owner
+            for p in held
+            if isinstance(p.owner, self.kind)
+            and p.owner.role != "constant"
+            and id(p.owner) not in self.made
+        ]
+
+    # ------------------------------------------------------------ what happens
+
+    def note(self, node: Any) -> None:
+        """A row has made a node."""
+        if not isinstance(node, self.kind):
+            raise KindError(
+                "Values and Tensors do not mix in one recording: give arrays as examples for a "
+                "function of Tensors, numbers and lists of numbers for one of Values"
+            )
+        self.alive.append(node)
+        given, of = self.given.get, self.of
+        args = tuple([given(id(x)) or of(x) for x in node.args])
+        for x in args:
+            if type(x) is Op:
+                break
+        else:
+            if not (self.arrays and node.shape):
+                self.known[id(node)] = float(node._data)
+                return
+        op = self.op_like(node._data, node.rule, args)
+        op.params = node.params
+        self.known[id(node)] = self.given[id(node)] = op
+        self.events.append(op)
+        self.meet(op)
+
+    def meet(self, x: Any) -> None:
+        """Note something in its turn; the second time, that it is the same.
+
+        Raises:
+            RestlessError: if it is something else.
+        """
+        n = len(self.met)
+        self.met.append(x)
+        if type(x) is Op:
+            x.at = n
+        if self.first is not None:
+            then = self.first.met
+            if n >= len(then) or not alike(x, then[n]):
+                raise restless("the function computed something else when it ran again", origin())
+
+    def finish(self, results: Sequence[Any]) -> list[Any]:
+        """Close the recording: the Ops or numbers of what is returned."""
+        found = [x if x is None else self.quantity(x) for x in results]
+        for place in list(self.places.values()):
+            buffer = getattr(place.owner, "_buffer", None)
+            if buffer is None or not place.written:
+                continue
+            whole = self.place(buffer.whole, place.attribute)
+            if whole.written or place.attribute == "_grad":
+                if whole.now is None:
+                    whole.now = self.joined(buffer, place.attribute)
+                whole.written = True
+        for place in self.places.values():  # what is written as a whole is not written in parts
+            buffer = getattr(place.owner, "_buffer", None)
+            if buffer is not None and place.owner is buffer.whole and place.written:
+                for view in buffer.views:
+                    if (id(view), place.attribute) in self.places:
+                        self.places[id(view), place.attribute].written = False
+        self.meet(("returned", *map(at, found)))
+        return found
+
+    def fresh(self, leaf: Any) -> None:
+        """The function has made a leaf of plain numbers."""
+        self.made.add(id(leaf))
+        self.alive.append(leaf)
+
+    def require(self, x: Any, targets: Targets) -> bool:
+        """Whether the program will check these targets at each run."""
+        if not isinstance(x, self.kind):
+            return False
+        if not (self.follows(x) if self.arrays else id(x) in self.input_ids):
+            return False
+        op = self.op_like(x._data, ARRAY_TABLE["require"], (self.of(x),))
+        op.params = (targets,)
+        self.add(op)
+        return True
+
+    def compare(self, comparison: str, a: Any, b: Any, outcome: bool) -> None:
+        """The function has compared two numbers."""
+        pair = self.quantity(a), self.quantity(b)
+        if any(type(x) is Op for x in pair):
+            op = Op(None, GUARD, pair)
+            op.params = (comparison, outcome)
+            self.add(op)
+
+    def draw(self, like: Any, draw: Callable[[], Any], label: str) -> Any:
+        """A number or array that each run of the program draws anew."""
+        count = len(self.draws)
+        again = self.first is not None and count < len(self.first.draws)
+        state = self.first.draws[count] if again else Drawn(like, draw, label)  # type: ignore[union-attr]
+        self.draws.append(state)
+        return state.data
+
+    # ------------------------------------------------------------ backward passes
+
+    def below(self, root: Any) -> list[Any]:
+        """The computed nodes below a root and the root, arguments before results."""
+        if self.arrays:
+            return [x for x in topological_order(root) if x.args]
+        return computed(root)
+
+    def pass_back(
+        self, root: Any, seed: Any, nodes: Sequence[Any], accumulating: bool = True
+    ) -> Backward:
+        """Note a backward pass from an Op, through what nodes stand for."""
+        through = [op for x in nodes if type(op := self.known.get(id(x))) is Op]
+        event = Backward(root, seed, [*self.joins, *through], accumulating)
+        self.events.append(event)
+        return event
+
+    def backward(self, root: Any, seed: float, nodes: Sequence[Any]) -> None:
+        """``root.backward(seed)``: it adds to the gradients of leaves."""
+        event = self.pass_back(self.of(root), seed, nodes)
+        leaves: dict[int, Any] = {}
+        for x in (root, *(x for node in nodes for x in (*node.args, node))):
+            if x.args:
+                self.gradients[id(x)] = (event, self.known.get(id(x)))
+            else:
+                buffer = whole_of(x)
+                leaves |= {id(part): part for part in (buffer.views if buffer else [x])}
+        for leaf in leaves.values():
+            if id(leaf) in self.leaves:
+                self.accumulate(event, leaf)
+
+    def accumulate(self, event: Backward, leaf: Any) -> None:
+        """A leaf's gradient grows by what a backward pass sends it."""
+        mine = self.leaves[id(leaf)]
+        total = self.op_of_gradient(mine[0])
+        if id(leaf) in self.known or id(leaf) in self.made:
+            event.wanted.append((mine, self.gradient(leaf), total))
+            self.gradients[id(leaf)] = total
+        else:
+            event.wanted.append((mine, self.held(leaf, "_grad"), total))
+            self.write(leaf, "_grad", total)
+
+    def slope(self, event: Backward, leaf: Any) -> Op:
+        """The gradient of a leaf, in a backward pass of its own."""
+        if (buffer := whole_of(leaf)) is not None:
+            parts = [
+                self.row("reshape", [self.slope(event, view)], (view.size,))
+                for view in buffer.views
+            ]
+            return self.row("concatenate", parts, 0)
+        ops = self.leaves.get(id(leaf))
+        if ops is None:
+            ops = [self.known[id(leaf)] if id(leaf) in self.known else self.held(leaf, "_data")]
+        event.wanted.append((ops, 0.0, self.op_of_gradient(ops[0])))
+        return event.wanted[-1][2]
+
+    def op_of_gradient(self, op: Op) -> Op:
+        """The Op for a gradient of an Op, which a backward pass will find out."""
+        total = Op(None, None, (), (), op.shape, op.dtype)
+        total.of = op
+        return total
+
+    def gradient(self, node: Any) -> Any:
+        """The gradient of a node that is no place, as an Op or a number."""
+        found = self.gradients.get(id(node), 0.0)
+        if isinstance(found, tuple):
+            event, op = found
+            found = self.gradients[id(node)] = self.op_of_gradient(op)
+            event.wanted.append(([op], 0.0, found))
+        return found
+
+    # ------------------------------------------------------------ reading and assigning
+
+    def read(self, owner: Any, attribute: str, original: Callable[[Any], Any]) -> Any:
         """``owner.data`` or ``owner.grad`` while recording."""
-        data = getattr(owner, attribute, 0.0)
-        if self.is_place(owner) and is_number(data):
-            return self.number(self.place(owner, attribute).read(), data)
-        if isinstance(owner, State) or not self.follows(owner):
+        if self.is_place(owner):
+            data = getattr(owner, attribute, 0.0)
+            if data is None:
+                data = original(owner)
+            if is_number(data) or hasattr(data, "shape"):
+                return self.stand_in(self.held(owner, attribute), data)
             return data
+        if isinstance(owner, State) or not self.follows(owner):
+            return original(owner)
         if attribute == "_grad":
-            return self.number(self.gradient(owner), data)
+            return self.stand_in(self.gradient(owner), original(owner))
         raise self.refusal(owner, ".data")
 
     def assign(self, owner: Any, attribute: str, x: Any) -> None:
         """``owner.data = x`` or ``owner.grad = x`` while recording."""
-        if not isinstance(x, Value) and not is_number(x):
+        if not isinstance(x, self.kind) and not is_number(x):
+            if self.arrays:
+                raise TypeError(f"a recorded step assigns what it computed, not {type(x).__name__}")
             raise unfit(x, f"{type(owner).__name__}.{attribute[1:]}")
-        self.given.pop(id(owner), None)
+        now = self.current(x)
         if self.is_place(owner):
-            place = self.place(owner, attribute)
-            place.write(self.current(x))
-            self.sign(*place.key(), place.now)
+            self.write(owner, attribute, now)
         elif attribute == "_grad":
-            self.gradients[id(owner)] = self.current(x)
-        elif id(owner) in self.input_ids or owner.args or id(owner) in self.applied:
+            self.gradients[id(owner)] = now
+        elif id(owner) in self.input_ids or owner.args:
             raise TypeError(
                 f"{describe(owner)} is an input or computed: only leaves are assigned to"
             )
         else:
-            self.known[id(owner)] = self.current(x)
-        setattr(owner, attribute, x._data if isinstance(x, Value) else real(x))
+            self.known[id(owner)] = now
+            self.given.pop(id(owner), None)
+        if not self.arrays:
+            setattr(owner, attribute, x._data if isinstance(x, Value) else real(x))
 
-    def current(self, x: Any) -> Any:
-        """The quantity that a number is now, whether or not it is a leaf."""
-        if isinstance(x, Value) and id(x) in self.known and id(x) not in self.applied:
-            return self.known[id(x)]
-        return self.quantity(x)
-
-    def follows(self, node: Value) -> bool:
+    def follows(self, node: Any) -> bool:
         """Whether a node's number will be another one when the program runs."""
         if id(node) in self.known:
-            return isinstance(self.known[id(node)], Quantity)
-        return node.role != "constant"
+            return type(self.known[id(node)]) is Op
+        return id(node) not in self.made and node.role != "constant"
 
-    def refusal(self, node: Value, what: str) -> TypeError:
+    def refusal(self, node: Any, what: str) -> TypeError:
         """The error for taking a number out of the recording."""
         return TypeError(
             f"{what} of {describe(node)} while recording: the program would keep this number for "
@@ -399,19 +518,32 @@ class Tape:
             f"it outside.\n  at {origin()}"
         )
 
+    # ------------------------------------------------------------ the end
+
     def name(self) -> None:
-        """Call the quantities what their nodes are called by now."""
+        """Call the Ops what their nodes are called by now, and give results and places names."""
         for node in self.alive:
-            if id(node) in self.applied:
-                result = self.applied[id(node)].result
-                result.label, result.scope = node.label, node.scope
+            op = self.known.get(id(node))
+            if type(op) is Op and op.rule is not None and not op.label and node.label:
+                op.label, op.scope = node.label, node.scope
+        for event in self.events:
+            if type(event) is Backward and type(event.root) is Op:
+                event.root.label = event.root.label or ("loss" if event.accumulating else "value")
+        for place in self.places.values():
+            if place.attribute != "_data" or not place.written:
+                continue
+            new = resolved(place.now)
+            if type(new) is not Op or new.rule is None or new.label:
+                continue
+            if place.start is not None or self.arrays:
+                new.label = f"new_{place.start.label if place.start is not None else 'data'}"
+                new.scope = getattr(place.owner, "scope", "")
 
     def forget(self) -> None:
         """Let go of the function's nodes: the events are all that a program needs."""
-        quantities = self.given, self.known, self.applied, self.leaves, self.gradients, self.order
-        for held in (self.alive, *quantities):
+        kept = self.alive, self.known, self.made, self.given, self.leaves, self.gradients, self.met
+        for held in kept:
             held.clear()
-        self.signs.clear()
         self.first = None
 
     def restore(self) -> None:
@@ -420,188 +552,46 @@ class Tape:
             setattr(owner, attribute, x)
 
 
-# ---------------------------------------------------------------- what Values do while recording
+def resolved(x: Any) -> Any:
+    """The Op, or the number, that an Op is another name for."""
+    while type(x) is Op and x.rule is None and x.args:
+        x = x.args[0]
+    return x
 
 
-def taped_attribute(attribute: str, original: property) -> property:
-    """``data`` or ``grad``, read and assigned on the tape that is on."""
-
-    def read(self: Any) -> Any:
-        tape = TAPE.get()
-        return original.__get__(self) if tape is None else tape.read(self, attribute)
-
-    def assign(self: Any, x: Any) -> None:
-        tape = TAPE.get()
-        if tape is None:
-            original.__set__(self, x)
-        else:
-            tape.assign(self, attribute, x)
-
-    return property(read, assign)
+def whole_of(owner: Any) -> Buffer | None:
+    """The buffer of which a leaf is the whole; else None."""
+    buffer = getattr(owner, "_buffer", None)
+    return buffer if buffer is not None and owner is buffer.whole else None
 
 
-def drawing(tape: Any, like: Any, draw: Callable[[], Any], label: str) -> Drawn:
-    """The State for a draw: that of the first time, where the function runs again."""
-    count = len(tape.draws)
-    if tape.first is not None and count < len(tape.first.draws):
-        return tape.first.draws[count]  # type: ignore[no-any-return]
-    return Drawn(like, draw, label)
+def at(x: Any) -> Any:
+    """What tells an Op of a recording, or a number, from others."""
+    return x.at if type(x) is Op else repr(x)
 
 
-def refused(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that would take the number out of the recording."""
-
-    def method(self: Value, *args: Any) -> Any:
-        tape = TAPE.get()
-        if tape is not None and not tape.sweeping and tape.follows(self):
-            raise tape.refusal(self, what)
-        return original(self, *args)
-
-    return method
-
-
-def taped_comparison(op: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """A comparison that becomes a guard."""
-
-    def method(self: Value, other: Any) -> Any:
-        outcome, tape = original(self, other), TAPE.get()
-        if tape is not None and outcome is not NotImplemented:
-            tape.compare(op, self, other, outcome)
-        return outcome
-
-    return method
+def alike(x: Any, y: Any) -> bool:
+    """Whether what two recordings met at the same point is the same."""
+    if type(x) is not Op or type(y) is not Op:
+        return bool(x == y)
+    if x.rule is not y.rule or len(x.args) != len(y.args):
+        return False
+    for a, b in zip(x.args, y.args, strict=True):
+        if type(a) is Op is type(b):
+            if a.at != b.at:
+                return False
+        elif a is not b and repr(a) != repr(b):
+            return False
+    if x.params and list(map(sign, x.params)) != list(map(sign, y.params)):
+        return False
+    return x.leaf is y.leaf or made_alike(x.leaf, y.leaf)
 
 
-def taped_equal(self: Any, other: Any) -> Any:
-    """``==`` tells objects apart, while the function itself would compare numbers."""
-    tape = TAPE.get()
-    numbers = is_number(other) or (hasattr(other, "dtype") and not isinstance(other, Number))
-    if tape is not None and numbers and tape.follows(self):
-        raise tape.refusal(self, "comparing by == (which is that of objects; use <= and >=)")
-    return NotImplemented
-
-
-def taped_text(original: Callable[..., str]) -> Callable[..., str]:
-    """The text of a node, without its number in messages of the engine's own."""
-
-    def text(self: Any) -> str:
-        tape = TAPE.get()
-        if tape is None or not tape.follows(self):
-            return original(self)
-        if is_ours(sys._getframe(1)):
-            return f"<recorded {type(self).__name__}>"
-        raise tape.refusal(self, "the text")
-
-    return text
-
-
-def taped_backward(original: Callable[..., None]) -> Callable[..., None]:
-    """A backward pass that is noted."""
-
-    def backward(self: Value, seed: Any = 1.0) -> None:
-        tape = TAPE.get()
-        if tape is None:
-            original(self, seed)
-            return
-        nodes = computed(self)
-        for leaf in {id(x): x for node in nodes for x in node.args}.values():
-            if tape.is_place(leaf):
-                tape.place(leaf, "_grad")
-        if tape.is_place(self):
-            tape.of(self)
-            tape.place(self, "_grad")
-        tape.sweeping = True
-        try:
-            original(self, seed)
-        finally:
-            tape.sweeping = False
-        tape.backward(self, real(seed), nodes)
-
-    return backward
-
-
-def taped_init(original: Callable[..., None]) -> Callable[..., None]:
-    """A leaf that is made while recording is a constant of the program."""
-
-    def init(self: Value, *args: Any, **named: Any) -> None:
-        original(self, *args, **named)
-        tape = TAPE.get()
-        if tape is not None and not self.args:
-            tape.fresh(self)
-
-    return init
-
-
-def methods() -> list[tuple[type, str, Any]]:
-    """What takes the place of the methods of Values and States."""
-    own = vars(Value)
-    partials = own["partials"].fget
-    return [
-        (Value, "data", taped_attribute("_data", own["data"])),
-        (Value, "grad", taped_attribute("_grad", own["grad"])),
-        (State, "data", taped_attribute("_data", vars(State)["data"])),
-        (Value, "partials", property(refused("the local derivatives", partials))),
-        (Value, "__float__", refused("float()", own["__float__"])),
-        (Value, "__bool__", refused("bool()", lambda self: True)),
-        (Value, "__int__", refused("int()", lambda self: int(self._data))),
-        (Value, "__format__", refused("the text", own["__format__"])),
-        (Value, "__repr__", taped_text(own["__repr__"])),
-        (Value, "__copy__", refused("a copy", own["__copy__"])),
-        (Value, "__deepcopy__", refused("a copy", Value.__deepcopy__)),
-        (Value, "__reduce_ex__", refused("a pickle", Value.__reduce_ex__)),
-        (Value, "__eq__", taped_equal),
-        (Value, "backward", taped_backward(own["backward"])),
-        (Value, "__init__", taped_init(own["__init__"])),
-        *((Value, n, taped_comparison(op, own[n])) for n, op in COMPARISONS.items()),
-    ]
-
-
-REPLACED: list[tuple[type, str, Any]] = []  # what classes had before a recording
-
-
-def put_in_place(new: Sequence[tuple[type, str, Any]]) -> None:
-    """Give classes other methods for the time of a recording."""
-    for kind, attribute, method in new:
-        REPLACED.append((kind, attribute, vars(kind).get(attribute)))
-        setattr(kind, attribute, method)
-
-
-def put_back() -> None:
-    """Give the classes the methods that they had."""
-    for kind, attribute, method in reversed(REPLACED):
-        if method is not None:
-            setattr(kind, attribute, method)
-        elif attribute in vars(kind):
-            delattr(kind, attribute)
-    REPLACED.clear()
-
-
-def recorded(tape: Any, methods: Callable[[], Any], run: Callable[[], R]) -> R:
-    """Note on the tape what a function does; at the end, everything is as it was.
-
-    Args:
-        tape: what notes it; its ``restore()`` gives leaves and states their numbers back.
-        methods: the methods that take the place of those of classes.
-        run: the function.
-    """
-    if TAPE.get() is not None:
-        raise RuntimeError("a recording is under way: call the function itself, not record() of it")
-    try:
-        with ONE_RECORDING, Recorded(tape):
-            try:
-                put_back()  # what an interrupt may have left
-                put_in_place(methods())
-                return run()
-            finally:
-                interrupt = None
-                for _ in (1, 2, 3):  # what interrupts this is raised when it is done
-                    try:
-                        put_back()
-                        tape.restore()
-                        break
-                    except BaseException as error:
-                        interrupt = error
-                if interrupt is not None:
-                    raise interrupt
-    finally:
-        tidy()
+def made_alike(x: Any, y: Any) -> bool:
+    """Whether two Tensors hold the same: the function made one each time it ran."""
+    if x is None or y is None or not (hasattr(x, "_needs") and hasattr(y, "_needs")):
+        return False
+    ours, theirs = x._data, y._data
+    return (ours.shape, ours.dtype, x._needs) == (theirs.shape, theirs.dtype, y._needs) and bool(
+        ours.tobytes() == theirs.tobytes()
+    )

@@ -16,8 +16,7 @@ import numpy as np
 from ..tensor.arrays import Array
 from .dialects import BUFFERED, write_key
 from .names import identifier
-from .tape import Op
-from .write import reachable
+from .ops import Op, reachable
 
 VIEWS = {"reshape", "transpose", "broadcast_to", "index", "with_ones"}
 IMPORTS = {

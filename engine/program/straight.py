@@ -1,65 +1,167 @@
-"""Running straight-line code: fast on floats, and otherwise with care.
+"""Running straight-line code on Python's floats.
 
-The fast functions know only floats, on which Python's arithmetic raises where IEEE has inf or nan,
-and nothing has been changed when it does. Then the same code runs on numbers that never raise.
-Arrays go through the readable rendering.
+The code knows only floats, on which Python's arithmetic raises where IEEE has inf or nan; nothing
+has been changed when it does. Then, and for arrays in the place of numbers, the readable text runs
+on NumPy, which never raises.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 from ..node import LOCK
-from ..numbers import is_number, real
-from ..reals import REALS, Real
+from ..reals import maximum, minimum
 from ..rule import TABLE
-from ..tree import flatten, map_leaves
-from .assembly import CAREFUL_FUNCTIONS, FUNCTIONS, Assembly, compiled
-from .formulas import Quantity
+from ..tree import map_leaves
+from .names import Names, function, indented
 from .surroundings import GuardError
-from .unrolling import Code, resolved
+from .write import FLOATS, Printer, readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from .recording import Tape
+    from .arguments import Arguments
+    from .derive import Derived
+
+
+class UnusualError(Exception):
+    """Raised by the code when an input is no float: the caller takes a slower way."""
+
+
+FUNCTIONS = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
+    "abs": math.fabs, "max": maximum, "min": minimum, "GuardError": GuardError,
+    "Unusual": UnusualError,
+}  # fmt: skip
 
 
 class Straight:
-    """A recording as straight-line code that runs.
+    """Straight-line code that runs on floats.
 
     Args:
-        tape: the recording.
         name: what the function is called.
-        arguments: for each argument its name and its quantity, or lists of quantities.
-        result: what is returned, with quantities in the place of numbers.
+        arguments: what it is given.
+        derived: what it computes.
+        given: for each argument its Op or, nested, lists of Ops.
+        result: what is returned: an Op, a number, None, or lists and tuples of those.
     """
 
     def __init__(
-        self, tape: Tape, name: str, arguments: Sequence[tuple[str, Any]], result: Any
+        self,
+        name: str,
+        arguments: Arguments,
+        derived: Derived,
+        given: Sequence[Any],
+        result: Any,
     ) -> None:
-        self.code = Code(tape, flatten(result))
-        self.assembly = Assembly(self.code, name, arguments, map_leaves(result, resolved))
-        self.places = self.code.places
-        self.run = self.compiled("run")
-        if any(p.written for p in self.places):
-            self.run = alone(self.run)
+        self.name, self.arguments, self.derived, self.result = name, arguments, derived, result
+        self.slots = derived.slots
+        reserved = [*FUNCTIONS, *(row.name for row in TABLE), name, "pow", "lock"]
+        self.names = Names([*reserved, *(f"place{i}" for i in range(len(self.slots)))])
+        starts = [s.start for s in self.slots if s.start is not None]
+        self.names.meet([*starts, *derived.inputs, *derived.code.ops])
+        wishes = zip(arguments.names, given, strict=True)
+        self.given = [(self.names.argument(wish, x), x) for wish, x in wishes]
+        self.unpacking = [line for x in self.given for line in self.names.unpacked(*x)]
+        self.starts = [
+            (i, s, self.names.of(s.start)) for i, s in enumerate(self.slots) if s.start is not None
+        ]
+        self.written = [(i, s) for i, s in enumerate(self.slots) if s.written]
+        self.is_step = bool(self.written)
+        finals = [*derived.results, *derived.finals()]
+        self.printer = Printer(FLOATS, self.names, derived.code.ops, {}, finals)
+        self.text = self.run_text()
+        self.fast = self.compiled("run", self.text)
 
-    def compiled(self, kind: str) -> Callable[..., Any]:
-        """One of the assembly's functions, with the places that it uses."""
-        names = dict(FUNCTIONS) | {f"place{i}": p.owner for i, p in enumerate(self.places)}
-        return compiled(getattr(self.assembly, kind)(), kind, names)
+    # ------------------------------------------------------------ text
+
+    def head(self) -> list[str]:
+        """The lines that take arguments apart, see that they are floats, and read the places."""
+        names = [self.names.of(op) for op in self.derived.inputs]
+        lines = list(self.unpacking)
+        for i in range(0, len(names), 16):
+            types = " is ".join([*(f"type({name})" for name in names[i : i + 16]), "float"])
+            lines += [f"if not ({types}):", "    raise Unusual"]
+        return [*lines, *(f"{name} = place{i}.{s.attribute}" for i, s, name in self.starts)]
+
+    def run_text(self) -> str:
+        """A function of the inputs that reads the places and writes them at the end."""
+        shown = self.printer.shown
+        lines = [*self.head(), *self.printer.lines]
+        lines += [f"place{i}.{s.attribute} = {shown(s.now)}" for i, s in self.written]
+        lines += self.printer.returned(self.result)
+        if self.is_step:
+            lines = ["with lock:", *indented(lines)]
+        return function("run", [name for name, _ in self.given], lines)
+
+    def loop_text(self) -> str:
+        """A function that runs n times and writes the places after the last time."""
+        shown = self.printer.shown
+        carried = {i: name for i, _, name in self.starts}
+        head = self.head()
+        for i, s in self.written:
+            if i not in carried:
+                carried[i] = self.names.unique("last")
+                head.append(f"{carried[i]} = place{i}.{s.attribute}")
+        old, new = [carried[i] for i, _ in self.written], [shown(s.now) for _, s in self.written]
+        if set(old).isdisjoint(new):
+            moves = [f"{a} = {b}" for a, b in zip(old, new, strict=True)]
+        else:
+            moves = [f"{', '.join(old)} = {', '.join(new)}"]
+        body = [*self.printer.lines, *moves, f"losses.append({shown(self.result)})"]
+        lines = [*head, "try:", "    for step in range(steps):", *indented(indented(body))]
+        stores = [f"    place{i}.{s.attribute} = {carried[i]}" for i, s in self.written]
+        lines += ["finally:", *(stores or ["    pass"])]
+        given = ["losses", "steps", *(name for name, _ in self.given)]
+        return function("loop", given, ["with lock:", *indented(lines)])
+
+    def readable(self, every: bool = False) -> str:
+        """A function of the inputs and of what is read from places, whose new numbers it returns.
+
+        Args:
+            every: whether it also returns what is written without being read first, such as
+                gradients that each step clears.
+        """
+        changed = tuple(s.now for _, s in self.written if every or s.start is not None)
+        result = (self.result, changed) if changed or every else self.result
+        given = [*zip(self.arguments.names, (x for _, x in self.given), strict=True)]
+        given += [(s.start.label, s.start) for _, s, _ in self.starts]  # type: ignore[union-attr]
+        return readable(self.name, given, self.derived.code.ops, self.derived.sections, result)
+
+    def compiled(self, name: str, text: str) -> Callable[..., Any]:
+        """The function of that name in the text, with the places that it uses."""
+        names = {f"place{i}": s.owners[0] for i, s in enumerate(self.slots)}
+        return compiled(text, name, FUNCTIONS | {"lock": LOCK} | names)
+
+    # ------------------------------------------------------------ running
+
+    def run(self, *inputs: Any) -> Any:
+        """The result; leaves and states change."""
+        try:
+            return self.fast(*inputs)
+        except GuardError:
+            raise
+        except Exception:  # whatever it is, the careful way does it right or says what is wrong
+            pass
+        floats = self.arguments.floats(inputs)
+        if floats is not None:
+            try:
+                return self.fast(*floats)  # whole numbers as floats
+            except GuardError:
+                raise
+            except Exception:
+                pass
+        return self.carefully(inputs)
 
     def loop(self, steps: int, inputs: Sequence[Any]) -> list[Any]:
         """Run several times: the list of results."""
-        inputs = as_floats(self.assembly.arguments, inputs)
-        run = alone(self.compiled("loop"))
+        inputs = self.arguments.floats(inputs) or inputs
         losses: list[Any] = []
         while len(losses) < steps:
             try:
-                run(losses, steps - len(losses), *inputs)
+                self.fast_loop(losses, steps - len(losses), *inputs)
             except GuardError:
                 raise
             except Exception:
@@ -67,113 +169,45 @@ class Straight:
         return losses
 
     @cached_property
-    def pure(self) -> Callable[..., Any]:
-        """The code for numbers that never raise."""
-        names: dict[str, Any] = {name: getattr(REALS, name) for name in atomic()}
-        return compiled(self.assembly.pure(), "pure", names | CAREFUL_FUNCTIONS)
+    def fast_loop(self) -> Callable[..., Any]:
+        """The loop over many steps."""
+        return self.compiled("loop", self.loop_text())
+
+    @cached_property
+    def careful(self) -> Callable[..., Any]:
+        """The readable function on NumPy, with what the table has and NumPy has not."""
+        from .namespace import NAMESPACE  # which loads NumPy
+
+        names = {"np": NAMESPACE, "GuardError": GuardError}
+        return compiled(self.readable(every=True), self.name, names)
 
     def carefully(self, inputs: Sequence[Any]) -> Any:
-        """Run on inputs that are not floats, or numbers on which Python's floats raise."""
-        numbers = fitting_all(self.assembly.arguments, inputs)
-        if any(getattr(x, "ndim", 0) for x in numbers):
-            return self.on_arrays(inputs)
-        with LOCK:
-            starts = [getattr(p.owner, p.attribute) for p in self.places if p.start]
-            result, changed = self.pure(*map(Real, numbers), *map(Real, starts))
-            for place, x in zip([p for p in self.places if p.written], changed, strict=True):
-                setattr(place.owner, place.attribute, float(x))
-        return map_leaves(result, lambda x: x if x is None else float(x))
-
-    def on_arrays(self, inputs: Sequence[Any]) -> Any:
-        """Run entry by entry on arrays."""
+        """Run on arrays, or on numbers on which Python's floats raise."""
         import numpy as np
 
-        from ..tensor.arrays import ArrayMathematics
-
-        if any(p.written for p in self.places):
+        given = [as_array(x) for x in self.arguments.numbers(inputs)]
+        shape = np.broadcast_shapes(*(x.shape for x in given))
+        if shape and self.is_step:
             raise TypeError("a training step takes numbers: arrays would make parameters arrays")
-        names = {"np": Namespace(np, ArrayMathematics("float64")), "GuardError": GuardError}
-        run = compiled(self.assembly.readable(), self.assembly.name, names)
-        starts = [np.float64(getattr(p.owner, p.attribute)) for p in self.places if p.start]
-        arrays = [
-            as_arrays(shape, x)
-            for (_, shape), x in zip(self.assembly.arguments, inputs, strict=True)
-        ]
-        shape = np.broadcast_shapes(*(x.shape for x in flatten(arrays)))
-        with np.errstate(all="ignore"):
-            result = run(*arrays, *starts)
-        return map_leaves(result, lambda x: np.broadcast_to(x, shape) + 0.0)
+        with LOCK, np.errstate(all="ignore"):
+            starts = [np.float64(getattr(s.owners[0], s.attribute)) for _, s, _ in self.starts]
+            result, changed = self.careful(*self.arguments.nested(given), *starts)
+            for (_, s), x in zip(self.written, changed, strict=True):
+                setattr(s.owners[0], s.attribute, float(x))
+        if shape:
+            return map_leaves(result, lambda x: x if x is None else np.broadcast_to(x, shape) + 0.0)
+        return map_leaves(result, lambda x: x if x is None else float(x))
 
 
-def alone(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A step that no other one comes between."""
-
-    def locked(*args: Any) -> Any:
-        with LOCK:
-            return run(*args)
-
-    return locked
+def compiled(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
+    """The function of that name in the text."""
+    exec(compile(text, "<program>", "exec"), names)
+    return names[name]  # type: ignore[no-any-return]
 
 
-class Namespace:
-    """NumPy, and the functions of the table that it has not."""
-
-    def __init__(self, np: Any, arrays: Any) -> None:
-        self.np, self.arrays = np, arrays
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.np, name, None) or getattr(self.arrays, name)
-
-
-# ---------------------------------------------------------------- what goes in
-
-
-def fitting_all(arguments: Sequence[tuple[str, Any]], inputs: Sequence[Any]) -> list[Any]:
-    """The numbers of all arguments, which must have the shapes of the examples."""
-    if len(inputs) != len(arguments):
-        raise TypeError(f"the program takes {len(arguments)} arguments, not {len(inputs)}")
-    return [
-        number
-        for (name, shape), x in zip(arguments, inputs, strict=True)
-        for number in fitting(name, shape, x)
-    ]
-
-
-def as_floats(arguments: Sequence[tuple[str, Any]], inputs: Sequence[Any]) -> Sequence[Any]:
-    """The arguments with floats in the place of other numbers; as they are, if some are arrays."""
-    numbers = iter(fitting_all(arguments, inputs))
-    floats = [map_leaves(shape, lambda _: next(numbers)) for _, shape in arguments]
-    return floats if all(type(x) is float for x in flatten(floats)) else inputs
-
-
-def fitting(name: str, shape: Any, x: Any) -> list[Any]:
-    """The numbers of an argument, which must have the shape of the example."""
-    if isinstance(shape, Quantity):
-        if is_number(x):
-            return [real(x)]
-        if getattr(getattr(x, "dtype", None), "kind", "") in "biuf" and hasattr(x, "ndim"):
-            return [x]
-        raise TypeError(f"the argument {name} must be a number, not {type(x).__name__} {x!r:.60}")
-    if isinstance(x, (str, bytes)) or not hasattr(x, "__len__") or len(x) != len(shape):
-        given = f"{len(x)} entries" if hasattr(x, "__len__") else f"{type(x).__name__} {x!r:.60}"
-        raise TypeError(f"the argument {name} must be a list of {len(shape)}, not {given}")
-    return [
-        number
-        for i, (s, part) in enumerate(zip(shape, x, strict=True))
-        for number in fitting(f"{name}[{i}]", s, part)
-    ]
-
-
-def as_arrays(shape: Any, x: Any) -> Any:
-    """An argument with arrays of floats in the place of numbers."""
+def as_array(x: Any) -> Any:
+    """A number, or an array in the place of one, as an array of floats."""
     import numpy as np
 
-    if not isinstance(shape, Quantity):
-        return [as_arrays(s, part) for s, part in zip(shape, x, strict=True)]
     x = np.asarray(x)
     return x if x.dtype.kind == "f" else x.astype(float)
-
-
-def atomic() -> list[str]:
-    """The functions of one argument or two that formulas may be left with."""
-    return [row.name for row in TABLE if hasattr(REALS, row.name) and not row.variadic]

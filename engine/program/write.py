@@ -7,18 +7,16 @@ from ..rule import ATOM, CHOICE, SUM
 from ..tree import flatten
 from .dialects import FLOATS, READABLE, SCATTER, Dialect
 from .names import Names, function, wrapped
+from .ops import CHECKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from .dialects import Text
 
-__all__ = [
-    "FLOATS", "READABLE", "Dialect", "Printer", "arguments_of", "reachable", "readable",
-]  # fmt: skip
-CHECKS = ("guard", "require")  # what is no quantity, but lines that may raise
+__all__ = ["FLOATS", "READABLE", "Dialect", "Printer", "readable"]
 
 
 class Printer:
@@ -162,22 +160,3 @@ def readable(
     if any("scatter(" in line for line in lines):
         lines = [*SCATTER, *lines]
     return function(name, [argument for argument, _ in given], lines)
-
-
-def arguments_of(op: Any) -> list[Any]:
-    """The quantities that an operation is computed from."""
-    return [x for x in op.args if isinstance(x, Number)]
-
-
-def reachable(
-    finals: Iterable[Any], operands: Callable[[Any], list[Any]] = arguments_of
-) -> set[Any]:
-    """What the results need."""
-    found: set[Any] = set()
-    stack = [x for x in finals if isinstance(x, Number)]
-    while stack:
-        op = stack.pop()
-        if op not in found:
-            found.add(op)
-            stack += operands(op)
-    return found

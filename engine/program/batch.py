@@ -1,0 +1,432 @@
+"""Numbers that are alike, as arrays: what was recorded one by one is noted anew in blocks.
+
+Rows of one kind on one level of the graph are computed together, as one *block*. A group of
+weighted sums in which every row of weights meets every row of inputs is a layer on a batch: one
+matrix product. The numbers that a block needs come from other blocks; where they lie in the same
+order already, as they do from layer to layer, nothing is moved, otherwise they are gathered by an
+index. Nothing is differentiated here: the chain rule (`engine.program.derive`) then runs on the
+blocks, as on any recorded arrays.
+
+Sums are added up in another order than by the graph's own nodes, so results may differ from it in
+the last digits.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..rule import ARRAY_TABLE, TABLE
+from ..rules import ALL_BUT_LAST
+from ..state import State
+from .layers import IrregularError, Row, as_layer, by_level, flattened, grouped_layers, split, uses
+from .ops import Op, outcome
+from .recording import Backward, resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..targets import Targets
+    from ..tensor.arrays import Array
+    from .recording import Place, Recording
+
+    Spot = tuple[Op, int] | float  # where a number lies in a block, or a constant
+
+LAYERED = ("affine", "dot")
+SUMMED = ("sum", "mean")
+VIEWS = ("reshape", "index", "transpose", "broadcast_to")
+ARITHMETIC = ("add", "sub", "mul", "div", "neg")
+FLOAT = np.dtype("float64")
+
+
+class Block:
+    """Places whose numbers lie in one array, in its order; as `derive` takes places."""
+
+    def __init__(self, places: Sequence[Place], start: Op | None) -> None:
+        self.owners, self.attribute = [p.owner for p in places], places[0].attribute
+        self.members, self.start = places, start
+        self.written = any(p.written for p in places)
+        self.now: Any = None
+
+
+class Batch:
+    """A recording of numbers as one of blocks: what `derive` takes in its place.
+
+    Args:
+        recording: the recording, which stays as it is.
+        arguments: the Ops of each argument, nested as it is.
+        results: the Ops and numbers that are returned.
+
+    Attributes:
+        inputs: for each argument the Op that it is.
+        events, places: as those of a `Recording`.
+        constants: the Ops of constant arrays, with the arrays.
+        results: the Ops of the results, or numbers.
+
+    Raises:
+        IrregularError: if it cannot be done.
+    """
+
+    arrays = True
+
+    def __init__(
+        self, recording: Recording, arguments: Sequence[Any], results: Sequence[Any]
+    ) -> None:
+        self.events: list[Any] = []
+        self.rows: list[Op] = []  # so far, for backward passes
+        self.spots: dict[Op, tuple[Op, int]] = {}
+        self.constants: list[tuple[Op, Array]] = []
+        self.places: dict[Any, Block] = {}
+        self.inputs = [self.argument(x) for x in arguments]
+        places = list(recording.places.values())
+        self.place_of = {p.start: p for p in places if p.start is not None}
+        segments = split(recording.events, uses(recording, results))
+        self.require(recording.events)
+        for rows, _ in segments:
+            for group in grouped_layers(rows):
+                self.parameters(group)
+        self.other_places(places)
+        for rows, backward in segments:
+            for level in by_level(rows):
+                for group in self.groups(level):
+                    self.block(group)
+            if backward is not None:
+                self.backward(backward)
+        self.results = [self.single(resolved(x)) for x in results]
+        self.finish(places)
+
+    # ------------------------------------------------------------ what is given
+
+    def given(self, shape: tuple[int, ...], ops: Iterable[Op], label: str = "") -> Op:
+        """A block that is not computed."""
+        block = Op(None, None, (), (), shape, FLOAT)
+        block.label = label
+        for i, op in enumerate(ops):
+            self.spots[op] = block, i
+        return block
+
+    def argument(self, structure: Any) -> Op:
+        """An argument as an array: of its own shape where its lists are of equal length."""
+        flat, shape = flattened(structure)
+        return self.given(shape if prod(shape) == len(flat) else (len(flat),), flat)
+
+    def place_block(self, shape: tuple[int, ...], ops: Sequence[Op]) -> None:
+        """A block of numbers that are read from places."""
+        places = [self.place_of[op] for op in ops]
+        block = self.given(shape, ops, block_label(places))
+        self.places[block] = Block(places, block)
+
+    def parameters(self, rows: Sequence[Row]) -> None:
+        """The weights and biases of a layer as one block, [W b]."""
+        if (layer := as_layer(rows)) is None:
+            return
+        flat = [op for row in layer[0] for op in row]
+        free = all(op in self.place_of and op not in self.spots for op in flat)
+        if free and len(set(flat)) == len(flat):
+            self.place_block((len(layer[0]), len(layer[0][0])), flat)
+
+    def other_places(self, places: Iterable[Place]) -> None:
+        """All other places, those of a kind together."""
+        kinds: dict[Any, list[Op]] = {}
+        for p in places:
+            if p.start is not None and p.start not in self.spots:
+                label = p.owner.label if isinstance(p.owner, State) else ""
+                kinds.setdefault((type(p.owner), p.attribute, label), []).append(p.start)
+        for ops in kinds.values():
+            self.place_block((len(ops),) if len(ops) > 1 else (), ops)
+
+    def require(self, events: Sequence[Any]) -> None:
+        """The checks of targets, those alike together."""
+        found: dict[Targets, list[Op]] = {}
+        for op in events:
+            if type(op) is Op and op.name == "require":
+                found.setdefault(op.params[0], []).append(op.args[0])
+        for targets, ops in found.items():
+            self.row("require", self.gather(ops, (len(ops),), True), targets)
+
+    # ------------------------------------------------------------ operations
+
+    def apply(self, rule: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Op:
+        """The result of a row on blocks."""
+        shape, dtype = outcome(rule, args, params)
+        op = Op(None, rule, tuple(args), tuple(params), shape, dtype)
+        self.events.append(op)
+        self.rows.append(op)
+        return op
+
+    def row(self, name: str, *args: Any) -> Op:
+        """The result of the array row of that name."""
+        rule = ARRAY_TABLE[name]
+        return self.apply(rule, args[: rule.arity], args[rule.arity :])
+
+    def reshaped(self, x: Op, shape: tuple[int, ...]) -> Op:
+        """The block in another shape."""
+        return x if x.shape == shape else self.row("reshape", x, shape)
+
+    def constant(self, numbers: Any) -> Op:
+        """A block of constants."""
+        array = np.asarray(numbers)
+        op = Op(None, None, (), (), array.shape, array.dtype)
+        self.constants.append((op, array))
+        return op
+
+    # ------------------------------------------------------------ gathering
+
+    def spot(self, x: Any) -> Spot:
+        """Where a number lies; a constant itself."""
+        x = resolved(x)
+        return self.spots[x] if type(x) is Op else x
+
+    def gather(self, xs: Sequence[Any], shape: tuple[int, ...], dense: bool = False) -> Any:
+        """Numbers as one block; if all are the same one, it alone, unless dense is asked for."""
+        spots = [self.spot(x) for x in xs]
+        sources = {s[0]: None for s in spots if isinstance(s, tuple)}
+        numbers = [s for s in spots if not isinstance(s, tuple)]
+        if not sources:
+            if not dense and len({repr(x) for x in numbers}) == 1:
+                return numbers[0]
+            return self.constant(np.reshape(np.array(numbers, float), shape))
+        if len(sources) == 1 and not numbers:
+            return self.taken(next(iter(sources)), [s[1] for s in spots], shape, dense)  # type: ignore[index]
+        return self.joined(spots, shape)
+
+    def taken(self, x: Op, indices: list[int], shape: tuple[int, ...], dense: bool) -> Any:
+        """Entries of one block."""
+        size, first = prod(x.shape), indices[0]
+        if indices == list(range(first, first + len(indices))):
+            if len(indices) == size:
+                return self.reshaped(x, shape)
+            flat = self.reshaped(x, (size,))
+            part = self.row("index", flat, (slice(first, first + len(indices)),))
+            return self.reshaped(part, shape)
+        if not dense and len(set(indices)) == 1:
+            return self.taken(x, indices[:1], (), dense)
+        return self.row("index", self.reshaped(x, (size,)), (np.reshape(indices, shape),))
+
+    def joined(self, spots: Sequence[Spot], shape: tuple[int, ...]) -> Op:
+        """Entries of several blocks, and constants."""
+        runs: list[tuple[Any, list[Any]]] = []
+        for s in spots:
+            source, entry = s if isinstance(s, tuple) else (None, s)
+            if not runs or runs[-1][0] is not source:
+                runs.append((source, []))
+            runs[-1][1].append(entry)
+        if len(runs) <= 64:
+            parts = [
+                self.constant(np.array(entries, float))
+                if source is None
+                else self.taken(source, entries, (len(entries),), True)
+                for source, entries in runs
+            ]
+            return self.reshaped(self.apply(ARRAY_TABLE["concatenate"], parts, (0,)), shape)
+        numbers = [entry for source, entries in runs if source is None for entry in entries]
+        sources = list({source: None for source, _ in runs if source is not None})
+        parts = [self.reshaped(s, (prod(s.shape),)) for s in sources]
+        parts += [self.constant(np.array(numbers, float))] if numbers else []
+        ends = np.cumsum([0, *(x.shape[0] for x in parts)]).tolist()
+        starts = dict(zip([*sources, None], ends, strict=False))
+        constants = iter(range(len(numbers)))
+        indices = [
+            starts[source] + (next(constants) if source is None else entry)
+            for source, entries in runs
+            for entry in entries
+        ]
+        whole = self.apply(ARRAY_TABLE["concatenate"], parts, (0,))
+        return self.row("index", whole, (np.reshape(indices, shape),))
+
+    def single(self, x: Any) -> Any:
+        """One number as a block without axes."""
+        return self.gather([x], ()) if type(x) is Op else x
+
+    # ------------------------------------------------------------ blocks
+
+    def groups(self, rows: Sequence[Row]) -> Iterable[list[Row]]:
+        """Rows of a level in groups that can be computed together."""
+        kinds: dict[Any, list[Row]] = {}
+        for row in rows:
+            params = () if row.name == "cross_entropy" else repr(row.params)
+            kinds.setdefault((row.rule, len(row.args), params), []).append(row)
+        for group in kinds.values():
+            yield from self.by_source(group)
+
+    def by_source(self, group: list[Row]) -> Iterable[list[Row]]:
+        """A group in parts whose arguments come from the same blocks."""
+        if group[0].rule.variadic:
+            return [group]
+        parts: dict[Any, list[Row]] = {}
+        for row in group:
+            spots = [self.spot(x) for x in row.args]
+            key = tuple([s[0] if isinstance(s, tuple) else None for s in spots])
+            parts.setdefault(key, []).append(row)
+        return [group] if len(parts) > 16 else list(parts.values())
+
+    def block(self, group: list[Row]) -> None:
+        """Compute a group."""
+        name = group[0].name
+        if not group[0].rule.variadic:
+            self.elementwise(group)
+        elif name in LAYERED and (layer := as_layer(group)) is not None:
+            self.layer(*layer)
+        elif name in SUMMED and len(group) <= 8:
+            for row in group:
+                self.sum(row)
+        else:
+            self.over_rows(group)
+
+    def settle(self, rows: Sequence[Row], y: Any) -> None:
+        """Note where results lie."""
+        if type(y) is not Op or prod(y.shape) != len(rows):
+            raise IrregularError
+        y.label = y.label or common_label([row.result for row in rows])
+        for i, row in enumerate(rows):
+            self.spots[row.result] = y, i
+
+    def elementwise(self, group: list[Row]) -> None:
+        """A row entry by entry: in the order and the shape of its first argument, if possible."""
+
+        def place(row: Row) -> list[Any]:
+            spots = [self.spot(x) for x in row.args]
+            return [s[1] for s in spots if isinstance(s, tuple)]
+
+        group = sorted(group, key=place)
+        columns = list(zip(*(row.args for row in group), strict=True))
+        shape: tuple[int, ...] = (len(group),) if len(group) > 1 else ()
+        for column in columns:
+            spots = [s for s in map(self.spot, column) if isinstance(s, tuple)]
+            sources = {s[0] for s in spots}
+            if len(sources) == 1 and [s[1] for s in spots] == list(
+                range(prod((only := sources.pop()).shape))
+            ):
+                shape = only.shape
+                break
+        dense = group[0].name not in ARITHMETIC  # rows compare what is a block with numbers
+        if not shape and dense:
+            shape = (1,)  # what has no axes is for sums
+        args = [self.gather(column, shape, dense) for column in columns]
+        if all(getattr(x, "shape", ()) != shape for x in args):
+            args[0] = self.gather(columns[0], shape, dense=True)
+        self.settle(group, self.apply(group[0].rule, args, group[0].params))
+
+    def layer(self, rows: list[list[Any]], inputs: list[list[Any]], grid: list[Row]) -> None:
+        """A layer on a batch: [W b]·[x; 1]."""
+        p = self.gather([q for row in rows for q in row], (len(rows), len(rows[0])), dense=True)
+        x = self.gather([q for row in inputs for q in row], (len(inputs), len(inputs[0])), True)
+        if x.name in VIEWS:  # has no place of its own, which could have ones beside it
+            w = self.row("transpose", self.row("index", p, ALL_BUT_LAST), (1, 0))
+            b = self.row("index", p, (slice(None), -1))
+            self.settle(grid, self.apply(TABLE["add"], [self.row("matmul", x, w), b]))
+        else:
+            self.settle(grid, self.row("linear", x, p))
+
+    def sum(self, row: Row) -> None:
+        """A sum over many numbers: block by block."""
+        parts: dict[Op, list[Any]] = {}
+        total: Any = 0.0
+        for x in row.args:
+            s = self.spot(x)
+            if isinstance(s, tuple):
+                parts.setdefault(s[0], []).append(x)
+            else:
+                total += s
+        for source, xs in parts.items():
+            xs = sorted(xs, key=lambda x: self.spots[resolved(x)][1])
+            shape = source.shape if prod(source.shape) == len(xs) else (len(xs),)
+            block = self.gather(xs, shape, dense=True)
+            part = self.row("sum_over", block, tuple(range(len(shape))), False) if shape else block
+            is_first = type(total) is not Op and total == 0.0
+            total = part if is_first else self.apply(TABLE["add"], [total, part])
+        if row.name == "mean":
+            total = self.apply(TABLE["div"], [total, float(len(row.args))])
+        self.settle([row], total)
+
+    def over_rows(self, group: list[Row]) -> None:
+        """A row over sequences, for several sequences of one length at once."""
+        name, n, k = group[0].name, len(group), len(group[0].args)
+
+        def columns(start: int, stop: int) -> Any:
+            xs = [x for row in group for x in row.args[start:stop]]
+            return self.gather(xs, (n, stop - start), True)
+
+        if name in LAYERED:
+            half = k // 2
+            products = self.apply(TABLE["mul"], [columns(0, half), columns(half, 2 * half)])
+            y = self.row("sum_over", products, (1,), False)
+            if name == "affine":
+                y = self.apply(TABLE["add"], [y, self.gather([e.args[-1] for e in group], (n,))])
+        elif name == "class_cross_entropy":
+            t = self.gather([e.args[-1] for e in group], (n,), True)
+            t = self.row("astype", t, np.dtype("int64"))
+            y = self.row("cross_entropy_rows", columns(0, k - 1), t)
+        elif name == "cross_entropy":
+            targets = self.constant(np.array([e.params[0] for e in group]))
+            y = self.row("cross_entropy_rows", columns(0, k), targets)
+        elif name == "logsumexp":
+            y = self.row("logsumexp_over", columns(0, k), (1,), False)
+        elif name in SUMMED:
+            y = self.row("sum_over", columns(0, k), (1,), False)
+            y = y if name == "sum" else self.apply(TABLE["div"], [y, float(k)])
+        else:
+            raise IrregularError
+        self.settle(group, self.reshaped(y, (n,)))
+
+    # ------------------------------------------------------------ backward passes, and the end
+
+    def backward(self, event: Backward) -> None:
+        """A backward pass through the blocks so far."""
+        if any(type(a) is Op and a.rule is None and a.args for x in event.through for a in x.args):
+            raise IrregularError  # a leaf stands for another's number: they would be one
+        root = self.spot(event.root)
+        if not isinstance(root, tuple) or prod(root[0].shape) != 1:
+            raise IrregularError
+        anew = Backward(root[0], event.seed, list(self.rows), event.accumulating)
+        self.events.append(anew)
+        totals: dict[Op, Op] = {}
+        for ops, before, total in event.wanted:
+            if len(ops) != 1 or before != 0.0:
+                raise IrregularError
+            block, i = self.spots[resolved(ops[0])]
+            if block not in totals:
+                totals[block] = Op(None, None, (), (), block.shape, FLOAT)
+                totals[block].of = block
+                anew.wanted.append(([block], 0.0, totals[block]))
+            self.spots[total] = totals[block], i
+
+    def finish(self, places: Sequence[Place]) -> None:
+        """Gather what the places are to hold."""
+        for block in self.places.values():
+            now = self.gather([p.now for p in block.members], block.start.shape, dense=True)  # type: ignore[union-attr]
+            if block.written and is_given(now):
+                raise IrregularError
+            if block.written and not now.label and now.rule is not None:
+                now.label = f"new_{block.start.label}"  # type: ignore[union-attr]
+            block.now = now
+        if rest := [p for p in places if p.written and p.start is None]:
+            last = self.places["last"] = Block(rest, None)
+            last.now = self.gather([p.now for p in rest], (len(rest),), dense=True)
+
+
+def block_label(places: Sequence[Place]) -> str:
+    """What to call numbers that lie together: by the layer that they belong to, or all alike."""
+    first = places[0].owner
+    scope = str(getattr(first, "scope", "")).partition(".neurons")[0]
+    return str(scope or first.label or "state") + places[0].attribute.replace("_data", "")
+
+
+def common_label(ops: Sequence[Op]) -> str:
+    """What to call numbers that are computed together: z0, z1, … of layer 2 are z_2."""
+    stems = {op.label.rstrip("0123456789") for op in ops}
+    layers = {str(op.scope).partition(".neurons")[0] for op in ops}
+    if len(ops) == 1 and not any(layers):
+        return ops[0].label
+    if len(stems) > 1 or len(layers) > 1 or not any(stems):
+        return ""
+    return f"{stems.pop()}_{layers.pop().rpartition('.')[2]}".rstrip("_")
+
+
+def is_given(op: Op) -> bool:
+    """Whether a block is, or looks at, one that is not computed."""
+    while op.name in VIEWS and type(op.args[0]) is Op:
+        op = op.args[0]
+    return op.rule is None and op.of is None
