@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -29,9 +30,8 @@ settings.register_profile(
 settings.register_profile(
     "thorough", max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck)
 )
-settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
-)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+settings.load_profile(PROFILE)
 
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -41,16 +41,20 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """The whole suite runs on all cores, unless ``-n`` says otherwise.
+    """The whole suite runs on all cores and without what is thorough, unless options say otherwise.
 
-    Tests of a group stay together: they share what takes long to make.
+    The tests of a file stay together: they share what takes long to make. Whoever names a file
+    runs all its tests, and whoever asks for the profile ``thorough`` runs all there are.
     """
-    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     option = config.option
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return
+    if not option.markexpr and PROFILE != "thorough":
+        option.markexpr = "not thorough"
     if hasattr(config, "workerinput"):
         return  # one of the processes that this has started
-    if whole and getattr(option, "numprocesses", 0) is None and not option.usepdb:
-        option.numprocesses, option.dist = "auto", "loadgroup"
+    if getattr(option, "numprocesses", 0) is None and not option.usepdb:
+        option.numprocesses, option.dist = "auto", "loadfile"
 
 
 @pytest.fixture
@@ -65,3 +69,10 @@ def softsign() -> Iterator[Rule]:
     )
     TABLE.remove("softsign")
     assert [row.name for row in TABLE] == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sight_of_the_collector() -> None:
+    """What earlier tests and the libraries have left is not looked through again and again."""
+    gc.collect()
+    gc.freeze()

@@ -13,16 +13,18 @@ from typing import Any
 import micrograd.engine  # type: ignore[import-untyped]
 import pytest
 from children import PATIENCE, running
+from sampling import sampled, thorough
 from variants import BROKEN, RIGHT_ENGINES, Variant
 from zoo import ZOO, Float32, Sound
 
 import engine
 from engine.check import NotAnEngineError, conformance, conformance_checks
+from engine.check.engines.commandline import main
 from engine.check.engines.subject import Trouble
 
 ROOT = Path(__file__).parents[1]
 THOROUGH = bool(os.environ.get("CI")) or os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-SAMPLE = 1 if THOROUGH else 6  # every so-manieth engine is tried
+SAMPLE = 6  # every so-manieth engine is always tried
 SMALL: dict[str, Any] = {"nodes": 12, "examples": 120}
 OPTIONS = {} if THOROUGH else SMALL
 CORRECT = {
@@ -35,7 +37,7 @@ CORRECT = {
 # ---------------------------------------------------------------- the zoo
 
 
-@pytest.mark.parametrize("kind", ZOO[::SAMPLE])
+@pytest.mark.parametrize("kind", sampled(ZOO, SAMPLE))
 def test_a_broken_engine_is_found_shown_small_and_diagnosed(kind: type[Sound]) -> None:
     report = conformance(kind, most=1, time_limit=0.5, strict=True, **OPTIONS)
     assert not report
@@ -56,7 +58,7 @@ def test_the_zoo_is_large() -> None:
     assert len(BROKEN) >= 30
 
 
-@pytest.mark.parametrize("variant", BROKEN[::SAMPLE], ids=lambda v: v.name)
+@pytest.mark.parametrize("variant", sampled(BROKEN, SAMPLE), ids=lambda v: v.name)
 def test_a_broken_variant_is_found_and_never_explained_wrongly(
     variant: Variant, tmp_path: Path
 ) -> None:
@@ -68,7 +70,7 @@ def test_a_broken_variant_is_found_and_never_explained_wrongly(
         assert finding.op == variant.op
 
 
-@pytest.mark.parametrize("name", [*RIGHT_ENGINES][::SAMPLE])
+@pytest.mark.parametrize("name", sampled(RIGHT_ENGINES, SAMPLE))
 def test_right_engines_of_other_styles_give_no_finding(name: str, tmp_path: Path) -> None:
     style, source = RIGHT_ENGINES[name]
     (tmp_path / "mine.py").write_text(source)
@@ -79,7 +81,7 @@ def test_right_engines_of_other_styles_give_no_finding(name: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "seed"),
-    [(name, 0) for name in CORRECT] + [("Value", seed) for seed in range(1, 20 if THOROUGH else 2)],
+    [(name, 0) for name in CORRECT] + [thorough(("Value", seed)) for seed in range(1, 20)],
 )
 def test_a_right_engine_gives_no_finding(name: str, seed: int) -> None:
     report = conformance(CORRECT[name], seed=seed, examples=500 if THOROUGH else 60)
@@ -98,6 +100,7 @@ def test_micrograd_keeps_stale_gradients_and_has_a_recursion_limit() -> None:
     assert verdicts["gradients"] == verdicts["afresh"] == verdicts["numbers"] == "holds"
 
 
+@pytest.mark.thorough
 def test_several_mistakes_are_found_one_by_one_and_where_they_sit() -> None:
     class Several(Sound):
         def __mul__(self, other: Any) -> Any:
@@ -267,8 +270,12 @@ def test_a_wrong_engine_exits_with_1_and_its_program_shows_the_mistake(tmp_path:
         (["mine.py:Value", "--nodes", "x"], "whole number"),
     ],
 )
-def test_what_cannot_be_run_exits_with_2_in_one_line(
-    arguments: list[str], message: str, tmp_path: Path
+def test_what_cannot_be_run_ends_with_2_and_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     empty = "class Value:\n    def __init__(self, x): self.data = x; self.grad = 0\n"
     files = {
@@ -281,9 +288,20 @@ def test_what_cannot_be_run_exits_with_2_in_one_line(
     }
     for name, text in files.items():
         (tmp_path / f"{name}.py").write_text(text)
-    run = check(*arguments, folder=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_what_cannot_be_run_exits_with_2_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "leaves.py").write_text("exit(0)")
+    run = check("leaves.py:Value", folder=tmp_path)
     assert (run.returncode, run.stdout) == (2, "")
-    assert message in run.stderr
+    assert "importing leaves.py fails: SystemExit: 0" in run.stderr
     assert run.stderr.count("\n") == 1
 
 
@@ -321,12 +339,15 @@ def test_functions_and_strange_objects_are_refused() -> None:
         conformance(Sound, ops=["nonsense"])
 
 
-def test_a_crash_and_a_hang_name_the_line() -> None:
-    for name, kind, text in (("SqrtCrashes", "crashes", "SIGABRT"), ("LogHangs", "hangs", "1 s")):
-        (engine_class,) = (k for k in ZOO if k.__name__ == name)
-        report = conformance(engine_class, most=1, time_limit=1.0, **OPTIONS)
-        trouble = report.findings[0].seen
-        assert isinstance(trouble, Trouble)
-        assert trouble.kind == kind
-        assert text in trouble.text
-        assert f".{report.findings[0].op}()`" in str(report)
+@pytest.mark.parametrize(
+    ("name", "kind", "text"),
+    sampled([("SqrtCrashes", "crashes", "SIGABRT"), ("LogHangs", "hangs", "1 s")], every=2),
+)
+def test_a_crash_and_a_hang_name_the_line(name: str, kind: str, text: str) -> None:
+    (engine_class,) = (k for k in ZOO if k.__name__ == name)
+    report = conformance(engine_class, most=1, time_limit=1.0, **OPTIONS)
+    trouble = report.findings[0].seen
+    assert isinstance(trouble, Trouble)
+    assert trouble.kind == kind
+    assert text in trouble.text
+    assert f".{report.findings[0].op}()`" in str(report)

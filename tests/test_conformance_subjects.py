@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sampling import sampled
 from test_conformance import RIGHT
 
 from engine import TABLE
@@ -57,7 +58,7 @@ def printed_program(report: str) -> str:
 # ---------------------------------------------------------------- whose engine?
 
 
-@pytest.mark.parametrize("name", ["engine", "nn", "viz"])
+@pytest.mark.parametrize("name", sampled(["engine", "nn", "viz"], every=3))
 def test_a_file_may_be_called_as_gradpaths_packages_are(name: str, tmp_path: Path) -> None:
     for other in ("engine", "nn", "viz"):
         (tmp_path / f"{other}.py").write_text(WRONG)
@@ -81,13 +82,16 @@ def test_gradpaths_own_class_under_another_name_is_told_from_an_engine(tmp_path:
 
 @pytest.mark.parametrize(
     ("place", "line"),
-    [
-        ("mine.py", "from mine import Value"),
-        ("micrograd/engine.py", "from micrograd.engine import Value"),
-        ("a/b/engine.py", "from a.b.engine import Value"),
-        ("plain/mine.py", "sys.path.insert(0, 'plain')"),
-        ("07-mine.py", "module = run_path('07-mine.py')"),
-    ],
+    sampled(
+        [
+            ("mine.py", "from mine import Value"),
+            ("micrograd/engine.py", "from micrograd.engine import Value"),
+            ("a/b/engine.py", "from a.b.engine import Value"),
+            ("plain/mine.py", "sys.path.insert(0, 'plain')"),
+            ("07-mine.py", "module = run_path('07-mine.py')"),
+        ],
+        every=2,
+    ),
 )
 def test_programs_run_as_they_are_printed(place: str, line: str, tmp_path: Path) -> None:
     path = tmp_path / place
@@ -131,19 +135,21 @@ def run(node):
 """
 
 
-def test_other_names_are_proposed_and_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("backward", "call"), sampled([("backprop", "y.backprop()"), ("run", "run(y)")], every=2)
+)
+def test_other_names_are_proposed_and_taken(backward: str, call: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OTHER_NAMES)
     target = f"{tmp_path}/mine.py:Node"
     with pytest.raises(NotAnEngineError, match="--data value --grad gradient --backward backprop"):
         conformance(target)
-    for backward in ("backprop", "run"):
-        report = conformance(
-            target, data="value", grad="gradient", backward=backward, time_limit=0.3, **FEW
-        )
-        (finding,) = report.findings  # it walks along every path
-        assert finding.diagnosis is not None
-        assert finding.diagnosis.name == "exponential time"
-        assert f"{'y.backprop()' if backward == 'backprop' else 'run(y)'}" in str(report)
+    report = conformance(
+        target, data="value", grad="gradient", backward=backward, time_limit=0.3, **FEW
+    )
+    (finding,) = report.findings  # it walks along every path
+    assert finding.diagnosis is not None
+    assert finding.diagnosis.name == "exponential time"
+    assert call in str(report)
 
 
 def test_what_needs_more_than_a_number_is_told_the_way_out(tmp_path: Path) -> None:
@@ -188,6 +194,7 @@ def unary(name: str, value: str, slope: str, extra: str = "") -> str:
 
 @pytest.mark.parametrize(
     ("method", "op", "wrong"),
+    sampled(
     [
         (unary("ReLU", "max(x, 0.0)", "float(x > 0)"), "relu", False),
         (unary("ReLU", "max(x, 0.0)", "float(x < 0)"), "relu", True),
@@ -202,7 +209,7 @@ def unary(name: str, value: str, slope: str, extra: str = "") -> str:
          False),
         (unary("swish", "x / (1 + math.exp(-x))", "0.0"), "silu", True),
         (unary("ln", "math.log(x)", "1 / x"), "log", False),
-    ],
+    ], every=3),
 )  # fmt: skip
 def test_methods_under_other_names_and_with_defaults_are_checked(
     method: str, op: str, wrong: bool, tmp_path: Path
@@ -276,7 +283,7 @@ def test_a_value_is_checked_although_the_gradient_is_wrong_elsewhere(tmp_path: P
 # ---------------------------------------------------------------- true and small
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", sampled(range(3), every=3))
 def test_the_smallest_graph_is_the_same_for_every_seed(seed: int) -> None:
     report = conformance(f"{ROOT}/demos/student.py:Value", seed=seed, examples=20)
     (finding,) = report.findings
@@ -359,6 +366,7 @@ def test_what_is_slightly_off_is_shown_with_its_digits_and_not_explained(tmp_pat
 
 @pytest.mark.parametrize(
     ("old", "new", "property"),
+    sampled(
     [
         ("v.grad = 0.0 if v.args else v.grad", "pass", "second pass"),
         ("x.grad += d * v.grad", "x.grad += d * v.grad\n            if v.args: v.grad = None",
@@ -366,7 +374,7 @@ def test_what_is_slightly_off_is_shown_with_its_digits_and_not_explained(tmp_pat
         ("self.grad += 1.0", "self.used = getattr(self, 'used', 0) + 1\n        "
          "if self.used > 1:\n            raise RuntimeError('the graph is gone')\n"
          "        self.grad += 1.0", "second pass"),
-    ],
+    ], every=3),
 )  # fmt: skip
 def test_conventions_are_told_and_count_only_if_strict(
     old: str, new: str, property: str, tmp_path: Path
@@ -383,18 +391,18 @@ def test_conventions_are_told_and_count_only_if_strict(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_disk_ends_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", sampled(["gradpath", "engine.check"], every=2))
+def test_a_full_disk_ends_in_one_line(command: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(RIGHT)
-    for command in ("gradpath", "engine.check"):
-        start = ["-m", "gradpath", "check"] if command == "gradpath" else ["-m", "engine.check"]
-        with Path("/dev/full").open("w") as full:
-            ended = subprocess.run(
-                [sys.executable, *start, "mine.py:Value", "--examples", "5"],
-                stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=60,
-                env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
-            )  # fmt: skip
-        assert ended.returncode == 2
-        assert ended.stderr == f"{command}: cannot write the report: No space left on device\n"
+    start = ["-m", "gradpath", "check"] if command == "gradpath" else ["-m", "engine.check"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, *start, "mine.py:Value", "--examples", "5"],
+            stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr == f"{command}: cannot write the report: No space left on device\n"
 
 
 def test_escape_bytes_of_an_engine_do_not_reach_the_terminal(tmp_path: Path) -> None:
@@ -429,7 +437,10 @@ def test_the_command(arguments: list[str], status: int, text: str, tmp_path: Pat
 @pytest.mark.skipif(os.name == "nt", reason="descriptors are POSIX")
 @pytest.mark.parametrize(
     "harm",
-    ["os.closerange(3, 200)", "[os.write(f, b'x' * 99) for f in range(3, 30) if is_open(f)]"],
+    sampled(
+        ["os.closerange(3, 200)", "[os.write(f, b'x' * 99) for f in range(3, 30) if is_open(f)]"],
+        every=2,
+    ),
 )
 def test_nothing_that_an_engine_does_to_its_process_reaches_the_tester(
     harm: str, tmp_path: Path

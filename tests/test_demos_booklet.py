@@ -8,7 +8,7 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +18,13 @@ import pytest
 from children import PATIENCE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import thorough
 
 ROOT = Path(__file__).parents[1]
 DEMOS = ROOT / "demos"
-pytestmark = pytest.mark.xdist_group("booklet")  # its quick runs are made once
+SOME_AND_ALL = pytest.mark.parametrize(
+    "chosen", [("W1", "W5", "W6"), pytest.param((), marks=pytest.mark.thorough, id="all")]
+)
 VERDICT = re.compile("holds|holds if .+|does not hold")
 
 
@@ -41,13 +44,32 @@ def claims() -> ModuleType:
     return claims
 
 
+class Quick(Mapping[str, Any]):
+    """By number each claim and what a quick run has found, made when it is first asked for."""
+
+    def __init__(self, claims: Iterable[Any]) -> None:
+        self.claims = {claim.number: claim for claim in claims}
+        self.found: dict[str, Any] = {}
+
+    def __getitem__(self, number: str) -> Any:
+        claim = self.claims[number]
+        if number not in self.found:
+            self.found[number] = claim.run(0, True)
+        return claim, self.found[number]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.claims)
+
+    def __len__(self) -> int:
+        return len(self.claims)
+
+
 @pytest.fixture(scope="module")
-def quick(claims: ModuleType) -> dict[str, Any]:
-    """A quick run of every claim: each claim with what was found."""
-    return {c.number: (c, c.run(0, True)) for c in claims.find_claims()}
+def quick(claims: ModuleType) -> Quick:
+    return Quick(claims.find_claims())
 
 
-def numbers(quick: dict[str, Any], number: str) -> dict[str, Any]:
+def numbers(quick: Quick, number: str) -> dict[str, Any]:
     found: dict[str, Any] = quick[number][1].numbers
     return found
 
@@ -55,7 +77,8 @@ def numbers(quick: dict[str, Any], number: str) -> dict[str, Any]:
 # -- all claims -----------------------------------------------------------------------------------
 
 
-def test_the_map_is_what_a_fresh_run_finds(quick: dict[str, Any], claims: ModuleType) -> None:
+@pytest.mark.thorough
+def test_the_map_is_what_a_fresh_run_finds(quick: Quick, claims: ModuleType) -> None:
     scripts = {
         claim.number: f"`{name}.py`" for name in claims.LESSONS for claim in __import__(name).CLAIMS
     }
@@ -67,9 +90,11 @@ def test_the_map_is_what_a_fresh_run_finds(quick: dict[str, Any], claims: Module
     assert [line for line in lines if re.match(r"\| W\d", line)] == fresh
 
 
-def test_every_finding_is_whole(quick: dict[str, Any]) -> None:
+@SOME_AND_ALL
+def test_every_finding_is_whole(chosen: Sequence[str], quick: Quick) -> None:
     names: list[str] = []
-    for number, (claim, finding) in quick.items():
+    for number in chosen or quick:
+        claim, finding = quick[number]
         assert VERDICT.fullmatch(finding.verdict)
         assert claim.title
         assert len(claim.claim) > 40
@@ -95,7 +120,7 @@ def test_an_interval_is_of_the_mean_and_widens_with_the_spread(claims: ModuleTyp
 # -- single claims --------------------------------------------------------------------------------
 
 
-def test_w1_paths_are_the_products_of_the_widths_between(quick: dict[str, Any]) -> None:
+def test_w1_paths_are_the_products_of_the_widths_between(quick: Quick) -> None:
     found = numbers(quick, "W1")
     name = "paths to an output from one of {}"
     assert found[name.format("the inputs")] == 4 * 3
@@ -104,7 +129,7 @@ def test_w1_paths_are_the_products_of_the_widths_between(quick: dict[str, Any]) 
     assert found["weights"] == 3 * 4 + 4 * 3 + 3 * 2
 
 
-def test_pictures_are_the_same_however_often_they_are_drawn(quick: dict[str, Any]) -> None:
+def test_pictures_are_the_same_however_often_they_are_drawn(quick: Quick) -> None:
     for number in ("W1", "W5", "W6"):
         for name, draw, _ in quick[number][1].pictures:
             first, second = (getattr(draw(False), "source", "") for _ in range(2))
@@ -120,7 +145,8 @@ def test_w1_without_activations_a_network_is_a_linear_map(seed: int) -> None:
     assert network.distance_from_product(seed) < 1e-13
 
 
-def test_w2_and_w3_are_judged_by_intervals(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w2_and_w3_are_judged_by_intervals(quick: Quick) -> None:
     found = numbers(quick, "W2") | numbers(quick, "W3")
     ratios = [str(x) for name, x in found.items() if " over " in name]
     assert len(ratios) == 5
@@ -129,14 +155,15 @@ def test_w2_and_w3_are_judged_by_intervals(quick: dict[str, Any]) -> None:
         assert 1 < low < middle < high
 
 
-def test_w3_averages_are_exact_where_all_is_linear_after_dropout(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w3_averages_are_exact_where_all_is_linear_after_dropout(quick: Quick) -> None:
     found = numbers(quick, "W3")
     name = "the same in standard errors: {}"
     assert found[name.format("tanh, 1 hidden layer")] < 5
     assert found[name.format("tanh, 2 hidden layers")] > 10
 
 
-def test_w4_decay_is_a_penalty_for_sgd_alone(quick: dict[str, Any]) -> None:
+def test_w4_decay_is_a_penalty_for_sgd_alone(quick: Quick) -> None:
     found = numbers(quick, "W4")
     name = "largest distance, penalty and decay: {}"
     assert found[name.format("SGD")] < 1e-13
@@ -159,14 +186,14 @@ def test_w5_spoilt_values_show_what_the_backward_pass_needs(
     assert not {"W1", "b1", "b2", "c", "y", "o", "L"} & set(needed)
 
 
-def test_w5_layers_follow_each_other(quick: dict[str, Any]) -> None:
+def test_w5_layers_follow_each_other(quick: Quick) -> None:
     found = numbers(quick, "W5")
     computed = 2 * (4 + 3) + 2  # z and h of hidden neurons, z of outputs
     assert found["nodes of the graph"] == computed
     assert found["nodes that take only their layer and the one before"] == computed
 
 
-def test_w6_names_both_signs(quick: dict[str, Any]) -> None:
+def test_w6_names_both_signs(quick: Quick) -> None:
     found = numbers(quick, "W6")
     notes = found["∂J/∂o in the notes, y − o"]
     assert found["∂J/∂o by the engine"] == pytest.approx(-notes)
@@ -190,7 +217,7 @@ def test_w10_counts_are_the_formulas_for_any_architecture(shape: tuple[int, int,
     assert found.products == d * h + h * o
 
 
-def test_w10_an_int8_answers_as_the_float_and_is_one_byte(quick: dict[str, Any]) -> None:
+def test_w10_an_int8_answers_as_the_float_and_is_one_byte(quick: Quick) -> None:
     import counting
 
     found = numbers(quick, "W10")
@@ -203,7 +230,7 @@ def test_w10_an_int8_answers_as_the_float_and_is_one_byte(quick: dict[str, Any])
     assert 0 <= trained.changed < 0.02
 
 
-def test_w8_names_the_step_the_node_and_the_line(quick: dict[str, Any]) -> None:
+def test_w8_names_the_step_the_node_and_the_line(quick: Quick) -> None:
     found, text = numbers(quick, "W8"), quick["W8"][1].text
     assert re.search(r"a node \(\S+, inf\) is not finite", text)
     assert re.search(r"made at: gradients\.py:\d+", text)
@@ -211,7 +238,7 @@ def test_w8_names_the_step_the_node_and_the_line(quick: dict[str, Any]) -> None:
     assert re.search(r"^ +epoch 0, loss: \d{4,6}\.\d{5}$", text, re.MULTILINE)
 
 
-def test_w8_takes_the_course_of_the_notes_log_in_its_format(quick: dict[str, Any]) -> None:
+def test_w8_takes_the_course_of_the_notes_log_in_its_format(quick: Quick) -> None:
     log = re.sub(
         r"\n +(?=[\d.])", "", quick["W8"][1].text
     )  # a long number goes on in the next line
@@ -232,7 +259,8 @@ def test_a_share_of_all_or_of_none_is_not_certain(
     assert many[1] - many[0] < few[1] - few[0]
 
 
-def test_w12_each_fault_kills_and_no_cure_comes_too_late(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w12_each_fault_kills_and_no_cure_comes_too_late(quick: Quick) -> None:
     found = numbers(quick, "W12")
 
     def share(name: str) -> list[float]:
@@ -261,8 +289,9 @@ def test_w12_a_dead_unit_of_the_first_layer_never_moves() -> None:
     assert dead_units.revive(7, killed, "weight decay", 5).moved
 
 
+@pytest.mark.thorough
 def test_w15_counts_what_it_says_and_judges_depth_data_set_by_data_set(
-    quick: dict[str, Any],
+    quick: Quick,
 ) -> None:
     import shapes
 
@@ -281,6 +310,7 @@ def test_w15_counts_what_it_says_and_judges_depth_data_set_by_data_set(
     assert "(L − 1)·n² + (L + 3)·n + 1" in text
 
 
+@pytest.mark.thorough
 def test_w15_is_not_judged_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     import itertools
 
@@ -300,7 +330,8 @@ def test_w15_is_not_judged_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None
 LOG = r"Epoch \[(\d+)\], Loss: (\d\.\d{4}), Accuracy: ([01]\.\d{4})"
 
 
-def test_w14_has_the_notes_log_and_is_as_good(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w14_has_the_notes_log_and_is_as_good(quick: Quick) -> None:
     lines = re.findall(rf"^ +{LOG} +{LOG}$", quick["W14"][1].text, re.MULTILINE)
     assert [line[0] for line in lines] == [line[3] for line in lines]
     assert [int(line[0]) for line in lines] == list(range(0, 141, 10))
@@ -310,7 +341,8 @@ def test_w14_has_the_notes_log_and_is_as_good(quick: dict[str, Any]) -> None:
     assert mean - margin >= 0.98
 
 
-def test_w22_a_loss_leaves_room_for_so_many_wrong_answers(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w22_a_loss_leaves_room_for_so_many_wrong_answers(quick: Quick) -> None:
     found = numbers(quick, "W22")
     assert found["lines of the log whose loss and accuracy cannot be of one set"] == 8
     assert found["wrong answers that a loss of 0.0009 leaves room for"] == "0.14%"
@@ -331,7 +363,7 @@ def test_w22_the_bound_holds_for_any_answers(answers: list[tuple[float, bool]]) 
     assert 1 - nn.accuracy(logits, classes) <= two_logs.room(loss) + 1e-12
 
 
-def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: dict[str, Any]) -> None:
+def test_w16_equal_neurons_stay_equal_to_the_last_bit(quick: Quick) -> None:
     found = numbers(quick, "W16")
     assert found["different neurons: zeros, sigmoid"] == 1
     assert found["different neurons: all ½, one weight off"] > 1
@@ -348,7 +380,8 @@ def test_w19_paths_begin_at_the_same_place_and_stay_or_leave() -> None:
         assert beside[-1] == pytest.approx((0.0, 1.0), abs=0.1)
 
 
-def test_w19_optimisers_stay_on_the_ridge_and_leave_beside_it(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w19_optimisers_stay_on_the_ridge_and_leave_beside_it(quick: Quick) -> None:
     found = numbers(quick, "W19")
     steps = [int(str(x)) for name, x in found.items() if name.startswith("steps to leave")]
     assert len(steps) == 4
@@ -362,7 +395,8 @@ def bounds(ratio: object) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def test_w20_a_rate_is_searched_for_and_adam_forgives_more(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w20_a_rate_is_searched_for_and_adam_forgives_more(quick: Quick) -> None:
     found = numbers(quick, "W20")
     for name in ("SGD", "Adam"):
         assert bounds(found[f"error, blind rate over found, {name}"])[0] > 1
@@ -394,7 +428,8 @@ def test_w20_rates_are_judged_with_other_data_sets_than_they_are_chosen_with(
     assert set(tried) == chosen_with | set(range(5, 5 + rates.QUICK.judge))
 
 
-def test_w21_noise_is_that_of_drawing_without_replacement(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w21_noise_is_that_of_drawing_without_replacement(quick: Quick) -> None:
     import batch_sizes
 
     found = numbers(quick, "W21")
@@ -407,7 +442,8 @@ def test_w21_noise_is_that_of_drawing_without_replacement(quick: dict[str, Any])
     assert batch_sizes.theory(own, 128) == own / 256
 
 
-def test_w21_small_batches_win_by_epochs_and_lose_by_updates(quick: dict[str, Any]) -> None:
+@pytest.mark.thorough
+def test_w21_small_batches_win_by_epochs_and_lose_by_updates(quick: Quick) -> None:
     found = numbers(quick, "W21")
     name = "train error after as many {}, 256 over 4"
     assert bounds(found[name.format("epochs")])[0] > 1 > bounds(found[name.format("updates")])[2]
@@ -482,28 +518,38 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_arguments_the_claims_are_listed(quick: dict[str, Any]) -> None:
+def test_without_arguments_the_claims_are_listed(quick: Quick) -> None:
     done = run()
     assert (done.returncode, done.stderr) == (0, "")
-    for number, (claim, _) in quick.items():
+    for number, claim in quick.claims.items():
         assert re.search(rf"^ +{number} +{re.escape(claim.title)}$", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("number", "title", "verdict", "pictures"),
+    [
+        ("w4", "Weight decay", "holds if", {"w04-norm.svg"}),
+        thorough(
+            (
+                "w10",
+                "What a network costs",
+                "holds\n",
+                {"w10-network.svg", "w10-bytes.svg", "w10-int8.svg"},
+            )
+        ),
+    ],
+)
 def test_one_claim_prints_claim_measurement_and_verdict(
-    quick: dict[str, Any], tmp_path: Path
+    number: str, title: str, verdict: str, pictures: set[str], quick: Quick, tmp_path: Path
 ) -> None:
-    done = run("w10", "--quick", "--out", tmp_path / "new")
+    done = run(number, "--quick", "--out", tmp_path / "new")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("W10  What a network costs\n")
-    assert "\nVerdict: holds\n" in done.stdout
-    for name, x in numbers(quick, "W10").items():  # those of the booklet
+    assert done.stdout.startswith(f"{number.upper()}  {title}")
+    assert f"\nVerdict: {verdict}" in done.stdout
+    for name, x in numbers(quick, number.upper()).items():  # those of the booklet
         shown = f"{x:.4g}" if isinstance(x, float) else str(x)
         assert re.search(rf"^  {re.escape(name)} +{re.escape(shown)}$", done.stdout, re.MULTILINE)
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {
-        "w10-network.svg",
-        "w10-bytes.svg",
-        "w10-int8.svg",
-    }
+    assert {path.name for path in (tmp_path / "new").iterdir()} == pictures
 
 
 @pytest.mark.parametrize(
@@ -523,7 +569,7 @@ def test_a_bad_argument_is_one_line_and_status_2(arguments: list[str], message: 
 
 
 def test_an_interrupt_leaves_the_booklet_of_what_was_run(
-    quick: dict[str, Any],
+    quick: Quick,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -547,6 +593,7 @@ def test_an_interrupt_leaves_the_booklet_of_what_was_run(
     assert list(json.loads(json_file.read_text(encoding="utf-8"))) == ["W8"]
 
 
+@pytest.mark.thorough
 def test_xor_runs_its_claim_when_it_is_asked_to(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -575,25 +622,27 @@ class Reader(HTMLParser):
                 self.addresses.append(value or "")
 
 
+@SOME_AND_ALL
 def test_the_booklet_has_everything_and_asks_for_nothing(
-    quick: dict[str, Any], claims: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    chosen: Sequence[str], quick: Quick, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import booklet
 
-    fresh = [c._replace(run=lambda *_, f=f: f) for c, f in quick.values()]
+    some = {number: quick[number] for number in chosen or quick}
+    fresh = [c._replace(run=lambda *_, f=f: f) for c, f in some.values()]
     made = booklet.entries(fresh, 0, True, tmp_path)
     path = booklet.write_booklet(made, tmp_path)
     text = path.read_text(encoding="utf-8")
     page = Reader()
     page.feed(text)
     assert len(text) < 15e6
-    assert set(quick) <= page.ids
+    assert set(some) <= page.ids
     assert all(re.match(r"data:|#W\d", address) for address in page.addresses)
     assert "script" not in page.tags
-    drawn = [name for _, f in quick.values() for name, _, _ in f.pictures]
+    drawn = [name for _, f in some.values() for name, _, _ in f.pictures]
     assert page.tags.count("img") == len(drawn)  # a page to step through has one for paper
     assert page.tags.count("source") + page.tags.count("iframe") == len(drawn)
-    for claim, finding in quick.values():
+    for claim, finding in some.values():
         assert f"python -m demos {claim.number} --quick" in text
         assert text.count(html.escape(finding.verdict)) >= 2
     content = json.loads(booklet.write_json(made, tmp_path / "all.json").read_text("utf-8"))

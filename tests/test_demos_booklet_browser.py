@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from browsers import Visit, chromium
 
+pytestmark = pytest.mark.thorough  # a browser takes its time
 DEMOS = Path(__file__).parents[1] / "demos"
 A4 = 178, 265  # millimetres of a page inside its margins
 PIXELS = 96 / 25.4  # of the browser in a millimetre

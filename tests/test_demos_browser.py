@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from browsers import Visit, chromium
 
+pytestmark = pytest.mark.thorough  # a browser takes its time
 DEMOS = Path(__file__).parents[1] / "demos"
 BACKGROUND = {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 20, 25)"}
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from children import PATIENCE, running
 
-pytest.importorskip("sklearn")
+pytestmark = pytest.mark.skipif(not find_spec("sklearn"), reason="there is no scikit-learn")
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demos" / "digits.py"
@@ -108,6 +109,7 @@ def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"\d+\.\d+", log)]
 
 
+@pytest.mark.thorough
 def test_a_diverging_network_is_reported_as_it_is(
     capsys: pytest.CaptureFixture[str], digits: ModuleType, tmp_path: Path
 ) -> None:
@@ -132,6 +134,7 @@ def test_a_logit_that_is_nan_is_no_answer(digits: ModuleType) -> None:
 # -- what it draws --------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_pictures_are_whole_and_the_same_twice(
     capsys: pytest.CaptureFixture[str], digits: ModuleType, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_pictures_show_both_graphs_and_mark_what_is_wrong(
         assert text.count('class="node"') == nodes
 
 
+@pytest.mark.thorough
 def test_the_same_text_and_pictures_twice(
     done: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

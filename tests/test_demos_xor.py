@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from children import PATIENCE, running
@@ -45,6 +45,19 @@ def run_without(*modules: str, out: Path, **environment: str) -> subprocess.Comp
     )
 
 
+class Default(NamedTuple):
+    """A default run: how it ended, where it drew, and what."""
+
+    done: subprocess.CompletedProcess[str]
+    out: Path
+    drawn: dict[str, bytes]
+
+
+def default_run(out: Path) -> Default:
+    done = run("--out", out)
+    return Default(done, out, {file.name: file.read_bytes() for file in out.iterdir()})
+
+
 @pytest.fixture(scope="module")
 def xor() -> Iterator[ModuleType]:
     """The demo as a module."""
@@ -59,23 +72,16 @@ def xor() -> Iterator[ModuleType]:
 
 
 @pytest.fixture(scope="module")
-def twice(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> list[tuple[subprocess.CompletedProcess[str], dict[str, bytes]]]:
-    """Two default runs into one folder: what each printed and drew."""
-    out = tmp_path_factory.mktemp("xor") / "new" / "out"
-    runs = []
-    for _ in range(2):
-        done = run("--out", out)
-        runs.append((done, {file.name: file.read_bytes() for file in out.iterdir()}))
-    return runs
+def default(tmp_path_factory: pytest.TempPathFactory) -> Default:
+    """A default run."""
+    return default_run(tmp_path_factory.mktemp("xor") / "new" / "out")
 
 
 # -- a default run --------------------------------------------------------------------------------
 
 
-def test_a_run_shows_that_lines_cannot_and_a_hidden_layer_can(twice: Any) -> None:
-    done, _ = twice[0]
+def test_a_run_shows_that_lines_cannot_and_a_hidden_layer_can(default: Default) -> None:
+    done = default.done
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"right +0 of 4 +3 of 4 +4 of 4\n", done.stdout)
     assert "every line gives 14," in done.stdout
@@ -84,18 +90,19 @@ def test_a_run_shows_that_lines_cannot_and_a_hidden_layer_can(twice: Any) -> Non
         assert re.search(row, done.stdout, re.MULTILINE)
 
 
-def test_the_text_fits_a_terminal(twice: Any) -> None:
-    text = twice[0][0].stdout
+def test_the_text_fits_a_terminal(default: Default) -> None:
+    text = default.done.stdout
     narrow = [line for line in text.splitlines() if "/" not in line]  # but for the folder's name
     assert max(map(len, narrow)) <= 80
     assert "\r" not in text
     assert "\x1b" not in text
 
 
-def test_the_same_seed_prints_and_draws_the_same(twice: Any) -> None:
-    (first, drawn), (second, drawn_again) = twice
-    assert first.stdout == second.stdout
-    assert drawn == drawn_again
+@pytest.mark.thorough
+def test_the_same_seed_prints_and_draws_the_same(default: Default) -> None:
+    again = default_run(default.out)
+    assert again.done.stdout == default.done.stdout
+    assert again.drawn == default.drawn
 
 
 @pytest.mark.parametrize("arguments", [[], ["--hidden", "1", "--steps", "7", "--seed", "3"]])
@@ -146,16 +153,16 @@ def test_another_seed_prints_something_else(
     assert texts[0] != texts[1]
 
 
-def test_every_picture_is_whole_and_named_in_the_text(twice: Any) -> None:
-    done, drawn = twice[0]
+def test_every_picture_is_whole_and_named_in_the_text(default: Default) -> None:
+    done, _, drawn = default
     assert set(drawn) == PICTURES
     for name, data in drawn.items():
         assert ET.fromstring(data).tag == "{http://www.w3.org/2000/svg}svg"
         assert name in done.stdout
 
 
-def test_the_graph_shows_every_parameter_and_gradient(twice: Any) -> None:
-    graph = twice[0][1]["graph.svg"].decode()
+def test_the_graph_shows_every_parameter_and_gradient(default: Default) -> None:
+    graph = default.drawn["graph.svg"].decode()
     texts = [text for text in ET.fromstring(graph).itertext() if text.strip()]
     assert texts.count("param") == 4 * 3 + 5
     assert texts.count("input") == 2
@@ -195,7 +202,11 @@ def test_beyond_the_target_is_right_too(xor: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--hidden", "64", "--steps", "5"], ["--hidden", "1", "--lr", "1e10"]]
+    "arguments",
+    [
+        pytest.param(["--hidden", "64", "--steps", "5"], marks=pytest.mark.thorough),
+        ["--hidden", "1", "--lr", "1e10"],
+    ],
 )
 def test_the_picture_counts_as_the_table_does(arguments: list[str], xor: ModuleType) -> None:
     options = xor.parse(arguments)
@@ -205,7 +216,9 @@ def test_the_picture_counts_as_the_table_does(arguments: list[str], xor: ModuleT
     assert axes.get_title("right") == f"{xor.right(xor.predict(mlp))} of 4 right"
 
 
-@pytest.mark.parametrize("engine", ["scalar", "twin", "program"])
+@pytest.mark.parametrize(
+    "engine", [pytest.param("scalar", marks=pytest.mark.thorough), "twin", "program"]
+)
 def test_twenty_seeds_learn_xor(engine: str) -> None:
     done = run("--seeds", 20, "--seed", 100, "--engine", engine)
     assert "20 of 20 seeds reach 4 of 4 (100.00%)" in done.stdout
@@ -222,9 +235,9 @@ def test_seeds_that_fail_are_named(capsys: pytest.CaptureFixture[str], xor: Modu
     ("arguments", "learnt"),
     [
         (["--hidden", "1"], False),
-        (["--steps", "0"], False),
         (["--lr", "1e300"], False),
-        (["--hidden", "16", "--steps", "200"], True),
+        pytest.param(["--steps", "0"], False, marks=pytest.mark.thorough),
+        pytest.param(["--hidden", "16", "--steps", "200"], True, marks=pytest.mark.thorough),
     ],
 )
 def test_odd_settings_are_reported_as_they_are(
@@ -390,13 +403,15 @@ def test_a_terminal_without_the_characters_gets_others(tmp_path: Path) -> None:
     assert "says ? everywhere" in done.stdout
 
 
-def test_without_matplotlib_there_are_the_text_and_the_graph(tmp_path: Path, twice: Any) -> None:
+def test_without_matplotlib_there_are_the_text_and_the_graph(
+    tmp_path: Path, default: Default
+) -> None:
     done = run_without("matplotlib", "tqdm", out=tmp_path)
     assert done.returncode == 1
     assert {file.name for file in tmp_path.iterdir()} == {"graph.svg"}
     assert "matplotlib is missing (pip install -e '.[demos]')" in done.stderr
     assert done.stderr.count("\n") == 1
-    full = twice[0][0].stdout
+    full = default.done.stdout
     assert done.stdout.partition("Pictures")[0] == full.partition("Pictures")[0]
 
 
@@ -449,6 +464,7 @@ def test_a_terminal_shows_a_bar_where_a_pipe_gets_lines(
     assert ("pip install -e '.[demos]'" in text) != tqdm
 
 
+@pytest.mark.thorough
 def test_the_film_of_a_training_is_a_page_of_at_most_two_megabytes(
     tmp_path: Path, xor: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,6 +105,7 @@ def test_enumeration_is_lazy() -> None:
     assert all(len(path.nodes) == 61 for path in few)
 
 
+@pytest.mark.thorough
 def test_depth_and_fan_out_have_no_limit() -> None:
     x = node = Value(0.5, label="x")
     for _ in range(20_000):

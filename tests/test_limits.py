@@ -272,6 +272,7 @@ def test_a_node_with_a_label_and_a_scope_takes_no_more() -> None:
     assert bytes_per_node(30_000, "h") <= 160
 
 
+@pytest.mark.thorough
 def test_no_memory_is_left_when_graphs_come_and_go() -> None:
     x = Value(0.5)
 

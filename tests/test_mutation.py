@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -14,21 +15,25 @@ from mutation import BACKWARD, Mutant, all_mutants, main, observe, select
 from engine import TABLE, Value
 
 ROOT = Path(__file__).parents[1]
-MUTANTS = all_mutants()
 EQUIVALENT = "add#8"  # both partials of a sum are 1
+
+
+@cache
+def mutants() -> list[Mutant]:
+    return all_mutants()
 
 
 def named(row: str, change: str) -> Mutant:
     """The mutant of a row with that change."""
-    (found,) = [mutant for mutant in MUTANTS if (mutant.row, mutant.change) == (row, change)]
+    (found,) = [mutant for mutant in mutants() if (mutant.row, mutant.change) == (row, change)]
     return found
 
 
 def test_every_row_and_the_backward_pass_have_mutants() -> None:
     built_in = [row.name for row in TABLE if row.is_built_in()]
-    assert list(dict.fromkeys(mutant.row for mutant in MUTANTS)) == [*built_in, BACKWARD]
+    assert list(dict.fromkeys(mutant.row for mutant in mutants())) == [*built_in, BACKWARD]
     for name in built_in:
-        own = [mutant.change for mutant in MUTANTS if mutant.row == name]
+        own = [mutant.change for mutant in mutants() if mutant.row == name]
         assert len(own) == len(set(own)) >= 4
 
 
@@ -74,7 +79,7 @@ def test_a_mutant_of_the_backward_pass_runs_until_it_is_taken_out() -> None:
 
 
 def test_an_equivalent_mutant_is_observed_to_be_the_same() -> None:
-    (mutant,) = select(MUTANTS, [EQUIVALENT])
+    (mutant,) = select(mutants(), [EQUIVALENT])
     assert mutant.change == "∂/∂a ↔ ∂/∂b"
     sound = observe("add")
     undo = mutant.install()
@@ -84,8 +89,9 @@ def test_an_equivalent_mutant_is_observed_to_be_the_same() -> None:
         undo()
 
 
+@pytest.mark.thorough
 def test_the_command_kills_mutants_and_recognises_an_equivalent_one() -> None:
-    signs = [mutant.name for mutant in MUTANTS if mutant.change.endswith("sign")]
+    signs = [mutant.name for mutant in mutants() if mutant.change.endswith("sign")]
     chosen = [*Random(0).sample(signs, 4), EQUIVALENT]
     done = subprocess.run(
         [sys.executable, "-m", "tests.mutation", *chosen],
@@ -101,6 +107,6 @@ def test_the_command_kills_mutants_and_recognises_an_equivalent_one() -> None:
 def test_the_list_names_every_mutant(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list", "tanh", "abs#1"]) == 0
     printed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert printed == [m.name for m in MUTANTS if m.row == "tanh" or m.name == "abs#1"]
+    assert printed == [m.name for m in mutants() if m.row == "tanh" or m.name == "abs#1"]
     with pytest.raises(SystemExit, match="called swish"):
         main(["swish"])

@@ -119,6 +119,7 @@ def test_copies_of_any_program_compute_the_same(c: Computation, data: Any) -> No
     assert other.source == program.source
 
 
+@pytest.mark.thorough
 def test_a_long_program_is_no_problem(copied: Any) -> None:
     def chain(x: Any) -> Any:
         for _ in range(3000):

@@ -52,6 +52,7 @@ def test_there_are_two_commands_for_a_fresh_machine() -> None:
     assert commands[1].rstrip().endswith("-m pytest")
 
 
+@pytest.mark.thorough
 def test_the_student_sees_what_the_readme_shows() -> None:
     (shown,) = re.findall(r"^```console\n\$ (.*?)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     command, output = shown

@@ -390,6 +390,7 @@ def chain(n: int = DEEP) -> tuple[Tensor, Tensor]:
     return x, y
 
 
+@pytest.mark.thorough
 def test_depth_is_no_limit() -> None:
     x, y = chain()
     y.backward([1.0, 2.0])

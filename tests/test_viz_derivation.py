@@ -347,6 +347,7 @@ def test_a_large_graph_is_derived_in_short(kind: str) -> None:
         assert re.search(r"the sum over about 1\.41·10\^1,505 paths", text)
 
 
+@pytest.mark.thorough
 def test_an_enormous_graph_is_refused_at_once() -> None:
     y, x = long_graph("squares", 20_000)
     assert "the sum over more than 10^4,932 paths" in str(derive(y, x))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 
@@ -116,6 +116,7 @@ def test_signs_have_their_colours() -> None:
 
 
 @given(st.integers(0, 40), st.booleans())
+@settings(max_examples=settings().max_examples // 4)  # each draws up to 40 images
 def test_each_image_is_there_with_its_caption(n: int, captioned: bool) -> None:
     captions = [f"a{i}\nb" for i in range(n)] if captioned else []
     plot = draw_images(np.ones((n, 2, 3)), captions, title="$all$")

@@ -12,6 +12,7 @@ from engine import Value
 from nn import MLP
 from viz import draw, draw_paths
 
+pytestmark = pytest.mark.thorough  # a browser takes its time
 CELL = 848  # pixels: JupyterLab's, on a screen of 1280
 
 

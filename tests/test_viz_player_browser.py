@@ -17,6 +17,7 @@ from engine.paths import count_paths, heaviest_paths
 from nn import MLP, SGD, mean_squared_error
 from viz import Film, play
 
+pytestmark = pytest.mark.thorough  # a browser takes its time
 POINTS, TARGETS = ((0, 0), (0, 1), (1, 0), (1, 1)), (0, 1, 1, 0)
 
 
