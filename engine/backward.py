@@ -72,7 +72,7 @@ def computed(root: Value) -> list[Value]:
             elif b is many:
                 kind = node._db
                 if kind is folded:  # weights are leaves, and inputs are those of other neurons too
-                    inputs = a[1]
+                    inputs = node._da[4]
                     if inputs.mark is mark:
                         break
                     inputs.mark = mark

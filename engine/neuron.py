@@ -13,7 +13,7 @@ from __future__ import annotations
 from .backward import FOLDED, LONGEST, MANY, OnDemand
 from .node import LOCK
 from .reals import REALS
-from .rowcode import guarded, listed, made, many, run, store, straight_line, summed
+from .rowcode import guarded, listed, made, many, run, store, straight_line, summed, tuple_of
 from .rule import TABLE, Rule
 from .symbol import ATOMS, value_and_partials
 
@@ -85,7 +85,7 @@ def activated(row: Rule, n: int) -> str:
     sum_steps, slopes = summed(SUM, [*v, *u, "c_"], "z_")
     steps, (slope,) = straight_line(*value_and_partials(row, ATOMS, ["z_"], "y_"))
     sent = zip([*w, *x, "b_"], slopes, strict=True)
-    numbers = listed([*v, "c_"])
+    kept = ["send", "d_", "z_", "name_", "inputs_", *v, "c_"]
     return "\n".join(
         [
             *head(n),
@@ -93,13 +93,12 @@ def activated(row: Rule, n: int) -> str:
             "    if type(z_) is not float or not -INF_ < z_ < INF_:",
             "        return None",
             *guarded([*steps, f"d_ = {slope}"], "return None"),
-            *store("(ws_, inputs_)", "MANY_", f"(send, d_, {numbers}, z_, name_)", "FOLDED_"),
+            *store("ws_", "MANY_", tuple_of(kept), "FOLDED_"),
             "def send(node_, gradient_):",
-            "    ws_, inputs_ = node_._a",
-            f"    {listed([*w, 'b_'])} = ws_",
+            f"    {listed([*w, 'b_'])} = node_._a",
+            f"    {listed(['_'] * 4 + kept[4:])} = node_._da",
             f"    {listed(x)} = inputs_.nodes",
             f"    {listed(u)} = inputs_.data",
-            f"    {numbers} = node_._da[2]",
             *(f"    {node}._grad += {slope} * gradient_" for node, slope in sent),
         ]
     )
@@ -128,12 +127,12 @@ def unfold(node: Value) -> None:
     with LOCK:
         if node._db is not FOLDED:  # another thread was quicker
             return
-        ws, inputs = node._a
-        _, partial, numbers, data, name = node._da
+        ws = node._a
+        _, partial, data, name, inputs, *numbers = node._da
         inner = type(node).__new__(type(node))
         inner._data, inner._rule, inner._mark, inner._name = data, SUM, 0, name
         inner._a, inner._b, inner._db = (*ws[:-1], *inputs.nodes, ws[-1]), MANY, ()
-        numbers = (*numbers[:-1], *inputs.data, numbers[-1])
+        numbers[-1:-1] = inputs.data
         inner._da = tuple(SUM.differentiate(REALS, data, numbers))
         if hasattr(node, "_grad"):
             inner._grad = 0.0 + partial * node._grad
