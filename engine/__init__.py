@@ -25,7 +25,6 @@ from .value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from .program import GuardError as GuardError
@@ -88,29 +87,21 @@ PACKAGES = {"check", "program", "strategies", "tensor"}  # those that are loaded
 TABLE.reserved.update(globals(), PACKAGES, LATER)
 
 
-def later(module: str, name: str) -> Callable[..., Any]:
-    """A function of a module of the engine that is loaded when the function is first called."""
+def found_in(module: str, name: str) -> Any:
+    """What a module of the engine has under a name; it is loaded now, if it is not yet."""
+    from importlib import import_module
 
-    def function(*args: Any) -> Any:
-        from importlib import import_module
-
-        return getattr(import_module(f".{module}", __name__), name)(*args)
-
-    return function
+    return getattr(import_module(f".{module}", __name__), name)
 
 
-def is_complex(x: Any) -> bool:
-    """Whether it is a complex number."""
-    return isinstance(x, complex)
-
-
-def has_axes(x: Any) -> bool:
-    """Whether it is an array that is no single number."""
-    return bool(getattr(x, "ndim", 0))
-
-
-register(has_axes, later("tensor.arrays", "on_arrays"))
-register(is_complex, later("complexes", "on_complexes"))
+register(
+    lambda x: bool(getattr(x, "ndim", 0)),  # an array that is no single number
+    lambda *args: found_in("tensor.arrays", "on_arrays")(*args),
+)
+register(
+    lambda x: isinstance(x, complex),
+    lambda *args: found_in("complexes", "on_complexes")(*args),
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -118,9 +109,7 @@ def __getattr__(name: str) -> Any:
     if name in TABLE:
         return FUNCTIONS[name]
     if name in LATER:
-        from importlib import import_module
-
-        found = globals()[name] = getattr(import_module(f".{LATER[name]}", __name__), name)
+        found = globals()[name] = found_in(LATER[name], name)
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

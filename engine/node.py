@@ -110,17 +110,15 @@ class Node(Number):
 
     @property
     def _op(self) -> str:
-        rule = self._rule
-        if rule is None or isinstance(rule, str):
-            return rule or ""
+        if (rule := self.rule) is None:
+            return self._rule or ""
         return rule.op % self.params if "%s" in rule.op else rule.op  # type: ignore[no-any-return]
 
     @property
     def sign(self) -> str:
         """The operation as pictures write it: "×", "tanh", "^2"; "" for a leaf."""
-        rule = self._rule
-        if rule is None or isinstance(rule, str):
-            return rule or "" if self.args else ""
+        if (rule := self.rule) is None:
+            return self._op if self.args else ""
         if "%s" not in rule.sign:
             return rule.sign  # type: ignore[no-any-return]
         return rule.sign % tuple(f"{p:g}".replace("-", "−") for p in self.params)  # type: ignore[no-any-return]

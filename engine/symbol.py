@@ -43,10 +43,12 @@ if TYPE_CHECKING:
 # fmt: off
 WHERE = Form("where", "", "%s if %s else %s",
              r"\begin{cases} %s & \text{if } %s \\ %s & \text{otherwise} \end{cases}", CHOICE)
-LESS = Form("less", "<", "%s < %s", "%s < %s", CHOICE)
-LESS_EQUAL = Form("less_equal", "<=", "%s ≤ %s", r"%s \le %s", CHOICE)
-GREATER = Form("greater", ">", "%s > %s", "%s > %s", CHOICE)
-GREATER_EQUAL = Form("greater_equal", ">=", "%s ≥ %s", r"%s \ge %s", CHOICE)
+COMPARED = {
+    "lt": Form("less", "<", "%s < %s", "%s < %s", CHOICE),
+    "le": Form("less_equal", "<=", "%s ≤ %s", r"%s \le %s", CHOICE),
+    "gt": Form("greater", ">", "%s > %s", "%s > %s", CHOICE),
+    "ge": Form("greater_equal", ">=", "%s ≥ %s", r"%s \ge %s", CHOICE),
+}
 EQUAL = Form("equal", "==", "%s = %s", "%s = %s", CHOICE)
 BOTH = Form("both", "and", "%s and %s", r"%s \text{ and } %s", CHOICE)
 # fmt: on
@@ -91,7 +93,6 @@ class Symbol(Number):
         return write(self, latex)
 
 
-COMPARED = {"lt": LESS, "le": LESS_EQUAL, "gt": GREATER, "ge": GREATER_EQUAL}
 give_comparisons(Symbol, lambda f: lambda x, y: Symbol(head=COMPARED[f.__name__], args=(x, y)))
 
 
