@@ -304,7 +304,8 @@ def test_arrays_may_have_many_axes() -> None:
     x, w = (np.random.default_rng(i).normal(size=(2, 1, 2, 3, 2, 2)[i:]) for i in range(2))
     program = record(lambda x, w: (x.tanh() * w).sum((1, 4)).sum(), x, w)
     value, (dx, dw) = program(x, w)
-    got, (ex, ew) = program.jit()(x, w)
+    with pytest.MonkeyPatch.context() as patch:
+        got, (ex, ew) = interpreted(program, patch)(x, w)
     assert got == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(ex, dx, rtol=1e-12)
     np.testing.assert_allclose(ew, dw, rtol=1e-12)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from ..targets import Targets
     from ..tensor.arrays import Array
-    from .recording import Place, Recording
+    from .places import Place
+    from .recording import Recording
 
     Spot = tuple[Op, int] | float  # where a number lies in a block, or a constant
 

@@ -147,7 +147,8 @@ class Plan:
         )
         start = recording.add(recording.op_like(y._data))
         start.label = "g"
-        event = recording.pass_back(output, start, recording.below(y), accumulating=False)
+        through = recording.through(recording.below(y))
+        event = recording.pass_back(output, start, through, accumulating=False)
         slopes = [recording.slope(event, x) for x in (*inputs, *self.captured)]
         recording.name()
         self.derived = Derived(recording, [output, *slopes])

@@ -339,7 +339,8 @@ def differentiated(
             f"and assigns leaves; this one returned {given}"
         )
     value = recording.quantity(y)
-    event = recording.pass_back(value, 1.0, nodes, accumulating=False)
+    through = recording.through(nodes)
+    event = recording.pass_back(value, 1.0, through, accumulating=False)
 
     leaves = map_leaves(arguments, lambda x: recording.slope(event, x))
     return value, (*leaves, *(recording.slope(event, p) for p in parameters))

@@ -114,12 +114,9 @@ def watched_backward(original: Callable[..., None]) -> Callable[..., None]:
             original(self, seed)
             return
         nodes = computed(self)
-        for leaf in {id(x): x for node in nodes for x in node.args}.values():
+        for leaf in tape.reached(self, tape.through(nodes)):
             if tape.is_place(leaf):
-                tape.place(leaf, "_grad")
-        if tape.is_place(self):
-            tape.of(self)
-            tape.place(self, "_grad")
+                tape.places.place(leaf, "_grad")
         tape.sweeping = True
         try:
             original(self, seed)
@@ -237,7 +234,7 @@ def recorded(tape: Recording, run: Callable[[], R]) -> R:
                 for _ in (1, 2, 3):  # what interrupts this is raised when it is done
                     try:
                         put_back()
-                        tape.restore()
+                        tape.places.restore()
                         break
                     except BaseException as error:
                         interrupt = error
