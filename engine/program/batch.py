@@ -21,7 +21,7 @@ import numpy as np
 from ..rule import ARRAY_TABLE, TABLE
 from ..rules import ALL_BUT_LAST
 from ..state import State
-from .layers import IrregularError, Row, as_layer, by_level, flattened, grouped_layers, split, uses
+from .layers import IrregularError, Row, as_layer, flattened, segments, weighted_sums
 from .ops import Op, outcome
 from .recording import Backward, resolved
 
@@ -59,6 +59,7 @@ class Batch:
         recording: the recording, which stays as it is.
         arguments: the Ops of each argument, nested as it is.
         results: the Ops and numbers that are returned.
+        worth: how many events a level must stand for, on average.
 
     Attributes:
         inputs: for each argument the Op that it is.
@@ -73,28 +74,35 @@ class Batch:
     arrays = True
 
     def __init__(
-        self, recording: Recording, arguments: Sequence[Any], results: Sequence[Any]
+        self,
+        recording: Recording,
+        arguments: Sequence[Any],
+        results: Sequence[Any],
+        worth: float = 0,
     ) -> None:
         self.events: list[Any] = []
         self.rows: list[Op] = []  # so far, for backward passes
         self.spots: dict[Op, tuple[Op, int]] = {}
         self.constants: list[tuple[Op, Array]] = []
         self.places: dict[Any, Block] = {}
+        self.layers: dict[Op, Any] = {}  # by the first of their sums
         self.inputs = [self.argument(x) for x in arguments]
         places = list(recording.places.values())
         self.place_of = {p.start: p for p in places if p.start is not None}
-        segments = split(recording.events, uses(recording, results))
+        parts = segments(recording, results)
+        if sum(len(part.levels) for part in parts) * worth > len(recording.events):
+            raise IrregularError
         self.require(recording.events)
-        for rows, _ in segments:
-            for group in grouped_layers(rows):
+        for part in parts:
+            for group in weighted_sums(part.levels):
                 self.parameters(group)
         self.other_places(places)
-        for rows, backward in segments:
-            for level in by_level(rows):
+        for part in parts:
+            for level in part.levels:
                 for group in self.groups(level):
                     self.block(group)
-            if backward is not None:
-                self.backward(backward)
+            if part.backward is not None:
+                self.backward(part.backward)
         self.results = [self.single(resolved(x)) for x in results]
         self.finish(places)
 
@@ -123,6 +131,7 @@ class Batch:
         """The weights and biases of a layer as one block, [W b]."""
         if (layer := as_layer(rows)) is None:
             return
+        self.layers[rows[0].result] = layer
         flat = [op for row in layer[0] for op in row]
         free = all(op in self.place_of and op not in self.spots for op in flat)
         if free and len(set(flat)) == len(flat):
@@ -268,8 +277,8 @@ class Batch:
         name = group[0].name
         if not group[0].rule.variadic:
             self.elementwise(group)
-        elif name in LAYERED and (layer := as_layer(group)) is not None:
-            self.layer(*layer)
+        elif group[0].result in self.layers:
+            self.layer(*self.layers[group[0].result])
         elif name in SUMMED and len(group) <= 8:
             for row in group:
                 self.sum(row)
@@ -310,7 +319,7 @@ class Batch:
             args[0] = self.gather(columns[0], shape, dense=True)
         self.settle(group, self.apply(group[0].rule, args, group[0].params))
 
-    def layer(self, rows: list[list[Any]], inputs: list[list[Any]], grid: list[Row]) -> None:
+    def layer(self, rows: Sequence[Any], inputs: Sequence[Any], grid: Sequence[Row]) -> None:
         """A layer on a batch: [W b]·[x; 1]."""
         p = self.gather([q for row in rows for q in row], (len(rows), len(rows[0])), dense=True)
         x = self.gather([q for row in inputs for q in row], (len(inputs), len(inputs[0])), True)

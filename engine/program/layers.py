@@ -6,6 +6,8 @@ sum of products and a bias is the row `affine`, as if a neuron had been one node
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rule import TABLE
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .recording import Recording
+
+    Layer = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], list[Any]]
 
 
 class IrregularError(Exception):
@@ -36,70 +40,89 @@ class Row(NamedTuple):
         return self.rule.name  # type: ignore[no-any-return]
 
 
-def uses(recording: Recording, results: Sequence[Any]) -> dict[Op, int]:
-    """How often each Op is used."""
-    named: list[Any] = [*results, *(p.now for p in recording.places.values())]
-    for event in recording.events:
-        if type(event) is Op:
-            named += event.args
-        else:
-            named.append(event.root)
-            named += [op for ops, _, _ in event.wanted for op in ops]
-    found: dict[Op, int] = {}
-    for x in map(resolved, named):
-        if type(x) is Op:
-            found[x] = found.get(x, 0) + 1
-    return found
+class Segment(NamedTuple):
+    """The rows that are applied before a backward pass, or after the last, level by level."""
+
+    levels: list[list[Row]]
+    backward: Backward | None
 
 
-def split(events: Sequence[Any], used: dict[Op, int]) -> list[tuple[list[Row], Backward | None]]:
-    """The rows that are applied before each backward pass, and after the last."""
-    segments: list[tuple[list[Row], Backward | None]] = []
+def segments(recording: Recording, results: Sequence[Any]) -> list[Segment]:
+    """The recording from one backward pass to the next.
+
+    Raises:
+        IrregularError: if a comparison was made, which guards only numbers one by one.
+    """
+    found: list[Segment] = []
     ops: list[Op] = []
-    for event in events:
+    names: dict[Op, Any] = {}  # what Ops are other names for
+    used = uses(recording, results)
+    for event in recording.events:
         if type(event) is not Op:
-            segments.append((rejoined(ops, used), event))
+            found.append(Segment(by_level(rejoined(ops, used, names)), event))
             ops = []
         elif event.name == "guard":
             raise IrregularError
-        elif event.rule is not None and event.name not in CHECKS:
+        elif event.rule is None:
+            names[event] = resolved(event)
+        elif event.name not in CHECKS:
             ops.append(event)
-    return [*segments, (rejoined(ops, used), None)]
+    return [*found, Segment(by_level(rejoined(ops, used, names)), None)]
 
 
-def rejoined(ops: Sequence[Op], used: dict[Op, int]) -> list[Row]:
+def uses(recording: Recording, results: Sequence[Any]) -> Counter[Any]:
+    """How often each Op is used."""
+    found = Counter(chain(results, (p.now for p in recording.places.values())))
+    for event in recording.events:
+        if type(event) is Op:
+            found.update(event.args)
+        else:
+            found[event.root] += 1
+            found.update(chain.from_iterable(ops for ops, _, _ in event.wanted))
+    for x, count in list(found.items()):
+        if resolved(x) is not x:
+            found[resolved(x)] += count
+    return found
+
+
+def rejoined(ops: Sequence[Op], used: Counter[Any], names: dict[Op, Any]) -> list[Row]:
     """The rows, with chains of + as one sum, and a sum of products and one term as `affine`."""
+    rows = [Row(op, op.rule, op.args, op.params) for op in ops]
+    if names:
+        rows = [row._replace(args=[names.get(x, x) for x in row.args]) for row in rows]
     terms: dict[Op, list[Any]] = {}
     absorbed: set[Op] = set()
-    for op in ops:
-        if op.name != "add":
+    for row in rows:
+        if row.rule is not TABLE["add"]:
             continue
-        a, b = op.args
-        mine = terms.pop(a, None) if type(a) is Op and used.get(a) == 1 else None
+        a, b = row.args
+        mine = terms.pop(a, None) if type(a) is Op and used[a] == 1 else None
         if mine is None:
             mine = [a]
         else:
             absorbed.add(a)
         mine.append(b)
-        terms[op] = mine
-    products = {op for op in ops if op.name == "mul" and used.get(op) == 1}
-    joined = {
-        op: as_sum(op, whole, products, absorbed) for op, whole in terms.items() if len(whole) > 2
-    }
-    return [
-        joined.get(op) or Row(op, op.rule, op.args, op.params) for op in ops if op not in absorbed
-    ]
+        terms[row.result] = mine
+    long = {op: whole for op, whole in terms.items() if len(whole) > 2}
+    if not long:
+        return rows
+    times = TABLE["mul"]
+    products = {row.result: row.args for row in rows if row.rule is times and used[row.result] == 1}
+    joined = {op: as_sum(op, whole, products, absorbed) for op, whole in long.items()}
+    return [joined.get(row.result, row) for row in rows if row.result not in absorbed]
 
 
-def as_sum(op: Op, whole: Sequence[Any], products: set[Op], absorbed: set[Op]) -> Row:
+def as_sum(
+    op: Op, whole: Sequence[Any], products: dict[Op, Sequence[Any]], absorbed: set[Op]
+) -> Row:
     """A chain of + as one row."""
     whole = [x for x in whole if not (type(x) is float and x == 0.0)]
-    weighted = [x for x in whole if type(x) is Op and x in products]
-    others = [x for x in whole if type(x) is not Op or x not in products]
+    weighted = [x for x in whole if x in products]
+    others = [x for x in whole if x not in products]
     if len(others) != 1:
         return Row(op, TABLE["sum"], whole)
     absorbed.update(weighted)
-    pairs = [x.args for x in weighted]
+    pairs = [products[x] for x in weighted]
     args = [*(w for w, _ in pairs), *(x for _, x in pairs), others[0]]
     return Row(op, TABLE["affine"], args)
 
@@ -109,7 +132,7 @@ def by_level(rows: Sequence[Row]) -> list[list[Row]]:
     level: dict[Any, int] = {}
     levels: list[list[Row]] = []
     for row in rows:
-        depth = max([level.get(resolved(x), 0) for x in row.args if type(x) is Op], default=0)
+        depth = max(map(level.get, row.args, repeat(0)), default=0)
         level[row.result] = depth + 1
         if depth == len(levels):
             levels.append([])
@@ -117,48 +140,38 @@ def by_level(rows: Sequence[Row]) -> list[list[Row]]:
     return levels
 
 
-def grouped_layers(rows: Sequence[Row]) -> list[list[Row]]:
+def weighted_sums(levels: Sequence[Sequence[Row]]) -> list[list[Row]]:
     """Weighted sums of one length on one level."""
     found: list[list[Row]] = []
-    for level in by_level(rows):
+    for level in levels:
         groups: dict[int, list[Row]] = {}
         for row in level:
-            if row.name == "affine":
+            if row.rule is TABLE["affine"]:
                 groups.setdefault(len(row.args), []).append(row)
         found += groups.values()
     return found
 
 
-def as_layer(
-    rows: Sequence[Row],
-) -> tuple[list[list[Any]], list[list[Any]], list[Row]] | None:
+def as_layer(rows: Sequence[Row]) -> Layer | None:
     """Rows [w b], rows of inputs, and the sums input by input, if every row meets every input."""
     half = len(rows[0].args) // 2
     if rows[0].name != "affine" or half == 0:
         return None
     for first, second in ((0, half), (half, 0)):
-        weights: dict[Any, list[Any]] = {}
-        inputs: dict[Any, list[Any]] = {}
+        weights: dict[tuple[Any, ...], None] = {}
+        inputs: dict[tuple[Any, ...], None] = {}
         cells: dict[Any, Row] = {}
         for row in rows:
-            args = [resolved(x) for x in row.args]
-            ours = [*args[first : first + half], args[-1]]
-            xs = args[second : second + half]
-            i, j = names_of(ours), names_of(xs)
-            weights.setdefault(i, ours)
-            inputs.setdefault(j, xs)
-            cells[j, i] = row
+            args = row.args
+            ours, xs = (*args[first : first + half], args[-1]), tuple(args[second : second + half])
+            weights[ours] = inputs[xs] = None
+            cells[xs, ours] = row
         if len(cells) == len(rows) == len(weights) * len(inputs) and all(
-            type(x) is Op and x.rule is None for ours in weights.values() for x in ours
+            type(x) is Op and x.rule is None for ours in weights for x in ours
         ):
-            grid = [cells[j, i] for j in inputs for i in weights]
-            return list(weights.values()), list(inputs.values()), grid
+            grid = [cells[xs, ours] for xs in inputs for ours in weights]
+            return list(weights), list(inputs), grid
     return None
-
-
-def names_of(xs: Sequence[Any]) -> tuple[Any, ...]:
-    """What tells lists of Ops and constants apart."""
-    return tuple([x if type(x) is Op else repr(x) for x in xs])
 
 
 def flattened(structure: Any) -> tuple[list[Any], tuple[int, ...]]:

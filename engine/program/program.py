@@ -122,12 +122,12 @@ def batched(
     from .layers import IrregularError
 
     try:
-        rows = Batch(recording, given, flatten(structure))
+        worth = 0 if batch is True else WORTH
+        rows = Batch(recording, given, flatten(structure), worth)
         derived = Derived(rows, rows.results)
     except IrregularError:
         return None
-    worth = batch is True or len(derived.code.ops) * WORTH <= len(recording.events)
-    return derived if worth else None
+    return derived if len(derived.code.ops) * worth <= len(recording.events) else None
 
 
 class Program:
