@@ -99,8 +99,7 @@ def computed(root: Value) -> list[Value]:
                         break
                     node = b
                     continue
-                seen = b._mark
-                if seen is not None and seen is not mark:
+                if b._mark is not None:
                     waiting.append((run, [b]))
                     run = []
                 node = a

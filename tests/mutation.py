@@ -47,7 +47,7 @@ from engine.reals import REALS, on_floats
 
 TESTS = Path(__file__).parent
 OF_ROWS = ("test_edges.py", "test_rules.py")  # what judges a row; the quickest to kill comes first
-OF_BACKWARD = ("test_value.py", "test_modes.py")
+OF_BACKWARD = ("test_value.py", "test_neuron.py", "test_modes.py")
 BACKWARD = "backward"  # stands for the backward pass where otherwise a row is named
 LIMIT = 60  # seconds that the tests of one mutant may take
 MEMORY = 4 << 30  # bytes for a mutant that fills a list for ever

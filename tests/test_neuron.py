@@ -84,19 +84,55 @@ def test_it_has_the_bits_of_two_nodes(
 
 
 def test_it_is_one_node_for_the_backward_pass_and_two_for_everyone_else() -> None:
-    model = MLP(2, [3, 1], rng=1)
+    model = MLP(2, [3, 3, 1], rng=1)
     y = model([0.5, -0.25])
-    assert len(computed(y)) == 4
+    assert len(computed(y)) == 7
     y.backward()
     gradients = [p.grad for p in model.parameters()]
     nodes = [node for node in topological_order(y) if node.args]
-    assert len(nodes) == 7
-    assert [node.label for node in nodes if node.rule.name == "affine"] == ["z0", "z1", "z2", "z0"]
-    hidden = {node.label: node for node in nodes if node.rule.name == "relu"}
-    assert all(h.args[0].grad == h.partials[0] * h.grad for h in hidden.values())
+    assert len(nodes) == 13
+    sums = [node.label for node in nodes if node.rule.name == "affine"]
+    assert sums == ["z0", "z1", "z2", "z0", "z1", "z2", "z0"]
+    hidden = [node for node in nodes if node.rule.name == "relu"]
+    assert all(h.args[0].grad == h.partials[0] * h.grad for h in hidden)
     model.zero_grad()
     y.backward()
     assert [p.grad for p in model.parameters()] == gradients
+
+
+NEURONS = [Neuron(3, rng=i, activation="tanh") for i in range(2)]
+STEPS: list[Callable[[Value, Value, Value], Any]] = [
+    lambda a, b, c: a + b,
+    lambda a, b, c: a.tanh(),
+    lambda a, b, c: engine.sum([a, b, c]),
+    lambda a, b, c: NEURONS[0]([a, b, c]),
+    lambda a, b, c: NEURONS[1]([a, b, b]),
+    lambda a, b, c: engine.sum(Layer(2, 3, rng=1, activation="tanh")([a, b])),
+]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), *[st.integers(0, 40)] * 3), min_size=1, max_size=25))
+def test_the_walk_back_is_the_order_of_the_graph_without_its_leaves(
+    steps: list[tuple[int, int, int, int]],
+) -> None:
+    nodes = [Value(0.5), Value(-0.25), Value(2.0)]
+    for kind, *places in steps:
+        nodes.append(STEPS[kind](*(nodes[i % len(nodes)] for i in places)))
+    root = nodes[-1]
+    walked = computed(root)
+    for neuron in NEURONS:
+        neuron.zero_grad()
+    root.backward()
+    leaves = [x for x in topological_order(root) if not x.args]
+    gradients = [x.grad for x in leaves]
+    order = [x for x in topological_order(root) if x.args]
+    assert walked == [x for x in order if x in walked]
+    assert computed(root) == order  # now that each is for itself
+    for x in leaves:
+        x.grad = 0.0
+    root.backward()
+    assert [x.grad for x in leaves] == gradients
+    assert gradients == pytest.approx(gradient(root, leaves), nan_ok=True)
 
 
 LOOKS: dict[str, Callable[[Value], Any]] = {
@@ -146,11 +182,20 @@ def test_a_node_made_by_hand_may_look_at_a_neuron_in_the_middle_of_a_pass() -> N
             h.grad += 2 * h.data * out.grad
 
         out._backward = square
-        assert out.partials == (2 * h.data,)
         out.backward()
         slope = 2 * h.data * (1 - h.data**2)
         assert [w.grad for w in neuron.w] == pytest.approx([0.5 * slope, slope])
         assert h.args[0].grad == pytest.approx(slope)
+        assert out.partials == (2 * h.data,)
+
+
+def test_the_derivative_of_a_node_made_by_hand_is_found_without_a_trace() -> None:
+    h = Neuron(2, rng=1, activation="tanh")([0.5, 1.0])
+    out = Value(h.data**2, (h,), "square")
+    out._backward = lambda: h._set_grad(h.grad + 2 * h.data * out.grad)
+    h.backward(3.0)
+    assert out.partials == (2 * h.data,)
+    assert (h.grad, h.args[0].grad) == (3.0, 3.0 * h.partials[0])
 
 
 def test_a_copy_of_a_graph_goes_on() -> None:

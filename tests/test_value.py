@@ -509,6 +509,26 @@ def test_two_roots_that_share_nodes_add_up_right() -> None:
     assert a.grad == 1.0
 
 
+AGAIN: list[Callable[[Value, Value], Value]] = [
+    lambda a, b: a.exp() + a.tanh(),
+    lambda a, b: a.exp() + a * b,
+    lambda a, b: a.exp() + b * a,
+    lambda a, b: (a * b) + (b * a),
+    lambda a, b: (a * b).exp() + a * b + engine.sum([a, b, a]),
+    lambda a, b: engine.sum([a * b, b, a * b]) * b,
+]
+
+
+@pytest.mark.parametrize("again", AGAIN)
+def test_an_argument_that_another_node_had_before_is_not_walked_again(
+    again: Callable[[Value, Value], Value],
+) -> None:
+    x = Value(0.3)
+    y = again(x * 2.0, x.sin())
+    y.backward()
+    assert x.grad == pytest.approx(gradient(y, x), rel=1e-14)
+
+
 def test_backward_from_an_inner_node_then_from_the_root() -> None:
     x = Value(2.0)
     h = x * x
