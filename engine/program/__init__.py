@@ -20,8 +20,9 @@ through these parts, in this order:
 
 - `recording` notes what a function does, whole rows and backward passes; `watching` tells it, and
   `surroundings`, `effects` and `twice` see to it that the recording keeps nothing for ever;
-- `batch` and `layers` (optional): many numbers that are alike become arrays;
-- `derive` writes the rows out and pulls gradients back: what is left are simple operations (`ops`);
+- `batch`, `layers` and `blocks` (optional): many numbers that are alike become arrays;
+- `derive` writes the rows out and pulls gradients back: what is left is `code` of simple
+  operations (`ops`), in their `simpler` forms;
 - `write` prints these, with `names`, in the `dialects`: to be read, or on Python's floats
   (`straight` runs them); `buffered` as NumPy in arrays made once (`buffers`); `loops` for a
   compiler (`machine`, with `kernels`);

@@ -18,28 +18,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..rule import ARRAY_TABLE, TABLE
+from ..rule import TABLE
 from ..rules import ALL_BUT_LAST
 from ..state import State
+from .blocks import FLOAT, Blocks
 from .layers import IrregularError, Row, as_layer, flattened, segments, weighted_sums
-from .ops import Op, outcome
-from .recording import Backward, resolved
+from .ops import Backward, Op, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..targets import Targets
-    from ..tensor.arrays import Array
     from .places import Place
     from .recording import Recording
-
-    Spot = tuple[Op, int] | float  # where a number lies in a block, or a constant
 
 LAYERED = ("affine", "dot")
 SUMMED = ("sum", "mean")
 VIEWS = ("reshape", "index", "transpose", "broadcast_to")
 ARITHMETIC = ("add", "sub", "mul", "div", "neg")
-FLOAT = np.dtype("float64")
 
 
 class Block:
@@ -52,7 +48,7 @@ class Block:
         self.now: Any = None
 
 
-class Batch:
+class Batch(Blocks):
     """A recording of numbers as one of blocks: what `derive` takes in its place.
 
     Args:
@@ -80,10 +76,7 @@ class Batch:
         results: Sequence[Any],
         worth: float = 0,
     ) -> None:
-        self.events: list[Any] = []
-        self.rows: list[Op] = []  # so far, for backward passes
-        self.spots: dict[Op, tuple[Op, int]] = {}
-        self.constants: list[tuple[Op, Array]] = []
+        super().__init__()
         self.places: dict[Any, Block] = {}
         self.layers: dict[Op, Any] = {}  # by the first of their sums
         self.inputs = [self.argument(x) for x in arguments]
@@ -155,100 +148,6 @@ class Batch:
                 found.setdefault(op.params[0], []).append(op.args[0])
         for targets, ops in found.items():
             self.row("require", self.gather(ops, (len(ops),), True), targets)
-
-    # ------------------------------------------------------------ operations
-
-    def apply(self, rule: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Op:
-        """The result of a row on blocks."""
-        shape, dtype = outcome(rule, args, params)
-        op = Op(None, rule, tuple(args), tuple(params), shape, dtype)
-        self.events.append(op)
-        self.rows.append(op)
-        return op
-
-    def row(self, name: str, *args: Any) -> Op:
-        """The result of the array row of that name."""
-        rule = ARRAY_TABLE[name]
-        return self.apply(rule, args[: rule.arity], args[rule.arity :])
-
-    def reshaped(self, x: Op, shape: tuple[int, ...]) -> Op:
-        """The block in another shape."""
-        return x if x.shape == shape else self.row("reshape", x, shape)
-
-    def constant(self, numbers: Any) -> Op:
-        """A block of constants."""
-        array = np.asarray(numbers)
-        op = Op(None, None, (), (), array.shape, array.dtype)
-        self.constants.append((op, array))
-        return op
-
-    # ------------------------------------------------------------ gathering
-
-    def spot(self, x: Any) -> Spot:
-        """Where a number lies; a constant itself."""
-        x = resolved(x)
-        return self.spots[x] if type(x) is Op else x
-
-    def gather(self, xs: Sequence[Any], shape: tuple[int, ...], dense: bool = False) -> Any:
-        """Numbers as one block; if all are the same one, it alone, unless dense is asked for."""
-        spots = [self.spot(x) for x in xs]
-        sources = {s[0]: None for s in spots if isinstance(s, tuple)}
-        numbers = [s for s in spots if not isinstance(s, tuple)]
-        if not sources:
-            if not dense and len({repr(x) for x in numbers}) == 1:
-                return numbers[0]
-            return self.constant(np.reshape(np.array(numbers, float), shape))
-        if len(sources) == 1 and not numbers:
-            return self.taken(next(iter(sources)), [s[1] for s in spots], shape, dense)  # type: ignore[index]
-        return self.joined(spots, shape)
-
-    def taken(self, x: Op, indices: list[int], shape: tuple[int, ...], dense: bool) -> Any:
-        """Entries of one block."""
-        size, first = prod(x.shape), indices[0]
-        if indices == list(range(first, first + len(indices))):
-            if len(indices) == size:
-                return self.reshaped(x, shape)
-            flat = self.reshaped(x, (size,))
-            part = self.row("index", flat, (slice(first, first + len(indices)),))
-            return self.reshaped(part, shape)
-        if not dense and len(set(indices)) == 1:
-            return self.taken(x, indices[:1], (), dense)
-        return self.row("index", self.reshaped(x, (size,)), (np.reshape(indices, shape),))
-
-    def joined(self, spots: Sequence[Spot], shape: tuple[int, ...]) -> Op:
-        """Entries of several blocks, and constants."""
-        runs: list[tuple[Any, list[Any]]] = []
-        for s in spots:
-            source, entry = s if isinstance(s, tuple) else (None, s)
-            if not runs or runs[-1][0] is not source:
-                runs.append((source, []))
-            runs[-1][1].append(entry)
-        if len(runs) <= 64:
-            parts = [
-                self.constant(np.array(entries, float))
-                if source is None
-                else self.taken(source, entries, (len(entries),), True)
-                for source, entries in runs
-            ]
-            return self.reshaped(self.apply(ARRAY_TABLE["concatenate"], parts, (0,)), shape)
-        numbers = [entry for source, entries in runs if source is None for entry in entries]
-        sources = list({source: None for source, _ in runs if source is not None})
-        parts = [self.reshaped(s, (prod(s.shape),)) for s in sources]
-        parts += [self.constant(np.array(numbers, float))] if numbers else []
-        ends = np.cumsum([0, *(x.shape[0] for x in parts)]).tolist()
-        starts = dict(zip([*sources, None], ends, strict=False))
-        constants = iter(range(len(numbers)))
-        indices = [
-            starts[source] + (next(constants) if source is None else entry)
-            for source, entries in runs
-            for entry in entries
-        ]
-        whole = self.apply(ARRAY_TABLE["concatenate"], parts, (0,))
-        return self.row("index", whole, (np.reshape(indices, shape),))
-
-    def single(self, x: Any) -> Any:
-        """One number as a block without axes."""
-        return self.gather([x], ()) if type(x) is Op else x
 
     # ------------------------------------------------------------ blocks
 

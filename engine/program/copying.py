@@ -12,8 +12,9 @@ was recorded.
 from __future__ import annotations
 
 from ..tree import map_leaves
+from .code import Code
 from .derive import Derived, Slot
-from .ops import Code, Op
+from .ops import Op
 from .surroundings import Surroundings
 
 TYPE_CHECKING = False

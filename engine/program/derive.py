@@ -5,8 +5,8 @@ row to the first, as `Rule.pull` says.
 
 from __future__ import annotations
 
-from .ops import CHECKS, Code, Op, reachable
-from .recording import Backward
+from .code import Code
+from .ops import CHECKS, Backward, Op, reachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rule import TABLE
-from .ops import CHECKS, Op
-from .recording import Backward, resolved
+from .ops import CHECKS, Backward, Op, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -69,9 +69,9 @@ class Compiled:
         given = machine.fitting(inputs)
         if steps > 1 and (program._drawn or machine.has_arrays):
             return [self(*inputs) for _ in range(steps)]
-        for state in program._drawn if steps > 0 else ():
-            state.data = state.draw()
-        with machine.lock:
+        with LOCK if program._drawn else machine.lock:
+            for state in program._drawn if steps > 0 else ():
+                state.data = state.draw()
             machine.load(given)
             numbers = np.empty((max(steps, 0), machine.width))
             done = np.zeros(1, np.int64)

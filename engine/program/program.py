@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+from ..node import LOCK
 from ..numbers import KindError, is_number, real
 from ..state import Drawn
 from ..tree import flatten, is_array, is_tensor, map_leaves
@@ -243,9 +244,12 @@ class Program:
             TypeError: for inputs of another shape, or that are no numbers.
         """
         self._around.ready(self.is_step)
-        for state in self._drawn:
-            state.data = state.draw()
-        return self._run(*inputs)
+        if not self._drawn:
+            return self._run(*inputs)
+        with LOCK:  # the States are the draws' only place
+            for state in self._drawn:
+                state.data = state.draw()
+            return self._run(*inputs)
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""

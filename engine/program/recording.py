@@ -19,7 +19,7 @@ from ..numbers import KindError, is_number, real, unfit
 from ..rule import ARRAY_TABLE
 from ..state import Drawn, State
 from ..value import Value
-from .ops import GUARD, Op, outcome
+from .ops import GUARD, Backward, Op, outcome, resolved
 from .places import Places, whole_of
 from .twice import Course
 
@@ -29,23 +29,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..targets import Targets
-
-
-class Backward:
-    """A backward pass: from which Op, through which rows, and what is wanted of it.
-
-    Attributes:
-        accumulating: whether it is the function's own, which adds to gradients.
-        wanted: triples: the Ops that a leaf was in the graph, the gradient that it had before (an
-            Op or a number), and the Op that is the sum.
-    """
-
-    __slots__ = ("root", "seed", "through", "accumulating", "wanted")
-
-    def __init__(self, root: Any, seed: Any, through: list[Op], accumulating: bool) -> None:
-        self.root, self.seed, self.through = root, seed, through
-        self.accumulating = accumulating
-        self.wanted: list[tuple[list[Op], Any, Op]] = []
 
 
 class Recording:
@@ -404,10 +387,3 @@ class Recording:
         for held in kept:
             held.clear()
         self.course, self.first = Course(None), None
-
-
-def resolved(x: Any) -> Any:
-    """The Op, or the number, that an Op is another name for."""
-    while type(x) is Op and x.rule is None and x.args:
-        x = x.args[0]
-    return x

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..modes import origin
+from .code import sign
 from .effects import PURE, Effects
-from .ops import Op, sign
+from .ops import Op
 from .surroundings import Surroundings, restless
 
 TYPE_CHECKING = False

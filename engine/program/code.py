@@ -1,0 +1,206 @@
+"""Straight-line code: operations in an order in which they can be computed.
+
+Rows and pullbacks are written out by computing them with `OpMathematics`. Equal operations are one
+Op, and what an operation certainly comes down to takes its place.
+"""
+
+from __future__ import annotations
+
+from ..broadcasting import Broadcasting, Selected, is_choice
+from ..numbers import apply
+from ..rule import ARRAY_TABLE, TABLE, Rule
+from .ops import CONDITIONS, Op, joint_shape, outcome, shape_of
+from .simpler import SIMPLER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .ops import Shape
+
+BROADCASTING = CONDITIONS | {"select"}
+
+
+class Code:
+    """The Ops of one program in an order in which they can be computed.
+
+    Args:
+        arrays: whether there are arrays among them; otherwise all are Python's floats.
+    """
+
+    def __init__(self, arrays: bool) -> None:
+        self.ops: list[Op] = []
+        self.known: dict[Any, Op] = {}
+        self.arrays = arrays
+        self.precision: Any = None  # of a plain number that fills an array
+        self.mathematics = OpMathematics(self)
+        if arrays:
+            import numpy as np
+
+            self.precision = np.dtype("float64")
+
+    def given(self, shape: Shape = (), dtype: Any = None, label: str = "", scope: str = "") -> Op:
+        """What the program does not compute."""
+        op = Op(self, None, (), (), shape, dtype)
+        op.label, op.scope = label, scope
+        if self.arrays and dtype.kind == "f" and not any(x.dtype.kind == "f" for x in self.ops):
+            self.precision = dtype
+        return self.add(op)
+
+    def add(self, op: Op) -> Op:
+        """Put an Op at the end."""
+        op.at = len(self.ops)
+        self.ops.append(op)
+        return op
+
+    def emit(self, rule: Any, args: Sequence[Any], params: Sequence[Any] = ()) -> Any:
+        """The result of an operation: a new Op, an equal one, or what it comes down to."""
+        if self.arrays and (isinstance(rule, Rule) or rule.name in BROADCASTING):
+            args = without_broadcasts(self.harmonised(args))
+        simpler = SIMPLER.get(rule.name)
+        if simpler is not None and (found := simpler(self, rule, args, params)) is not None:
+            return found
+        for x in args:
+            if type(x) is Op:
+                break
+        else:
+            if isinstance(rule, Rule):
+                return apply(rule, args, params)
+        key: Any = (rule, *[x if type(x) is Op else repr(x) for x in args])
+        if params:
+            key = (*key, *map(sign, params))
+        op = self.known.get(key)
+        if op is None:
+            op = Op(self, rule, tuple(args), tuple(params))
+            if self.arrays:
+                self.infer(op)
+            self.known[key] = self.add(op)
+        return op
+
+    def infer(self, op: Op) -> None:
+        """Find out the shape and the precision of a result."""
+        op.shape, op.dtype = outcome(op.rule, op.args, op.params)
+        given = [x for x in op.args if type(x) is Op]
+        if not given or (op.name == "select" and op.dtype.kind == "b"):
+            op.dtype = self.precision
+        op.weak = op.name != "astype" and all(x.weak for x in given)
+
+    def harmonised(self, args: Sequence[Any]) -> Sequence[Any]:
+        """The arguments of an operation, plain numbers in the precision of the arrays."""
+        given = [x for x in args if type(x) is Op]
+        if not any(x.weak for x in given):
+            return args
+        kinds = {x.dtype for x in given if not x.weak and x.dtype.kind == "f"}
+        if len(kinds) != 1:
+            return args
+        (kind,) = kinds
+        return [
+            self.mathematics.astype(x, kind) if type(x) is Op and x.weak and x.dtype != kind else x
+            for x in args
+        ]
+
+
+def sign(x: Any) -> Any:
+    """A parameter as something that tells it from others: an array is told by its contents."""
+    if isinstance(x, tuple):
+        return tuple(map(sign, x))
+    return (x.shape, str(x.dtype), x.tobytes()) if hasattr(x, "tobytes") else repr(x)
+
+
+def without_broadcasts(args: Sequence[Any]) -> Sequence[Any]:
+    """The arguments of an operation that itself broadcasts."""
+    for i, x in enumerate(args):
+        if type(x) is Op and x.name == "broadcast_to":
+            shorter = [*args[:i], x.args[0], *args[i + 1 :]]
+            if joint_shape(shorter) == joint_shape(args):
+                args = shorter
+    return args
+
+
+# ---------------------------------------------------------------- rows on Ops
+
+
+class OpMathematics(Broadcasting):
+    """Rows and pullbacks on Ops: what they compute is written into the code.
+
+    Composite functions are written out in those that every library has.
+    """
+
+    numbers = "the numbers of a recorded program"
+
+    def __init__(self, code: Code) -> None:
+        self.code = code
+
+    def __getattr__(self, name: str) -> Any:
+        code = self.code
+        if name in ARRAY_TABLE:
+            rule = ARRAY_TABLE[name]
+            if rule.variadic:
+                return lambda xs, *params: code.emit(rule, xs, params)
+            return lambda *args: code.emit(rule, args[: rule.arity], args[rule.arity :])
+        if name in TABLE and TABLE[name].atomic:
+            return lambda *args: code.emit(TABLE[name], args)
+        return super().__getattr__(name)
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """The one or the other, entry by entry."""
+        if isinstance(condition, bool):
+            return yes if condition else no
+        if is_choice(yes) or is_choice(no):
+            return Selected(condition, yes, no)
+        return self.code.emit(ARRAY_TABLE["select"], (condition, yes, no))
+
+    def equal(self, a: Any, b: Any) -> Any:
+        """Where two numbers or arrays are equal."""
+        if type(a) is Op or type(b) is Op:
+            return self.code.emit(ARRAY_TABLE["equal"], (a, b))
+        return a == b
+
+    def shape(self, x: Any) -> Shape:
+        """The length of every axis."""
+        return shape_of(x)
+
+    def dtype(self, x: Op) -> Any:
+        """The type of the entries."""
+        return x.dtype
+
+    def swap(self, x: Op) -> Any:
+        """The last two axes exchanged."""
+        n = len(x.shape)
+        return self.transpose(x, (*range(n - 2), n - 1, n - 2))
+
+    def finite(self, x: Any) -> Any:
+        """x, with 0 in the place of inf and nan: what may be subtracted to shift a sum."""
+        return self.where(self.equal(x - x, 0.0), x, 0.0)
+
+    def logsumexp(self, xs: Sequence[Any]) -> Any:
+        """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
+        shift = self.finite(self.largest(xs))
+        return shift + self.log(self.sum([self.exp(x - shift) for x in xs]))
+
+    def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
+        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
+        top = self.largest(xs)
+        xs = [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
+        total = self.log(self.sum([self.exp(x) for x in xs]))
+        return [x - total for x in xs]
+
+    def logsumexp_over(self, x: Op, axes: tuple[int, ...], keepdims: bool) -> Any:
+        """log Σ exp(x) over some axes, shifted by the largest."""
+        shift = self.finite(self.max_over(x, axes, True))
+        y = shift + self.log(self.sum_over(self.exp(x - shift), axes, True))
+        if keepdims:
+            return y
+        return self.reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+    def log_softmax_rows(self, x: Op) -> Any:
+        """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
+        last = (len(x.shape) - 1,)
+        top = self.max_over(x, last, True)
+        x = self.where(self.equal(x, top), 0.0, x - top)
+        return x - self.log(self.sum_over(self.exp(x), last, True))
+
+    def cross_entropy_rows(self, x: Op, t: Any) -> Any:
+        """−log of the probability that the softmax of each row gives to its class."""
+        return -self.pick_rows(self.log_softmax_rows(x), t)

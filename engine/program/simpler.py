@@ -1,0 +1,111 @@
+"""What operations certainly come down to: only what changes no result of IEEE arithmetic."""
+
+from __future__ import annotations
+
+from ..rule import ARRAY_TABLE, TABLE
+from .ops import Op, shape_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .code import Code
+
+
+def is_plain(x: Any, number: float) -> bool:
+    """Whether it is that number, and not −0 for 0."""
+    return type(x) is not Op and x == number and str(float(x)) == str(float(number))
+
+
+def is_full(x: Any) -> bool:
+    """Whether it repeats a plain number."""
+    return type(x) is Op and x.name == "broadcast_to" and type(x.args[0]) is not Op
+
+
+def simpler_product(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """x·1 is x, and x·(−1) is −x."""
+    for x, one in ((args[0], args[1]), (args[1], args[0])):
+        if type(one) is not Op and type(x) is Op:
+            if one == 1:
+                return x
+            if one == -1:
+                return code.emit(TABLE["neg"], (x,))
+    return None
+
+
+def simpler_negative(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """−(−x) is x; a choice between numbers is one between their opposites."""
+    (x,) = args
+    if type(x) is not Op:
+        return None
+    if x.name == "neg":
+        return x.args[0]
+    if x.name == "select" and not any(type(part) is Op for part in x.args[1:]):
+        return code.emit(x.rule, (x.args[0], -x.args[1], -x.args[2]))
+    return None
+
+
+def simpler_power(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """x¹ is x, x⁰ is 1, and x² is x·x."""
+    x, n = (*args, *params)
+    if type(n) is Op or type(x) is not Op:
+        return None
+    if n == 1:
+        return x
+    if n == 2:
+        return code.emit(TABLE["mul"], (x, x))
+    return 1.0 if n == 0 and not x.shape else None
+
+
+def simpler_reshape(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """Once is enough; what repeats a number repeats it in any shape."""
+    x, shape = args[0], params[0]
+    if shape_of(x) == shape:
+        return x
+    if type(x) is not Op or is_full(x):
+        number = x.args[0] if type(x) is Op else x
+        return code.emit(ARRAY_TABLE["broadcast_to"], (number,), params)
+    return code.emit(rule, x.args, params) if x.name == "reshape" else None
+
+
+def simpler_broadcast(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """To its own shape it is itself."""
+    x = args[0]
+    if shape_of(x) == params[0]:
+        return x
+    return code.emit(rule, x.args, params) if is_full(x) else None
+
+
+def simpler_transpose(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """Twice, back and forth, is not at all."""
+    x, order = args[0], params[0]
+    back = x.name == "transpose" and all(x.params[0][k] == i for i, k in enumerate(order))
+    return x.args[0] if back else None
+
+
+def simpler_sum(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """Over no axes it is itself; that of −x is minus that of x."""
+    x = args[0]
+    if not params[0]:
+        return x
+    if type(x) is Op and x.name == "neg":
+        return code.emit(TABLE["neg"], (code.emit(rule, x.args, params),))
+    return None
+
+
+def first_if(number: float) -> Callable[..., Any]:
+    """An operation with that number as its second argument leaves the first as it is."""
+
+    def simpler(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+        return args[0] if is_plain(args[1], number) and type(args[0]) is Op else None
+
+    return simpler
+
+
+SIMPLER: dict[str, Callable[..., Any]] = {
+    "mul": simpler_product, "neg": simpler_negative, "div": first_if(1.0), "sub": first_if(0.0),
+    "power": simpler_power, "pow": simpler_power, "reshape": simpler_reshape,
+    "broadcast_to": simpler_broadcast, "transpose": simpler_transpose, "sum_over": simpler_sum,
+    "select": lambda code, rule, args, params: args[1] if args[1] is args[2] else None,
+}  # fmt: skip
