@@ -12,7 +12,8 @@ import sys
 from _contextvars import ContextVar
 from contextlib import contextmanager
 
-from .surroundings import ENGINE, LARGE, MOST, OURS, is_library
+from .surroundings import ENGINE, OURS, is_library
+from .watched import COLLECTION, LARGE, MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Effects:
 
 def is_seen(around: Surroundings) -> bool:
     """Whether a change in anything that was found would be noticed."""
-    whole = {id(x) for x, _ in around.copies}
+    whole = {id(x.holder) for x in around.watched if x.kind is COLLECTION}
     return (
         len(around.seen) < MOST
         and all(x.size < LARGE for x in around.arrays.values())

@@ -21,27 +21,35 @@ from opcode import opmap
 from ..modes import TAPE, active
 from ..numbers import Number
 from ..state import State, settings
+from .watched import (
+    ATTRIBUTE,
+    CELL,
+    COLLECTION,
+    ENTRY,
+    MOST,
+    NUMBERS,
+    PLAIN,
+    Watched,
+    has_descriptors,
+    is_compared,
+    is_plain,
+    is_watched,
+    numbers_of,
+    set_state,
+    state,
+)  # fmt: skip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    Entry = tuple[Any, str, Any]  # a mapping, a name in it, and what has that name
-
-PLAIN = (bool, int, float, complex, str, bytes, type(None))
-MOST = 20_000  # objects that are looked at
-LARGE = 100_000  # entries of an array that is compared; of a larger one, some are
-SOME = 1_000
-FEW = 64  # entries of a list of other things than numbers
 PARENT, _, _ = __file__.rpartition(os.path.join("engine", "program", ""))  # noqa: PTH118
 ENGINE, OURS = f"{PARENT}engine{os.sep}", f"{PARENT}nn{os.sep}"
 BY_NAME = {"getattr", "vars", "__dict__", "globals", "attrgetter"}  # take names from texts
 SPECIAL = ("__call__", "__getattr__", "__getitem__", "__len__", "__iter__")
 PYTHON, _, _ = os.__file__.rpartition(os.sep)
 LIBRARIES = (ENGINE, PYTHON, "<frozen", "<generated", "<recorded", "<fused")
-MISSING = object()
-MEMBER = type(vars(State)["label"])  # a slot
 LOAD_GLOBAL, LOAD_NAME, EXTENDED_ARG = (
     opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "EXTENDED_ARG")
 )
@@ -204,48 +212,65 @@ class Surroundings:
     def remember(self) -> None:
         """Note how everything is now."""
         self.noted = settings[0]
-        self.entries = entries((space, name) for (_, name), space in self.globals.items())
-        self.counted: list[Entry] = []
-        for i, space in self.spaces.items():
-            if i in self.fixed:
-                continue
-            x = self.seen.get(i)
-            own = x is not None and not isinstance(x, (type, type(sys)))
-            whole = i in self.plain or (own and has_descriptors(type(x), self.attributes))
-            names = space.keys() if whole else space.keys() & self.attributes
-            found = entries((space, name) for name in names)
-            if whole:
-                found = [entry for entry in found if is_plain(entry[2])]
-            (self.counted if i in self.modules else self.entries).extend(found)
-        self.entries += [
-            (vars(x), name, MISSING)
+        self.watched = [*self.named(), *self.in_slots(), *self.contents()]
+        self.counted = [x for i in self.modules for x in self.in_space(i)]  # by `settings`
+        self.unchanged = self.comparison()
+
+    def named(self) -> list[Watched]:
+        """Globals, variables of enclosing functions, and attributes."""
+        found: list[Watched] = [
+            Watched(ENTRY, space, name)
+            for (_, name), space in self.globals.items()
+            if name in space and is_watched(space[name])
+        ]
+        found += [
+            Watched(CELL, cell, name)
+            for name, cell in self.cells.values()
+            if is_watched(cell.cell_contents)
+        ]
+        for i in self.spaces.keys() - self.modules:
+            found += self.in_space(i)
+        found += [  # class attributes, which an object's own would hide
+            Watched(ENTRY, vars(x), name)
             for x in self.seen.values()
             if id(x) in self.spaces and not isinstance(x, (type, type(sys)))
             for base in type(x).__mro__
             for name in vars(base).keys() & self.attributes
             if isinstance(vars(base)[name], PLAIN) and name not in vars(x)
         ]
-        self.contents = [
-            (name, cell, cell.cell_contents)
-            for name, cell in self.cells.values()
-            if is_watched(cell.cell_contents)
-        ]
-        self.slots = [
-            (x, name, getattr(x, name, MISSING))
+        return found
+
+    def in_space(self, i: int) -> list[Watched]:
+        """Attributes of an object, a class or a module that the code names, or all its settings."""
+        if i in self.fixed:
+            return []
+        space, x = self.spaces[i], self.seen.get(i)
+        own = x is not None and not isinstance(x, (type, type(sys)))
+        if i in self.plain or (own and has_descriptors(type(x), self.attributes)):
+            return [Watched(ENTRY, space, name) for name, y in space.items() if is_plain(y)]
+        names = space.keys() & self.attributes
+        return [Watched(ENTRY, space, name) for name in names if is_watched(space[name])]
+
+    def in_slots(self) -> list[Watched]:
+        """Attributes in slots; the code of functions, which an editor's reload replaces."""
+        found: list[Watched] = [
+            Watched(ATTRIBUTE, x, name)
             for x in self.slotted.values()
             for name in slots_of(type(x)) & self.attributes
         ]
-        self.slots += [  # which an editor's reload replaces
-            (f, name, getattr(f, name))
+        return found + [
+            Watched(ATTRIBUTE, f, name)
             for f in self.functions.values()
             for name in ("__code__", "__defaults__")
         ]
+
+    def contents(self) -> list[Watched]:
+        """What collections and arrays have in them."""
         ours = self.kept_by_nn()
-        self.copies = [
-            (x, x.copy()) for i, x in self.collections.items() if is_compared(x, i in ours)
+        found: list[Watched] = [
+            Watched(COLLECTION, x) for i, x in self.collections.items() if is_compared(x, i in ours)
         ]
-        self.numbers = [(x, numbers_of(x)) for x in self.arrays.values()]
-        self.unchanged = self.comparison()
+        return found + [Watched(NUMBERS, x) for x in self.arrays.values()]
 
     def kept_by_nn(self) -> set[int]:
         """What the attributes of objects of `nn` are, by their ids."""
@@ -253,36 +278,18 @@ class Surroundings:
 
     def settle(self) -> None:
         """Watch no more what has changed since: the function does not depend on it."""
-        self.entries = [(s, k, x) for s, k, x in self.entries if s.get(k, MISSING) is x]
-        self.counted = [(s, k, x) for s, k, x in self.counted if s.get(k, MISSING) is x]
+        self.watched = [x for x in self.watched if x.holds()]
+        self.counted = [x for x in self.counted if x.holds()]
         self.noted = settings[0]
-        self.contents = [(k, c, x) for k, c, x in self.contents if c.cell_contents is x]
-        self.slots = [(x, k, y) for x, k, y in self.slots if getattr(x, k, MISSING) is y]
-        self.copies = [(x, y) for x, y in self.copies if are_equal(x, y)]
-        self.numbers = [(x, y) for x, y in self.numbers if numbers_of(x) == y]
         self.unchanged = self.comparison()
 
     def comparison(self) -> Callable[[], bool] | None:
         """What tells whether all is as it was."""
-        given: dict[str, Any] = {"settings": settings}
         tests = [f"settings[0] == {self.noted}"] if self.counted else []
-        for i, (space, name, x) in enumerate(self.entries):
-            given |= {f"d{i}": space, f"x{i}": x}
-            absent = x is MISSING
-            tests.append(f"{name!r} not in d{i}" if absent else f"d{i}[{name!r}] is x{i}")
-        for i, (_, cell, x) in enumerate(self.contents):
-            given |= {f"c{i}": cell, f"y{i}": x}
-            tests.append(f"c{i}.cell_contents is y{i}")
-        for i, (x, name, y) in enumerate(self.slots):
-            given |= {f"o{i}": x, f"z{i}": y}
-            tests.append(f"getattr(o{i}, {name!r}, None) is z{i}")
-        for i, (x, y) in enumerate(self.copies):
-            given |= {f"a{i}": x, f"b{i}": y}
-            tests.append(f"a{i} == b{i}")
-        for i, (x, y) in enumerate(self.numbers):
-            given |= {f"n{i}": x, f"m{i}": y, "numbers_of": numbers_of}
-            few = x.size < LARGE
-            tests.append(f"n{i}.tobytes() == m{i}" if few else f"numbers_of(n{i}) == m{i}")
+        given: dict[str, Any] = {"settings": settings, "numbers_of": numbers_of}
+        for i, x in enumerate(self.watched):
+            given |= {f"x{i}": x.holder, f"y{i}": x.then}
+            tests.append(x.test(f"x{i}", f"y{i}"))
         if not tests:
             return None
         test = " and ".join(tests)
@@ -292,22 +299,9 @@ class Surroundings:
 
     def changes(self) -> str:
         """What has changed since it was noted, in words; "" for nothing."""
-        for space, name, x in [*self.entries, *self.counted]:
-            now = space.get(name, MISSING)
-            if not is_same(now, x):
-                return f"{name} was {shown(x)} and is {shown(now)}"
-        for name, cell, x in self.contents:
-            if not is_same(cell.cell_contents, x):
-                return f"{name} was {x!r:.40} and is {cell.cell_contents!r:.40}"
-        for x, name, before in self.slots:
-            if not is_same(now := getattr(x, name, MISSING), before):
-                return f"{name} was {shown(before)} and is {shown(now)}"
-        for x, before in self.copies:
-            if not are_equal(x, before):
-                return f"{before!r:.40} has become {x!r:.40}"
-        for x, bytes_before in self.numbers:
-            if numbers_of(x) != bytes_before:
-                return f"an array of shape {x.shape} has been changed in place"
+        for x in (*self.watched, *self.counted):
+            if not x.is_same():
+                return x.words()
         self.remember()  # equal numbers, in other objects
         return ""
 
@@ -363,67 +357,9 @@ class Surroundings:
     def rewind(self) -> None:
         """Give generators, settings and counters the state back that they had."""
         self.rewind_generators()
-        for space, name, x in [*self.entries, *self.counted]:
-            if isinstance(space, dict) and space.get(name, MISSING) is not x:
-                space[name] = x
-                if x is MISSING:
-                    del space[name]
-        for _, cell, x in self.contents:
-            cell.cell_contents = x
-        for x, name, value in self.slots:
-            if value is not MISSING and getattr(x, name, MISSING) is not value:
-                setattr(x, name, value)
-        for x, before in self.copies:
-            if are_equal(x, before):
-                continue
-            if isinstance(x, (list, bytearray)):
-                x[:] = before
-            else:
-                x.clear()
-                (x.extend if isinstance(x, deque) else x.update)(before)
-
-
-def entries(places: Iterable[tuple[Any, str]]) -> list[Entry]:
-    """What is in those places, as far as it may be replaced."""
-    return [(s, k, s[k]) for s, k in places if k in s and is_watched(s[k])]
-
-
-def slots_of(kind: type) -> set[str]:
-    """The attributes that objects of a user's class have in slots."""
-    found: set[str] = set()
-    for base in kind.__mro__:
-        names = vars(base).get("__slots__", ())
-        module = sys.modules.get(base.__module__)
-        if names and not is_library(getattr(module, "__file__", None) or "<frozen"):
-            found |= {names} if isinstance(names, str) else set(names)
-    return found - {"__dict__", "__weakref__"}
-
-
-def numbers_of(array: Any) -> bytes:
-    """An array's numbers, with which a later look is compared; of a large one, a thousand."""
-    if array.size < LARGE:
-        return array.tobytes()  # type: ignore[no-any-return]
-    return array.flat[:: array.size // SOME].tobytes()  # type: ignore[no-any-return]
-
-
-def is_compared(x: Any, ours: bool) -> bool:
-    """Whether a collection's entries are compared: numbers and texts, or a few other things.
-
-    Args:
-        ours: it belongs to an object of `nn`, which keeps its States.
-    """
-    entries = x.values() if isinstance(x, dict) else x
-    if all(isinstance(y, (*PLAIN, Number)) for y in entries):
-        return len(x) <= MOST
-    return len(x) <= FEW and not (ours and all(isinstance(y, State) for y in entries))
-
-
-def are_equal(x: Any, y: Any) -> bool:
-    """Whether two collections have the same entries."""
-    try:
-        return bool(x == y)
-    except Exception:  # arrays in other places
-        return False
+        for x in (*self.watched, *self.counted):
+            if not x.holds():
+                x.restore()
 
 
 @lru_cache(4096)
@@ -451,48 +387,12 @@ def names_of(code: Any) -> tuple[set[str], set[str]]:
     return found, attributes
 
 
-def is_watched(x: Any) -> bool:
-    """Whether it may be replaced: not a module, nor a descriptor."""
-    return not isinstance(x, (type(sys), property, staticmethod, classmethod))
-
-
-def is_plain(x: Any) -> bool:
-    """Whether it is a number or text, or some of them."""
-    return isinstance(x, PLAIN) or (isinstance(x, tuple) and all(map(is_plain, x)))
-
-
-def has_descriptors(kind: type, names: set[str]) -> bool:
-    """Whether an attribute that is read is a descriptor, which may be kept under another name."""
-    return any(
-        hasattr(type(vars(base)[name]), "__set__")
-        and not isinstance(vars(base)[name], (property, MEMBER))
-        for base in kind.__mro__
-        for name in vars(base).keys() & names
-    )
-
-
-def shown(x: Any) -> str:
-    """A setting in a message."""
-    return "not set" if x is MISSING else repr(x)[:40]
-
-
-def is_same(x: Any, y: Any) -> bool:
-    """Whether two objects are one, or equal numbers or texts of one type."""
-    return x is y or (type(x) is type(y) and is_plain(x) and (x == y or x != x and y != y))
-
-
-def state(generator: Any) -> bytes:
-    """A random generator's state."""
-    for name in ("getstate", "get_state"):
-        if hasattr(generator, name):
-            return pickle.dumps(getattr(generator, name)())
-    return pickle.dumps(generator.bit_generator.state)
-
-
-def set_state(generator: Any, before: Any) -> None:
-    """Give a random generator a state back."""
-    for name in ("setstate", "set_state"):
-        if hasattr(generator, name):
-            getattr(generator, name)(before)
-            return
-    generator.bit_generator.state = before
+def slots_of(kind: type) -> set[str]:
+    """The attributes that objects of a user's class have in slots."""
+    found: set[str] = set()
+    for base in kind.__mro__:
+        names = vars(base).get("__slots__", ())
+        module = sys.modules.get(base.__module__)
+        if names and not is_library(getattr(module, "__file__", None) or "<frozen"):
+            found |= {names} if isinstance(names, str) else set(names)
+    return found - {"__dict__", "__weakref__"}
