@@ -8,11 +8,14 @@ import sys
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
-from mutation import BACKWARD, Mutant, all_mutants, main, observe, select
+from mutation import ALWAYS, BACKWARD, Mutant, all_mutants, judges_of, main, observe
+from mutation.places import ENGINE, GENERATED, files
 
-from engine import TABLE, Value
+from engine import TABLE, Value, backward
+from engine.rule import ARRAY_TABLE
 
 ROOT = Path(__file__).parents[1]
 EQUIVALENT = "add#8"  # both partials of a sum are 1
@@ -25,16 +28,57 @@ def mutants() -> list[Mutant]:
 
 def named(row: str, change: str) -> Mutant:
     """The mutant of a row with that change."""
-    (found,) = [mutant for mutant in mutants() if (mutant.row, mutant.change) == (row, change)]
+    (found,) = [mutant for mutant in all_mutants([row]) if mutant.change == change]
     return found
 
 
-def test_every_row_and_the_backward_pass_have_mutants() -> None:
+@pytest.mark.thorough
+def test_every_row_and_every_place_have_mutants() -> None:
     built_in = [row.name for row in TABLE if row.is_built_in()]
-    assert list(dict.fromkeys(mutant.row for mutant in mutants())) == [*built_in, BACKWARD]
+    found = list(dict.fromkeys(mutant.place for mutant in mutants()))
+    assert found == [*built_in, *ARRAY_TABLE, GENERATED, *ALWAYS]
     for name in built_in:
-        own = [mutant.change for mutant in mutants() if mutant.row == name]
+        own = [mutant.change for mutant in mutants() if mutant.place == name]
         assert len(own) == len(set(own)) >= 4
+
+
+def test_files_that_are_altered_and_the_tests_that_judge_them_are_there() -> None:
+    for place in files():
+        assert (ENGINE / f"{place}.py").is_file()
+        assert all([*Path(__file__).parent.glob(pattern)] for pattern in judges_of(place))
+
+
+@pytest.mark.thorough
+def test_what_is_shown_is_what_is_run() -> None:
+    for mutant in all_mutants(["backward", "graph", "generated"]):
+        minus, plus = (
+            [line[1:] for line in mutant.diff.splitlines() if line.startswith(sign)]
+            for sign in "-+"
+        )
+        assert minus != plus
+        old, _, new = mutant.key.partition(": ")[2].partition(" → ")
+        if len(minus) == len(plus) == 1:
+            assert minus[0].replace(old, new, 1).split() == plus[0].split() or old in minus[0]
+
+
+@pytest.mark.thorough
+def test_an_alteration_by_the_tool_is_the_one_made_by_hand() -> None:
+    source = Path(str(backward.__file__)).read_text(encoding="utf-8")
+    for mutant in all_mutants([BACKWARD]):
+        function, _, place = mutant.change.partition(":")
+        line, _, change = place.partition(": ")
+        if function != "sweep" or " → pass" not in change:
+            continue
+        lines = source.splitlines()
+        text = lines[int(line) - 1]
+        lines[int(line) - 1] = text[: len(text) - len(text.lstrip())] + "pass"
+        module: dict[str, Any] = {"__name__": "engine.backward", "__package__": "engine"}
+        exec(compile("\n".join(lines), "by hand", "exec"), module)
+        undo = mutant.install()
+        try:
+            assert backward.sweep.__code__.co_code == module["sweep"].__code__.co_code
+        finally:
+            undo()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +112,7 @@ def test_a_mutant_computes_otherwise_until_it_is_taken_out(
 
 
 def test_a_mutant_of_the_backward_pass_runs_until_it_is_taken_out() -> None:
-    clear = named(BACKWARD, "computed: node._grad = 0.0 → pass")
+    (clear,) = [m for m in all_mutants([BACKWARD]) if m.key == "computed: node._grad = 0.0 → pass"]
     sound = observe(BACKWARD)
     undo = clear.install()
     try:
@@ -79,7 +123,7 @@ def test_a_mutant_of_the_backward_pass_runs_until_it_is_taken_out() -> None:
 
 
 def test_an_equivalent_mutant_is_observed_to_be_the_same() -> None:
-    (mutant,) = select(mutants(), [EQUIVALENT])
+    (mutant,) = all_mutants([EQUIVALENT])
     assert mutant.change == "∂/∂a ↔ ∂/∂b"
     sound = observe("add")
     undo = mutant.install()
@@ -107,6 +151,6 @@ def test_the_command_kills_mutants_and_recognises_an_equivalent_one() -> None:
 def test_the_list_names_every_mutant(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list", "tanh", "abs#1"]) == 0
     printed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert printed == [m.name for m in mutants() if m.row == "tanh" or m.name == "abs#1"]
+    assert printed == [m.name for m in all_mutants(["tanh", "abs#1"])]
     with pytest.raises(SystemExit, match="called swish"):
         main(["swish"])

@@ -1,11 +1,15 @@
-"""Mutation testing: alter the table of derivatives and the backward pass; do the tests notice?
+"""Mutation testing: alter the table of derivatives and the engine's code; do the tests notice?
 
-``python -m tests.mutation [ROW …] [--list]`` alters every row of `engine.rules` in every way that
-`changes` knows, one mutant at a time, and runs the tests that judge the row until one fails. A row
-may be ``backward``, which is the backward pass, or a single mutant by its name, such as ``tanh#3``.
+``python -m tests.mutation [PLACE …] [--list] [--diff]`` alters every row of `engine.rules` in every
+way that `changes` knows, and the code that passes derivatives on in every way that `altered_code`
+knows, one mutant at a time, and runs the tests that judge the place until one fails. A place is a
+row, a file of the engine such as ``backward`` or ``tensor/backward``, a folder such as ``program``,
+``generated``, which is the code that the engine writes, or a single mutant by its name, such as
+``tanh#3``. Without any, it is the rows, the code that is written, and `ALWAYS`.
 
 A mutant that no test kills is either equivalent (it gives the same numbers as the original, to the
-bit, wherever it is tried) or shows that a test is missing; then the exit status is 1.
+bit, wherever it is tried, or `EXPLAINED` says why) or shows that a test is missing; then the exit
+status is 1, and what was run is shown.
 
 Source: R. DeMillo, R. Lipton and F. Sayward, *Hints on test data selection: help for the practicing
 programmer*, Computer 11, 1978.
@@ -15,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import importlib.util
 import inspect
 import json
@@ -30,25 +33,34 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
 from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
 from random import Random
+from types import CodeType
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import Phase, settings
 
 import engine
-from engine import TABLE, Rule, Value, backward, rules
+import nn
+from engine import TABLE, Rule, Value, rules
+from engine.backward import LONGEST
 from engine.dual import Dual
 from engine.numbers import apply
 from engine.reals import REALS, on_floats
+from engine.rule import ARRAY_TABLE, ArrayRule
 
-TESTS = Path(__file__).parent
+from .places import GENERATED, JUDGES_OF_GENERATED, alterations, files
+from .trees import COMPARISONS, difference, parse, substitutes, text
+
+TESTS = Path(__file__).parents[1]
 OF_ROWS = ("test_edges.py", "test_rules.py")  # what judges a row; the quickest to kill comes first
-OF_BACKWARD = ("test_value.py", "test_neuron.py", "test_modes.py")
-BACKWARD = "backward"  # stands for the backward pass where otherwise a row is named
+OF_ARRAYS = ("test_tensor.py", "test_array_program.py")
+BACKWARD = "backward"  # the file with the backward pass
+ALWAYS = (BACKWARD, "neuron", "gradient", "paths", "graph", "tensor/backward")
 LIMIT = 60  # seconds that the tests of one mutant may take
 MEMORY = 4 << 30  # bytes for a mutant that fills a list for ever
 FACTOR = 1.0001  # of a derivative that is nearly right
@@ -59,16 +71,22 @@ class Mutant(NamedTuple):
     """One alteration.
 
     Attributes:
-        row: the row of the table that it alters, or `BACKWARD`.
-        name: what the command calls it: the row and a number.
+        place: the row of the table that it alters, or the file of the engine.
+        name: what the command calls it: the place and a number.
         change: what is altered, and how.
         install: puts it in place, and returns the function that takes it out again.
+        diff: the lines that are run instead of others.
+        key: the change whatever the line, as `EXPLAINED` knows it.
+        code: the code of the function that is altered, as it is now.
     """
 
-    row: str
+    place: str
     name: str
     change: str
     install: Callable[[], Callable[[], None]]
+    diff: str
+    key: str = ""
+    code: Callable[[], CodeType | None] = lambda: None
 
 
 class Verdict(NamedTuple):
@@ -85,21 +103,7 @@ class Verdict(NamedTuple):
 
 # ---------------------------------------------------------------- altered expressions
 
-COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
-    ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
 TERMS: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, ast.Sub: ast.Add}
-
-
-def parse(text: str, **parts: ast.expr) -> Any:
-    """The expression, with the named parts put in the places of their names."""
-
-    class Insert(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return parts.get(node.id, node)
-
-    return Insert().visit(ast.parse(text, mode="eval").body)
 
 
 def alternatives(node: ast.AST) -> Iterator[ast.AST]:
@@ -131,37 +135,15 @@ def altered_arms(arm: ast.expr) -> Iterator[ast.expr]:
         yield parse(f"arm * {FACTOR}", arm=arm)
 
 
-def substitutes(
-    tree: Any, choices: Callable[[ast.AST], Iterator[ast.AST]]
-) -> Iterator[tuple[str, Any]]:
-    """Every copy of a tree with one part altered, and what became of the part."""
-    for k, node in enumerate(ast.walk(tree)):
-        for choice in choices(node):
-            whole = copy.deepcopy(tree)
-            old = next(part for i, part in enumerate(ast.walk(whole)) if i == k)
-            yield f"{ast.unparse(node)} → {ast.unparse(choice)}", replace(whole, old, choice)
-
-
-def replace(tree: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
-    """The tree with another part in the place of the old one."""
-
-    class Replace(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> Any:
-            return copy.deepcopy(new) if node is old else self.generic_visit(node)
-
-    result: ast.AST = Replace().visit(tree)
-    return result
-
-
 def changes(function: ast.Lambda, several: bool) -> Iterator[tuple[str, ast.Lambda]]:
     """Every alteration of one function of a row; ``several``: it returns a list of partials."""
     texts = {"sign": "-body", f"× {FACTOR}": f"body * {FACTOR}"}
     if several:
-        texts = {x: f"[{text.replace('body', 'd')} for d in body]" for x, text in texts.items()}
+        texts = {x: f"[{part.replace('body', 'd')} for d in body]" for x, part in texts.items()}
         texts["partials reversed"] = "body[::-1]"
-    for change, text in texts.items():
-        yield change, ast.Lambda(function.args, parse(text, body=function.body))
-    for change, body in substitutes(function.body, alternatives):
+    for change, part in texts.items():
+        yield change, ast.Lambda(function.args, parse(part, body=function.body))
+    for _, change, body in substitutes(function.body, alternatives):
         yield change, ast.Lambda(function.args, body)
 
 
@@ -174,119 +156,114 @@ def written_rows() -> dict[str, list[ast.Lambda]]:
     for statement in ast.parse(inspect.getsource(rules)).body:
         if isinstance(statement, ast.Expr) and isinstance(call := statement.value, ast.Call):
             name, *functions = call.args
-            if ast.unparse(call.func) == "rule":
+            if ast.unparse(call.func) in ("rule", "array_rule"):
                 found[ast.literal_eval(name)] = [f for f in functions if isinstance(f, ast.Lambda)]
     return found
 
 
-def mutants_of_row(row: Rule, functions: Sequence[ast.Lambda]) -> Iterator[Mutant]:
-    """Every alteration of a row's value and partials."""
-    places = ["value", *("partials" if row.variadic else f"∂/∂{x}" for x in row.names)]
+def row_of(name: str) -> Rule | ArrayRule:
+    """The row of that name, of numbers or of arrays."""
+    return TABLE[name] if name in TABLE else ARRAY_TABLE[name]
+
+
+def mutants_of_row(row: Rule | ArrayRule, functions: Sequence[ast.Lambda]) -> Iterator[Mutant]:
+    """Every alteration of a row's value and partials, or pullbacks."""
+    several = isinstance(row, Rule) and row.variadic
+    names = [str(i) for i in range(row.arity)] if isinstance(row, ArrayRule) else row.names
+    places = ["value", *(["partials"] if row.variadic else [f"∂/∂{x}" for x in names])]
     count = 0
 
-    def mutant(change: str, altered: dict[int, Any]) -> Mutant:
+    def mutant(change: str, altered: dict[int, ast.Lambda]) -> Mutant:
         nonlocal count
         count += 1
-        return Mutant(row.name, f"{row.name}#{count}", change, lambda: alter(row, altered))
+        texts = {i: text(x) for i, x in altered.items()}
+        diffs = [difference(text(functions[i]), x) for i, x in texts.items()]
+        made = {i: compiled(x) for i, x in texts.items()}
+        return Mutant(
+            row.name, f"{row.name}#{count}", change, lambda: alter(row, made), "\n".join(diffs)
+        )
 
-    for i, (place, function) in enumerate(zip(places, functions, strict=True)):
-        for change, altered in changes(function, several=row.variadic and i > 0):
-            yield mutant(f"{place}: {change}", {i: compiled(altered)})
+    for i, (place, function) in enumerate(zip(places, functions, strict=False)):
+        if ast.unparse(function.body) == "None":
+            continue  # nothing passes through this argument
+        for change, altered in changes(function, several=several and i > 0):
+            yield mutant(f"{place}: {change}", {i: altered})
     for i, j in pairwise(range(1, len(functions))):
-        swapped = {i: row.partials[j - 1], j: row.partials[i - 1]}
-        yield mutant(f"{places[i]} ↔ {places[j]}", swapped)
+        yield mutant(f"{places[i]} ↔ {places[j]}", {i: functions[j], j: functions[i]})
 
 
-def compiled(function: ast.Lambda) -> Any:
+def compiled(function: str) -> Any:
     """The function in the namespace of the rules."""
-    expression = ast.fix_missing_locations(ast.Expression(function))
-    return eval(compile(expression, "<mutant>", "eval"), vars(rules))
+    return eval(compile(function, "<mutant>", "eval"), vars(rules))
 
 
-def alter(row: Rule, altered: dict[int, Any]) -> Callable[[], None]:
+def alter(row: Rule | ArrayRule, altered: dict[int, Any]) -> Callable[[], None]:
     """Give a row other functions, 0 its value, i its i-th partial; returns what undoes it."""
-    before = row.value, row.partials
-    functions = [row.value, *row.partials]
-    for i, function in altered.items():
-        functions[i] = function
+    slot = "pullbacks" if isinstance(row, ArrayRule) else "partials"
+    before = [row.value, *getattr(row, slot)]
 
-    def install(value: Any, partials: Any) -> None:
-        row.value, row.partials = value, tuple(partials)
+    def install(functions: Sequence[Any]) -> None:
+        row.value = functions[0]
+        setattr(row, slot, tuple(functions[1:]))
         for other in TABLE:  # generated code has other rows' formulas written out
             for listener in TABLE.listeners:
                 listener(other, True)
 
-    install(functions[0], functions[1:])
-    return lambda: install(*before)
+    install([altered.get(i, function) for i, function in enumerate(before)])
+    return lambda: install(before)
 
 
-# ---------------------------------------------------------------- mutants of the backward pass
-
-PASS = (backward.computed, backward.sweep, backward.push, backward.probe, Value.backward)
-RECORDED = {"_da": "_db", "_db": "_da"}
+# ---------------------------------------------------------------- mutants of code
 
 
-def altered_code(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the place of one part of a function of the backward pass."""
-    if isinstance(node, ast.AugAssign):
-        yield ast.Assign([node.target], node.value, lineno=0)
-        yield ast.AugAssign(node.target, ast.Sub(), node.value)
-    forgotten = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
-    stored = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute)
-    if forgotten or stored or isinstance(node, ast.AugAssign):
-        yield ast.Pass()
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "reversed":
-        yield parse("list(nodes)", nodes=node.args[0])
-    if isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "::-1":
-        yield node.value
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        yield node.left
-        yield node.right
-    if isinstance(node, ast.Attribute) and node.attr in RECORDED:
-        yield ast.Attribute(node.value, RECORDED[node.attr], node.ctx)
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
-        yield ast.Compare(node.left, [COMPARISONS[type(node.ops[0])]()], node.comparators)
-    if isinstance(node, ast.BoolOp):
-        yield from node.values
+def mutants_of_code(place: str) -> Iterator[Mutant]:
+    """Every alteration of the functions of a file, or of those that the engine writes."""
+    for i, x in enumerate(alterations(place), 1):
+        name = f"{place}#{i}"
+        yield Mutant(place, name, x.change, x.install, x.diff, x.key, partial(code_of, x.function))
 
 
-def mutants_of_backward() -> Iterator[Mutant]:
-    """Every alteration of the functions that make up the backward pass."""
-    count = 0
-    for function in PASS:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-        for change, altered in substitutes(tree, altered_code):
-            count += 1
-            line = f"{function.__name__}: {' '.join(change.split())}"
-            yield Mutant(BACKWARD, f"{BACKWARD}#{count}", line, recoder(function, altered))
+def code_of(function: Any) -> CodeType:
+    code: CodeType = function.__code__
+    return code
 
 
-def recoder(function: Any, altered: ast.stmt) -> Callable[[], Callable[[], None]]:
-    """What gives a function the altered code in place, so that all who imported it run that."""
+def all_mutants(wanted: Sequence[str] = ()) -> list[Mutant]:
+    """The mutants of those places, or those with such names; of what is altered always if none is
+    given.
 
-    def install() -> Callable[[], None]:
-        before = function.__code__
-        module = ast.fix_missing_locations(ast.Module([altered], []))
-        made: dict[str, Any] = {}
-        exec(compile(module, "<mutant>", "exec"), function.__globals__, made)
-        function.__code__ = made[function.__name__].__code__
+    Raises:
+        LookupError: if there is none of such a name.
+    """
+    rows = written_rows()
+    places = [*rows, GENERATED, *files()]
+    chosen = [x for x in places if any(is_of(x, name) for name in wanted)]
+    if not wanted:
+        chosen = [*rows, GENERATED, *ALWAYS]
+    found = [
+        mutant
+        for x in chosen
+        for mutant in (mutants_of_row(row_of(x), rows[x]) if x in rows else mutants_of_code(x))
+    ]
+    names = {name for x in found for name in (x.name, x.place, x.place.partition("/")[0])}
+    if unknown := set(wanted) - names:
+        raise LookupError(f"there is no place or mutant called {', '.join(sorted(unknown))}")
+    places_wanted = {name for name in wanted if "#" not in name}
+    whole = [x for x in chosen if any(is_of(x, name) for name in places_wanted)]
+    return [x for x in found if not wanted or x.place in whole or x.name in wanted]
 
-        def undo() -> None:
-            function.__code__ = before
 
-        return undo
-
-    return install
-
-
-def all_mutants() -> list[Mutant]:
-    """The mutants of every row and those of the backward pass."""
-    written = written_rows()
-    found = [mutant for name in written for mutant in mutants_of_row(TABLE[name], written[name])]
-    return found + list(mutants_of_backward())
+def is_of(place: str, wanted: str) -> bool:
+    """Whether the place, or what it is in, is wanted."""
+    name = wanted.partition("#")[0]
+    return place == name or place.startswith(f"{name}/")
 
 
 # ---------------------------------------------------------------- equivalence
+
+EXPLAINED = {  # why no test can notice, by place and change
+    ("backward", "sender: n > LONGEST → n >= LONGEST"): "`send` does the same, only slower",
+}
 
 
 def bits(x: Any) -> tuple[bytes, bool]:
@@ -299,6 +276,20 @@ def observe(name: str) -> list[Any]:
     if name == BACKWARD:
         return [gradients(Random(seed)) for seed in range(300)]
     return [measured(TABLE[name], args, params) for args, params in points(TABLE[name])]
+
+
+def watched(mutant: Mutant, work: Callable[[], list[Any]]) -> tuple[bool, list[Any]]:
+    """Whether the function that is altered runs in the course of the work, and what that gives."""
+    if mutant.place in TABLE:
+        return True, work()
+    codes: set[CodeType] = set()
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: codes.add(frame.f_code))
+    try:
+        found = work()
+    finally:
+        sys.setprofile(before)
+    return mutant.code() in codes, found
 
 
 def measured(row: Rule, args: Sequence[float], params: Sequence[Any]) -> Any:
@@ -379,15 +370,21 @@ def gradients(random: Random) -> list[Any]:
     """What backward passes, by all their ways, leave in every node of a random graph."""
     nodes = [Value(random.uniform(-2, 2)) for _ in range(3)]
     nodes[0]._backward = lambda: nodes[1]._set_grad(nodes[1].grad + 1)
+    neuron = nn.Neuron(2, rng=0)
     for _ in range(random.randrange(1, 12)):
-        a, b, c, d = random.choices(nodes, k=4)
+        a, b, c, d = random.choices(nodes[-4:], k=4)  # so that most reach the last one
         made = (
             a + b, a * b, a.tanh(), a.max(b), engine.dot([a, b], [c, d]), engine.sum([a, b, c]),
-            by_hand(a, b), by_hand(a, a),
+            engine.mean([a] * LONGEST + [b]), by_hand(a, b), by_hand(a, a), neuron([a, b]),
         )  # fmt: skip
         nodes.append(random.choice(made))
-    root, other, node, bare = *random.choices(nodes, k=3), Value(1.0, nodes[:1], "bare")
-    found: list[Any] = [attempt(root.backward), attempt(partial(other.backward, -0.7))]
+    nodes += neuron.parameters()
+    computed = [*nodes[3:-3], nodes[0]]
+    root, other = computed[-2], random.choice(computed)
+    node, bare = random.choice(nodes), Value(1.0, nodes[:1], "bare")
+    found: list[Any] = [attempt(root.backward)]
+    found += [bits(node.grad) for node in nodes]
+    found += [attempt(partial(other.backward, -0.7))]
     steps = node._backward, nodes[0]._backward, bare.backward, bare._backward
     found += map(attempt, steps)
     with engine.detect_anomaly():
@@ -456,13 +453,13 @@ class Judge:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Judge the mutants in place of the one run of all tests."""
-        rows = dict.fromkeys(mutant.row for mutant in self.mutants)
-        judges = {row: tests_of(row, session.items) for row in rows}
+        places = dict.fromkeys(mutant.place for mutant in self.mutants)
+        judges = {place: tests_of(place, session.items) for place in places}
         everything = list(dict.fromkeys(item for tests in judges.values() for item in tests))
         sound = self.isolate(None, lambda: Verdict(self.run(everything)))
         self.broken = self.broken or sound.killer
         for mutant in self.mutants if not self.broken else ():
-            tests = judges[mutant.row]
+            tests = judges[mutant.place]
             verdict = self.isolate(mutant, partial(self.judge, mutant, tests))
             self.hear(mutant, verdict)
             tests.sort(key=lambda item: not item.nodeid.endswith(verdict.killer or "none"))
@@ -473,12 +470,16 @@ class Judge:
         undo = mutant.install()
         if killer := self.run(tests):
             return Verdict(killer)
-        altered = observe(mutant.row)
-        undo()
-        original = observe(mutant.row)
-        if altered != original:
+        if reason := EXPLAINED.get((mutant.place, mutant.key or mutant.change)):
+            return Verdict(reason=reason)
+        if mutant.place not in TABLE and mutant.place != BACKWARD:
             return Verdict()
-        where = f"{len(original)} " + ("graphs" if mutant.row == BACKWARD else "points")
+        ran, altered = watched(mutant, lambda: observe(mutant.place))
+        undo()
+        original = observe(mutant.place)
+        if not ran or altered != original:
+            return Verdict()
+        where = f"{len(original)} " + ("graphs" if mutant.place == BACKWARD else "points")
         return Verdict(reason=f"the same numbers, to the bit, on {where}")
 
     def run(self, tests: Sequence[pytest.Item]) -> str:
@@ -490,14 +491,23 @@ class Judge:
         return ""
 
 
-def tests_of(row: str, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """The tests that judge a row, those first that name it; or those of the backward pass."""
-    if row == BACKWARD:
-        return [item for item in items if item.path.name in OF_BACKWARD]
-    mine = [item for item in items if item.path.name in OF_ROWS]
-    named = [item for item in mine if row in rows_of(item)]
+def tests_of(place: str, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """The tests that judge a place; of a row of the table those first that name it."""
+    mine = [x for x in items if any(fnmatch(x.path.name, file) for file in judges_of(place))]
+    if place not in TABLE:
+        return mine
+    named = [item for item in mine if place in rows_of(item)]
     shared = [item for item in mine if item.path.name == "test_edges.py" and not rows_of(item)]
     return named + shared
+
+
+def judges_of(place: str) -> tuple[str, ...]:
+    """The files of tests that judge a place, as patterns; the quickest to kill comes first."""
+    if place in TABLE:
+        return OF_ROWS
+    if place in ARRAY_TABLE:
+        return OF_ARRAYS
+    return JUDGES_OF_GENERATED if place == GENERATED else files()[place]
 
 
 def rows_of(item: pytest.Item) -> set[str]:
@@ -567,7 +577,7 @@ def in_subprocess(mutant: Mutant | None, work: Callable[[], Verdict]) -> Verdict
 
 def alone(name: str) -> None:
     """Judge one mutant in this process and print the verdict as JSON."""
-    chosen = [mutant for mutant in all_mutants() if mutant.name == name]
+    chosen = all_mutants([name])
     judge(chosen, lambda mutant, verdict: print(json.dumps(verdict)), lambda mutant, work: work())
 
 
@@ -583,7 +593,8 @@ def judge(
     if importlib.util.find_spec("torch"):
         importlib.import_module("torch")  # the tests import it, and each child would do so anew
     judging = Judge(mutants, hear, isolate)
-    paths = [str(TESTS / file) for file in (*OF_ROWS, *OF_BACKWARD)]
+    patterns = dict.fromkeys(file for x in mutants for file in judges_of(x.place))
+    paths = dict.fromkeys(str(path) for file in patterns for path in sorted(TESTS.glob(file)))
     options = ["-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider", "-s"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is imported here
     status = int(pytest.main([*options, "--rootdir", str(TESTS.parent), *paths], [judging]))
@@ -607,6 +618,8 @@ class Printer:
         self.done += 1
         self.show("")
         print(f"{mutant.name:{self.width}}  {mutant.change:60}  {verdict}", flush=True)
+        if kind == "survived":
+            print(textwrap.indent(mutant.diff, "    "), flush=True)
         self.show(f"{self.done} of {self.count}, {self.found['survived']} survived")
 
     def show(self, progress: str) -> None:
@@ -619,23 +632,22 @@ class Printer:
         return f"{self.done} mutants: {counts} ({time.monotonic() - self.start:.0f} s)"
 
 
-def select(mutants: Sequence[Mutant], wanted: Sequence[str]) -> list[Mutant]:
-    """The mutants of those rows, or of those names; all if none is given."""
-    unknown = set(wanted) - {x for mutant in mutants for x in (mutant.row, mutant.name)}
-    if unknown:
-        raise SystemExit(f"there is no row or mutant called {', '.join(sorted(unknown))}")
-    return [mutant for mutant in mutants if not wanted or {*wanted} & {mutant.row, mutant.name}]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("row", nargs="*", help="a row, 'backward', or a mutant such as tanh#3")
+    parser.add_argument("place", nargs="*", help="a row, file, folder, or mutant such as tanh#3")
     parser.add_argument("--list", action="store_true", help="print the mutants, run nothing")
+    parser.add_argument("--diff", action="store_true", help="print what each would run instead")
     given = parser.parse_args(arguments)
-    mutants = select(all_mutants(), given.row)
-    if given.list:
-        print("\n".join(f"{mutant.name:24}  {mutant.change}" for mutant in mutants))
+    try:
+        mutants = all_mutants(given.place)
+    except LookupError as error:
+        raise SystemExit(error.args[0]) from None
+    if given.list or given.diff:
+        for mutant in mutants:
+            print(f"{mutant.name:24}  {mutant.change}")
+            if given.diff:
+                print(textwrap.indent(mutant.diff, "    "))
         return 0
     printer = Printer(mutants)
     status = judge(mutants, printer, in_fork if hasattr(os, "fork") else in_subprocess)
@@ -643,7 +655,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if printer.done:
         print(printer.summary())
     return status or int(printer.found["survived"] > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

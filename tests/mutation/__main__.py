@@ -1,0 +1,7 @@
+"""``python -m tests.mutation``."""
+
+import sys
+
+from . import main
+
+sys.exit(main())
