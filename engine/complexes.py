@@ -10,7 +10,7 @@ import math
 
 from .numbers import Mathematics, give_comparisons
 from .reals import NAN, REALS, keep_kind
-from .rule import TABLE, Rule
+from .rule import Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,11 +58,10 @@ class ComplexMathematics(Mathematics):
 
     numbers = "complex numbers"
 
-    def __getattr__(self, name: str) -> Function:
-        if name in TABLE and not TABLE[name].atomic:
-            return super().__getattr__(name)
+    def own(self, name: str) -> Function | None:
+        """That of `cmath`, with nan where it raises."""
         if not hasattr(cmath, name):
-            return super().__getattr__(name)
+            return None
         function = total(getattr(cmath, name))
         return lambda *zs: Complex(function(*zs))
 

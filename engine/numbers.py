@@ -32,13 +32,21 @@ class Mathematics:
     numbers = "these numbers"
 
     def __getattr__(self, name: str) -> Function:
-        """A function that a row of the table expresses by others, such as sigmoid."""
-        if name not in TABLE:
+        """A function of these numbers, or what a row of the table makes of others: sigmoid."""
+        if name in TABLE and not TABLE[name].atomic:
+            row = TABLE[name]
+            return lambda *args: row.evaluate(self, args)
+        found = None if name.startswith("_") else self.own(name)
+        if found is None:
+            if name in TABLE:
+                raise TypeError(f"{name} is not defined for {self.numbers}")
             raise AttributeError(f"no function or rule is called {name!r}")
-        row = TABLE[name]
-        if row.atomic:
-            raise TypeError(f"{name} is not defined for {self.numbers}")
-        return lambda *args: row.evaluate(self, args)
+        setattr(self, name, found)
+        return found
+
+    def own(self, name: str) -> Function | None:
+        """The function of that name that these numbers have of their own, if they have one."""
+        return None
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         """The one or the other."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from .numbers import Mathematics, real, register
-from .rule import NOTHING, TABLE, Rule
+from .rule import NOTHING, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,9 +91,8 @@ POLES = {
 }  # fmt: skip
 
 
-def ieee(name: str) -> Callable[..., float]:
-    """The function of that name in `math`, with IEEE results where `math` raises."""
-    function = getattr(math, name)
+def ieee(name: str, function: Callable[..., float]) -> Callable[..., float]:
+    """The function of that name, with IEEE results where it raises."""
 
     def total(*xs: float) -> float:
         try:
@@ -102,14 +101,9 @@ def ieee(name: str) -> Callable[..., float]:
             y = -INF if name == "sinh" and xs[0] < 0 else INF
         except ValueError:
             y = POLES.get(name, {}).get(xs[0], NAN)
-        return like(xs[0], float(y))
+        return Real(y) if type(xs[0]) is Real else float(y)
 
     return total
-
-
-def like(x: float, y: float) -> float:
-    """y as the kind of real number that x is."""
-    return Real(y) if type(x) is Real else y
 
 
 def maximum(a: float, b: float) -> float:
@@ -122,31 +116,18 @@ def minimum(a: float, b: float) -> float:
     return a if a <= b or a != a else b
 
 
+CHOICES: dict[str, Callable[..., float]] = {"abs": math.fabs, "max": maximum, "min": minimum}
+
+
 class RealMathematics(Mathematics):
     """IEEE arithmetic on floats: `math` where it agrees, inf and nan where it raises."""
 
     numbers = "real numbers"
 
-    def __getattr__(self, name: str) -> Function:
-        if name in TABLE and not TABLE[name].atomic:
-            return super().__getattr__(name)
-        if not hasattr(math, name):
-            return super().__getattr__(name)
-        function = ieee(name)
-        setattr(self, name, function)
-        return function
-
-    def abs(self, x: float) -> float:
-        """|x|."""
-        return like(x, math.fabs(x))
-
-    def max(self, a: float, b: float) -> float:
-        """The larger of two; nan if either is."""
-        return like(a, maximum(a, b))
-
-    def min(self, a: float, b: float) -> float:
-        """The smaller of two; nan if either is."""
-        return like(a, minimum(a, b))
+    def own(self, name: str) -> Function | None:
+        """That of `math`, with IEEE results where it raises."""
+        function = CHOICES.get(name) or getattr(math, name, None)
+        return function and ieee(name, function)
 
 
 REALS = RealMathematics()

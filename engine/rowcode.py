@@ -43,7 +43,7 @@ import math
 
 from .backward import LONGEST, OnDemand
 from .numbers import OPERATORS, Mathematics, apply, parameter
-from .reals import REALS, maximum, minimum, on_floats
+from .reals import CHOICES, REALS, on_floats
 from .rule import INF, NOTHING, REQUIRED, TABLE, Rule
 from .symbol import (
     ATOMS,
@@ -68,10 +68,10 @@ if TYPE_CHECKING:
 ERRORS = (ZeroDivisionError, OverflowError, ValueError)
 
 
-MATH = {name: f for name, f in vars(math).items() if not name.startswith("_")} | {
-    "abs": math.fabs, "max": maximum, "min": minimum, "ERRORS": ERRORS, "INF": INF,
-    "NOTHING": NOTHING, "REALS": REALS, "apply": apply, "isinstance": isinstance, "next": next,
-    "on_floats": on_floats, "is_tensor": is_tensor, "parameter": parameter,
+MATH = {name: f for name, f in vars(math).items() if not name.startswith("_")} | CHOICES | {
+    "ERRORS": ERRORS, "INF": INF, "NOTHING": NOTHING, "REALS": REALS, "apply": apply,
+    "is_tensor": is_tensor, "isinstance": isinstance, "next": next, "on_floats": on_floats,
+    "parameter": parameter,
 }  # fmt: skip
 
 

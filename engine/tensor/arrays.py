@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..broadcasting import Broadcasting, Selected, is_choice
-from ..rule import ARRAY_NAMES, TABLE, Rule
+from ..rule import ARRAY_NAMES, Rule
 from ..rules import ALL_BUT_LAST
 
 Array = NDArray[Any]
@@ -35,14 +35,9 @@ class ArrayMathematics(Broadcasting):
     def __init__(self, dtype: DTypeLike) -> None:
         self.dtype_of_choices = np.dtype(dtype)
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in TABLE and not TABLE[name].atomic:
-            return super().__getattr__(name)
-        function = getattr(np, ARRAY_NAMES.get(name, name), None)
-        if function is None or name.startswith("_"):
-            return super().__getattr__(name)
-        setattr(self, name, function)
-        return function  # type: ignore[no-any-return]
+    def own(self, name: str) -> Callable[..., Any] | None:
+        """NumPy's."""
+        return getattr(np, ARRAY_NAMES.get(name, name), None)
 
     # ------------------------------------------------------------ what the table's rows use
 
