@@ -96,17 +96,9 @@ def start_of(instruction: Instruction) -> tuple[int | None, int | None] | None:
 
 def resolve(frame: FrameType, names: tuple[str, ...]) -> Any:
     """What a dotted name means in a frame, as far as modules go."""
-    if not names:
-        return UNKNOWN
-    first, *rest = names
-    for scope in (frame.f_locals, frame.f_globals, frame.f_builtins):
-        if first in scope:
-            found = scope[first]
-            break
-    else:
-        return UNKNOWN
+    first, *rest = names or ("",)
+    scopes = (frame.f_locals, frame.f_globals, frame.f_builtins)
+    found = next((scope[first] for scope in scopes if first in scope), UNKNOWN)
     for name in rest:
-        if not isinstance(found, ModuleType):
-            return UNKNOWN
-        found = getattr(found, name, UNKNOWN)
+        found = getattr(found, name, UNKNOWN) if isinstance(found, ModuleType) else UNKNOWN
     return found
