@@ -168,7 +168,7 @@ def watched_init(original: Callable[..., None]) -> Callable[..., None]:
 
 def methods(kind: Any) -> list[tuple[type, str, Any]]:
     """What takes the place of the methods of Values or Tensors, and of States."""
-    own = vars(kind)
+    own = {name: x for base in reversed(kind.__mro__) for name, x in vars(base).items()}
     found: list[tuple[type, str, Any]] = [
         (kind, "data", watched_attribute("_data", own["data"])),
         (kind, "grad", watched_attribute("_grad", own["grad"])),

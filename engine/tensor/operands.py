@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike
 
 from ..modes import differentiating
 from ..numbers import is_number, real
+from ..tree import is_tensor
 from .arrays import FLOATS, Array, precision
-from .operations import Operations
 
 
 def floating(x: Any, dtype: DTypeLike | None) -> Array:
@@ -19,7 +19,7 @@ def floating(x: Any, dtype: DTypeLike | None) -> Array:
     Raises:
         TypeError: if they are not real numbers, or of another precision.
     """
-    if isinstance(x, Operations):
+    if is_tensor(x):
         uncut(x, "Tensor()")
         x = x._read("Tensor()")
     elif holds_tensor(x):
@@ -49,9 +49,7 @@ def numbers(x: Any, dtype: np.dtype[Any]) -> Array:
 
 def holds_tensor(x: Any) -> bool:
     """Whether there is a Tensor in nested lists or tuples."""
-    return isinstance(x, Operations) or (
-        isinstance(x, (list, tuple)) and any(holds_tensor(part) for part in x)
-    )
+    return is_tensor(x) or (isinstance(x, (list, tuple)) and any(holds_tensor(part) for part in x))
 
 
 def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:
@@ -63,7 +61,7 @@ def fitted(array: Array, shape: tuple[int, ...], what: str) -> Array:
     raise ValueError(f"{what} of a Tensor of shape {shape} cannot have shape {array.shape}")
 
 
-def uncut(x: Operations, what: str) -> None:
+def uncut(x: Any, what: str) -> None:
     """Refuse to make plain numbers of a node where that would cut the graph unnoticed."""
     if differentiating() and x._needs:
         raise TypeError(

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..node import Node
 from ..numbers import apply
 from ..rule import ARRAY_TABLE, TABLE
 from .arrays import FLOATS, HOLE, precision
+from .holding import Holding
 
 if TYPE_CHECKING:
-    from .arrays import Array
+    pass
 
 
-class Operations(Node):
+class Operations(Holding):
     """A Tensor's operations on whole arrays, each a node of one row of the table for arrays.
 
     `Tensor` derives from it and brings what makes nodes and operands.
@@ -26,33 +26,10 @@ class Operations(Node):
 
     __slots__ = ()
 
-    holds_array = True
-
     if TYPE_CHECKING:
-
-        @property
-        def shape(self) -> tuple[int, ...]:
-            """The length of every axis."""
-
-        @property
-        def ndim(self) -> int:
-            """The number of axes."""
-
-        @property
-        def size(self) -> int:
-            """The number of entries."""
-
-        @property
-        def dtype(self) -> np.dtype[Any]:
-            """The type of the entries."""
-
-        _needs: bool  # whether a gradient is computed for it
         _make: Callable[..., Any]  # the node that applies a row: of the row, its arguments, params
         _condition: Callable[[Any], Any]  # truth values as an operand
         _compare: Callable[[str, Any, Any], Any]  # where a comparison holds
-
-        def _read(self, what: str) -> Array:
-            """The data, for something that is no node."""
 
         def _operand(self, x: Any) -> Any:
             """What it computes with: a Tensor, or a constant of its precision."""

@@ -14,15 +14,14 @@ array([[ 7., 11.],
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..cuts import refuse_cut
-from ..modes import active, anomaly, asked, origin, recording, tidy
+from ..modes import active, anomaly, asked, origin, tidy
 from ..node import (
     LOCK,
     additions,
@@ -45,7 +44,7 @@ from .backward import (
     sweep,
     worst,
 )
-from .operands import fitted, floating, numbers, uncut
+from .operands import fitted, floating, numbers
 from .operations import Operations
 
 if TYPE_CHECKING:
@@ -82,12 +81,10 @@ class Tensor(Operations):
     """
 
     __slots__ = (
-        "_data", "_grad", "_rule", "_args", "_saved", "_params", "_needs", "_buffer", "_stamp",
+        "_rule", "_args", "_saved", "_params", "_needs", "_buffer", "_stamp",
         "_mark", "_role", "__weakref__",
     )  # fmt: skip
 
-    _data: Array
-    _grad: Array | None
     _rule: Any
     _args: tuple[Tensor, ...]
     _saved: Sequence[Array]
@@ -117,113 +114,6 @@ class Tensor(Operations):
         if label != "" or scope != "":
             self._name = named(text(label, "label"), text(scope, "scope"))
         self.role = role
-
-    # ------------------------------------------------------------ the numbers
-
-    @property
-    def data(self) -> Array:
-        """The array of the numbers."""
-        return self._data
-
-    @data.setter
-    def data(self, data: ArrayLike) -> None:
-        array = fitted(numbers(data, self._data.dtype), self._data.shape, "data")
-        if self._buffer is not None:
-            self._buffer.version += 1
-            self._data[...] = array
-        else:
-            self._data = array.copy()
-
-    @property
-    def grad(self) -> Array:
-        """∂root/∂self, as `backward` left it; zeros before."""
-        if self._grad is None:
-            return np.zeros_like(self._data)
-        if self._args:  # several nodes may share one array
-            return np.array(self._grad)
-        return self._grad
-
-    @grad.setter
-    def grad(self, grad: ArrayLike) -> None:
-        if self._buffer is not None and self._grad is not None and type(grad) is float:
-            self._grad.fill(grad)  # as `zero_grad` does before every step
-            return
-        array = fitted(numbers(grad, self._data.dtype), self._data.shape, "grad")
-        if self._buffer is not None and self._grad is not None:
-            self._grad[...] = array
-        else:
-            self._grad = array.copy()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of every axis."""
-        return self._data.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return self._data.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the entries."""
-        return self._data.dtype
-
-    def item(self) -> float:
-        """The number in a Tensor of one entry."""
-        uncut(self, "item()")
-        return self._only("item()").item()  # type: ignore[no-any-return]
-
-    def __float__(self) -> float:
-        uncut(self, "float()")
-        if recording() and self._needs:
-            refuse_cut()
-        return float(self._only("float()").item())
-
-    def __bool__(self) -> bool:
-        return bool(self._only("a decision by its truth", " (to choose entries, use where())"))
-
-    def _only(self, what: str, instead: str = "") -> Array:
-        """The data, if that is one number."""
-        if self.size != 1:
-            raise ValueError(
-                f"{what} takes one number{instead}; this Tensor has shape {self.shape}"
-            )
-        return self._read(what)
-
-    def _read(self, what: str) -> Array:
-        """The data, for something that is no node; a recording does not give them away."""
-        return self._data
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        uncut(self, "numpy.asarray()")
-        if copy is False:
-            raise ValueError("a Tensor becomes an array of its own: that takes a copy")
-        return np.array(self._read("numpy.asarray()"), dtype)
-
-    def __len__(self) -> int:
-        if not self._data.ndim:
-            raise TypeError("a Tensor without axes has no length")
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
-
-    def __repr__(self) -> str:
-        head = "Tensor("
-        numbers = self._read("its text")
-        array = np.array2string(numbers, separator=", ", prefix=head, threshold=40)
-        kind = "" if self._data.dtype == np.float64 else f", dtype={self._data.dtype}"
-        return f"{head}{array}{kind})"
-
-    def __format__(self, spec: str) -> str:
-        numbers = self._read("its text")
-        return format(numbers.item(), spec) if spec else repr(self)
 
     # ------------------------------------------------------------ how it was made
 
