@@ -211,7 +211,9 @@ class Training:
         """Train, and note how it goes."""
         history, order = self.history, list(range(len(self.train[1])))
         history.stopped = ""
-        bar = progress(verbose, epochs * -(-len(order) // size))
+        steps = epochs * -(-len(order) // size)
+        self.quick.course.announce(steps)
+        bar = progress(verbose, steps)
         try:
             with Interrupts() as interrupts, mode(self.model, training=True):
                 for epoch in range(epochs):

@@ -8,6 +8,7 @@ from engine import Value
 from engine.modes import active, asked, differentiating
 from engine.tree import is_tensor
 
+from .compiling import Course, paced
 from .module import WATCHERS
 
 TYPE_CHECKING = False
@@ -63,6 +64,8 @@ def replayed(step: Step) -> Step:
 class Replay:
     """A step as programs, one for each kind of batch; called, it gives the loss as a float.
 
+    Programs of long runs are compiled where numba is installed; see `nn.compiling`.
+
     Args:
         step: the step.
         unasked: whether it is only recorded if nothing speaks against it, and else run as it is;
@@ -73,6 +76,7 @@ class Replay:
         self.step = self.__wrapped__ = step
         self.unasked = unasked
         self.programs: dict[Any, Any] = {}  # for a step that is run as it is, all settings' state
+        self.course = Course()
         self.plain = False
 
     def __call__(self, inputs: Any, targets: Any) -> float:
@@ -127,9 +131,11 @@ class Replay:
         try:
             with unasked() if self.unasked else nullcontext():
                 program = record(self.step, inputs, targets)
-            return program if program.is_step or not self.unasked else settings[0]
         except RestlessError:
             return settings[0]
+        if self.unasked and not program.is_step:
+            return settings[0]
+        return paced(program, self.course)
 
 
 class TrainingStep:

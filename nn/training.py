@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from engine import Value
 
+from .compiling import Course
 from .data import in_parts, paired
 from .initialisers import randomness
 from .losses import sum_of_absolutes, sum_of_squares
 from .module import Module
 from .optimisers import clip_grad_norm_, clip_grad_value_
-from .replaying import TrainingStep, automatic, number
+from .replaying import Replay, TrainingStep, automatic, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def train(
     """Train for some epochs; gives the mean loss of each as it ends.
 
     The step is recorded and replayed, unless a recording is refused or would leave out what the
-    step does besides: then it is run as it is.
+    step does besides: then it is run as it is. In long runs it is compiled, if numba is installed
+    and that is faster.
 
     Args:
         step: what trains on one batch and returns its loss: see `training_step`.
@@ -148,12 +150,17 @@ def run(
 ) -> Iterator[float]:
     """The mean loss of each epoch."""
     order = list(range(len(targets)))
-    for _ in range(epochs):
-        if batch_size is None:
-            yield number(step(inputs, targets))
-            continue
-        rng.shuffle(order)
-        total = 0.0
-        for xs, ts in in_parts(inputs, targets, order, batch_size):
-            total += number(step(xs, ts)) * len(ts)
-        yield total / len(order)
+    course = step.course if isinstance(step, Replay) else Course()
+    course.announce(epochs * -(-len(order) // (batch_size or len(order))))
+    try:
+        for _ in range(epochs):
+            if batch_size is None:
+                yield number(step(inputs, targets))
+                continue
+            rng.shuffle(order)
+            total = 0.0
+            for xs, ts in in_parts(inputs, targets, order, batch_size):
+                total += number(step(xs, ts)) * len(ts)
+            yield total / len(order)
+    finally:
+        course.announce(0)
