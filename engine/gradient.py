@@ -17,7 +17,7 @@ from itertools import count
 from math import isfinite
 
 from .dual import Dual
-from .graph import topological_order
+from .graph import between
 from .modes import Differentiation, Unwatched, anomaly
 from .node import describe, not_finite
 from .numbers import GENERIC, Number, product, real
@@ -96,17 +96,14 @@ def finish(x: Node, slope: Any, create_graph: bool) -> Any:
 
 def backpropagate(y: Node, variables: Sequence[Node], create_graph: bool) -> dict[int, Any]:
     """∂y/∂node by the node's id, for all nodes between the variables and y."""
-    order = topological_order(y)
-    between = {id(x) for x in variables}
-    for node in order:
-        if any(id(x) in between for x in node.args):
-            between.add(id(node))
+    order = between(y, *variables)
+    inside = set(map(id, order))
     received: dict[int, Any] = {id(y): 1.0 if isinstance(y, Value) else y._first(create_graph)}
     for node in reversed(order):
         upstream = received.get(id(node))
-        if upstream is None or not node.args:
+        wanted = [id(x) in inside for x in node.args]
+        if upstream is None or not any(wanted):
             continue
-        wanted = [id(x) in between for x in node.args]
         if isinstance(node, Value):
             gradients = scalar_pull(node, upstream, create_graph, wanted)
         else:

@@ -35,12 +35,12 @@ def topological_order(
     return order
 
 
-def between(y: Any, x: Any) -> list[Any]:
-    """The nodes on the paths from y down to x, arguments before results; none without a path."""
-    reached: set[int] = set()
+def between(y: Any, *variables: Any) -> list[Any]:
+    """The nodes on the paths from y down to one of the variables, arguments before results."""
+    reached = {id(x) for x in variables}
     found: list[Any] = []
     for node in topological_order(y):
-        if node is x or any(id(arg) in reached for arg in node.args):
+        if id(node) in reached or any(id(arg) in reached for arg in node.args):
             reached.add(id(node))
             found.append(node)
     return found
