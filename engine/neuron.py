@@ -13,7 +13,7 @@ from __future__ import annotations
 from .backward import FOLDED, LONGEST, MANY, OnDemand
 from .node import LOCK
 from .reals import REALS
-from .rowcode import guarded, listed, made, many, run, store, straight_line, summed, tuple_of
+from .rowcode import guarded, listed, made, many, run, straight_line, summed, tuple_of
 from .rule import TABLE, Rule
 from .symbol import ATOMS, value_and_partials
 
@@ -93,7 +93,8 @@ def activated(row: Rule, n: int) -> str:
             "    if type(z_) is not float or not -INF_ < z_ < INF_:",
             "        return None",
             *guarded([*steps, f"d_ = {slope}"], "return None"),
-            *store("ws_", "MANY_", tuple_of(kept), "FOLDED_"),
+            *made("out_", "y_", "row_", ("ws_", "MANY_", tuple_of(kept), "FOLDED_")),
+            "    return out_",
             "def send(node_, gradient_):",
             f"    {listed([*w, 'b_'])} = node_._a",
             f"    {listed(['_'] * 4 + kept[4:])} = node_._da",
