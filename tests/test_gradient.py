@@ -697,3 +697,11 @@ ONE_ENTRY: dict[str, tuple[Callable[[], Any], Any]] = {
 @pytest.mark.parametrize(("run", "right"), ONE_ENTRY.values(), ids=ONE_ENTRY)
 def test_a_result_of_one_entry_is_a_number(run: Callable[[], Any], right: Any) -> None:
     assert np.asarray(run()).tolist() == right
+
+
+def test_a_graph_whose_data_was_changed_gives_no_graph_of_its_derivative() -> None:
+    x = Value(2.0)
+    y = (x * x).exp()
+    x.data = 3.0
+    with pytest.raises(ValueError, match="no longer follows from its arguments"):
+        gradient(y, x, create_graph=True)

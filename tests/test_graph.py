@@ -297,3 +297,10 @@ def test_so_many_paths_that_they_are_not_counted() -> None:
     assert count_paths(*diamonds(16_000)) == 2**16_000
     with pytest.raises(OverflowError, match=r"more than 2\^16,384 paths"):
         count_paths(*diamonds(17_000))
+
+
+def test_several_roots_are_listed_one_after_the_other() -> None:
+    a, b = Value(1.0), Value(2.0)
+    c, d = a.exp(), b * b
+    assert topological_order([c, d]) == [a, c, b, d]
+    assert topological_order((d, c, d)) == [b, d, a, c]

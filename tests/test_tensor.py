@@ -36,6 +36,7 @@ from engine import (
     where,
 )
 from engine.check import gradcheck
+from engine.tensor.backward import computed
 
 Array = np.ndarray[Any, np.dtype[Any]]
 UNIFORM = [row for row in TABLE if not row.variadic]
@@ -162,6 +163,20 @@ def test_hessians_and_products_with_them_agree_with_formulas() -> None:
     assert hessian(lambda x: (x**2).sum())(np.ones((2, 3))).shape == (2, 3, 2, 3)
     assert hessian(lambda x: (x**2).sum())(np.ones(0)).shape == (0, 0)
     np.testing.assert_array_equal(hessian(lambda x: x.sum())(np.ones(2)), np.zeros((2, 2)))
+
+
+def test_a_directional_derivative_is_by_the_argument_alone() -> None:
+    x = Tensor([2.0, 3.0])
+    value, slope = jvp(lambda v: v * x, x, np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(value, [4.0, 9.0])
+    np.testing.assert_array_equal(slope, [2.0, 30.0])
+
+
+def test_what_does_not_depend_on_the_argument_has_no_slope() -> None:
+    values, slopes = jvp(lambda v: [v * 2, 3.0, v[0]], np.array([1.0, 4.0]), np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(values[0], [2.0, 8.0])
+    np.testing.assert_array_equal(slopes[0], [2.0, 20.0])
+    assert [float(x) for x in (*values[1:], *slopes[1:])] == [3.0, 1.0, 0.0, 1.0]
 
 
 def test_gradients_can_be_differentiated_any_number_of_times() -> None:
@@ -388,6 +403,15 @@ def chain(n: int = DEEP) -> tuple[Tensor, Tensor]:
     for _ in range(n):
         y = y * 1.0
     return x, y
+
+
+def test_a_pass_goes_through_what_needs_a_gradient_in_the_order_of_the_graph() -> None:
+    x, k = Tensor([1.0, -2.0]), Tensor([0.5, 3.0], role="constant")
+    a, b, fixed = x * k, x.exp(), k.exp()
+    y = (a * b + b * fixed - a).sum()
+    needed = [node for node in topological_order(y) if node.args and node is not fixed]
+    assert list(map(id, computed(y))) == list(map(id, needed))
+    assert computed(fixed) == []
 
 
 @pytest.mark.thorough

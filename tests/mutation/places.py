@@ -32,10 +32,11 @@ class Place(NamedTuple):
     tests: tuple[str, ...]
 
 
+OF_TENSORS = ("test_tensor.py", "test_branches.py", "test_nn_vectorized.py", "test_modes.py")
 PLACES = (
     Place("backward.py", ("test_sharing.py", "test_value.py", "test_modes.py", "test_neuron.py")),
     Place("neuron.py", ("test_sharing.py", "test_neuron.py")),
-    Place("gradient.py", ("test_sharing.py", "test_gradient.py", "test_modes.py")),
+    Place("gradient.py", ("test_sharing.py", "test_gradient.py", *OF_TENSORS, "test_edges.py")),
     Place("paths.py", ("test_graph.py", "test_viz_paths.py")),
     Place("graph.py", ("test_sharing.py", "test_graph.py", "test_value.py")),
     Place("numbers.py", ("test_functions.py", "test_rules.py", "test_value.py")),
@@ -45,7 +46,7 @@ PLACES = (
     Place("node.py", ("test_value.py", "test_graph.py")),
     Place("value.py", ("test_value.py", "test_modes.py")),
     Place("dual.py", ("test_gradient.py", "test_rules.py")),
-    Place("tensor/*.py", ("test_tensor.py", "test_modes.py", "test_gradient.py")),
+    Place("tensor/*.py", OF_TENSORS),
     Place("program/*.py", ("test_program*.py", "test_array_program.py", "test_branches.py")),
     Place("check/*.py", ("test_check.py", "test_strategies.py")),
 )
