@@ -19,7 +19,7 @@ from test_program import same
 import engine
 import nn
 from engine import Tensor, Value, tanh
-from engine.program import GuardError, loops, machine, record
+from engine.program import GuardError, compiler, loops, machine, record
 from engine.state import State
 from engine.tensor.buffer import Buffer
 from nn import MLP, SGD, Adam
@@ -160,7 +160,7 @@ def interpreted(program: Any, patch: pytest.MonkeyPatch) -> Any:
         return f or plainly
 
     def steps(text: str) -> Any:
-        names = machine.namespace(plainly)
+        names = compiler.namespace(plainly)
         exec(text, names)
         return names["steps"]
 

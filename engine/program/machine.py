@@ -6,8 +6,7 @@ there is no second, careful way.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +15,10 @@ from ..node import LOCK
 from ..tensor.tensor import Tensor
 from ..tree import map_leaves
 from .buffers import Group, Places, homes_of
-from .kernels import product, product_of_any, product_of_rows
+from .compiler import compile_loops
 from .loops import LoopPrinter, UnwrittenError
 from .names import function, indented
 from .ops import Op
-from .straight import FUNCTIONS
 
 if TYPE_CHECKING:
     from ..tensor.arrays import Array
@@ -277,35 +275,3 @@ def target_of(slot: Slot, derived: Derived, homes: dict[Op, Array]) -> Op:
     if in_buffer:
         homes[target] = like
     return target
-
-
-# ---------------------------------------------------------------- numba
-
-
-STRICT: Any = {"error_model": "numpy", "fastmath": {"contract"}}
-FREE: Any = {"error_model": "numpy", "fastmath": {"contract", "reassoc"}}  # in the order of sums
-
-
-def compile_loops(text: str) -> Callable[..., None]:
-    """The function ``steps`` in the text, compiled."""
-    try:
-        from numba import njit  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    except ImportError:
-        raise ImportError(
-            "compiled programs need numba: pip install gradpath[jit]; without it, programs run "
-            "as they are"
-        ) from None
-    names = namespace(njit)
-    exec(compile(text, "<program>", "exec"), names)
-    return njit(**STRICT)(names["steps"])  # type: ignore[no-any-return]
-
-
-def namespace(compiler: Callable[..., Any]) -> dict[str, Any]:
-    """What the generated functions call, compiled."""
-    return FUNCTIONS | {
-        "np": np, "float32": np.float32, "float64": np.float64, "inf": math.inf, "nan": math.nan,
-        "pow": math.pow, "max": compiler(FUNCTIONS["max"]), "min": compiler(FUNCTIONS["min"]),
-        "product": compiler(**STRICT)(product),
-        "product_of_any": compiler(**STRICT)(product_of_any),
-        "product_of_rows": compiler(**FREE)(product_of_rows),
-    }  # fmt: skip
