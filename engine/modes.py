@@ -166,6 +166,9 @@ class Mode:
 
 def decorated(mode: Callable[[], Mode], function: Any) -> Any:
     """The function with the mode on while its body runs, and off while that waits."""
+    import types
+
+    awaited = types.coroutine(driven)
     kind = getattr(getattr(function, "__code__", None), "co_flags", 0) & 0x2A0
     if kind == 0x20:
 
@@ -176,7 +179,7 @@ def decorated(mode: Callable[[], Mode], function: Any) -> Any:
     if kind == 0x80:
 
         async def coroutine(*args: Any, **named: Any) -> Any:
-            return await Awaitable(driven(mode, function(*args, **named)))
+            return await awaited(mode, function(*args, **named))
 
         return coroutine
     if kind == 0x200:
@@ -187,7 +190,7 @@ def decorated(mode: Callable[[], Mode], function: Any) -> Any:
             try:
                 while True:
                     try:
-                        y = await Awaitable(driven(mode, step(x)))
+                        y = await awaited(mode, step(x))
                     except StopAsyncIteration:
                         return
                     try:
@@ -197,7 +200,7 @@ def decorated(mode: Callable[[], Mode], function: Any) -> Any:
                     except BaseException as error:
                         step, x = inner.athrow, error
             finally:
-                await Awaitable(driven(mode, inner.aclose()))
+                await awaited(mode, inner.aclose())
 
         return asynchronous
 
@@ -225,16 +228,6 @@ def driven(mode: Callable[[], Mode], inner: Any) -> Generator[Any, Any, Any]:
             raise
         except BaseException as error:
             step, x = inner.throw, error
-
-
-class Awaitable:
-    """A generator's steps, to be awaited."""
-
-    def __init__(self, steps: Any) -> None:
-        self.steps = steps
-
-    def __await__(self) -> Any:
-        return self.steps
 
 
 class no_grad(Mode):  # noqa: N801 — a name in the manner of functions, as in PyTorch
