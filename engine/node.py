@@ -15,7 +15,7 @@ from .numbers import Number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 LOCK = guard()  # two threads may share leaves; each backward pass runs whole
@@ -255,25 +255,13 @@ def restore_last(below: object, restore: Callable[..., Any], state: tuple[Any, .
 
 def additions(node: Any) -> dict[str, Any]:
     """What a subclass has added to a node: what is in its ``__dict__`` and in its own slots."""
-    kind = type(node)
-    if kind.__module__.partition(".")[0] == "engine":
+    ours = [kind for kind in type(node).__mro__ if kind.__module__.partition(".")[0] == "engine"]
+    if type(node) in ours:
         return {}
-    found = dict(getattr(node, "__dict__", ()))
-    for each in kind.__mro__:
-        if each.__module__.partition(".")[0] == "engine":
-            break
-        for slot in slots_of(each):
-            if slot not in ("__dict__", "__weakref__") and hasattr(node, slot):
-                found[slot] = getattr(node, slot)
-    return found
-
-
-def slots_of(kind: type) -> Iterable[str]:
-    """A class's own slots, by the names that its instances have them under."""
-    slots = kind.__dict__.get("__slots__", ())
-    for slot in [slots] if isinstance(slots, str) else slots:
-        private = slot.startswith("__") and not slot.endswith("__")
-        yield f"_{kind.__name__.lstrip('_')}{slot}" if private else slot
+    state: Any = object.__getstate__(node)
+    found, slots = state
+    known = {slot for kind in ours for slot in kind.__dict__.get("__slots__", ())}
+    return (found or {}) | {slot: x for slot, x in slots.items() if slot not in known}
 
 
 def with_additions(node: Any, added: dict[str, Any]) -> Any:
