@@ -90,10 +90,7 @@ class Mathematics:
 
     def largest(self, xs: Sequence[Any]) -> Any:
         """The largest of at least one number."""
-        top = xs[0]
-        for x in xs[1:]:
-            top = self.max(top, x)
-        return top
+        return reduce(self.max, xs)
 
 
 # ---------------------------------------------------------------- all numbers
