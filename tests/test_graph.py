@@ -304,3 +304,17 @@ def test_several_roots_are_listed_one_after_the_other() -> None:
     c, d = a.exp(), b * b
     assert topological_order([c, d]) == [a, c, b, d]
     assert topological_order((d, c, d)) == [b, d, a, c]
+
+
+def test_a_node_without_a_label_is_called_by_its_operation() -> None:
+    x = Value(2.0, label="x")
+    (path,) = paths(-(x * 3.0), x)
+    assert str(path) == "− ← × ← x: (-1) · 3 = -3"
+
+
+def test_paths_through_other_nodes_are_others() -> None:
+    x = Value(2.0)
+    (one,), (other,) = (list(paths(f, x)) for f in (x.exp(), x.sin()))
+    assert one.positions == other.positions
+    assert one != other
+    assert one == next(paths(one.nodes[0], x))

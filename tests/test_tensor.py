@@ -414,6 +414,14 @@ def test_a_pass_goes_through_what_needs_a_gradient_in_the_order_of_the_graph() -
     assert computed(fixed) == []
 
 
+def test_the_gradient_of_truth_values_is_a_number() -> None:
+    x = Tensor([1.5, 2.25])
+    holds = x < 2
+    (holds * 2.5 * x).sum().backward()
+    np.testing.assert_array_equal(holds.grad, [3.75, 5.625])
+    np.testing.assert_array_equal(x.grad, [2.5, 0.0])
+
+
 @pytest.mark.thorough
 def test_depth_is_no_limit() -> None:
     x, y = chain()

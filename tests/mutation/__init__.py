@@ -53,6 +53,7 @@ from engine.numbers import apply
 from engine.reals import REALS, on_floats
 from engine.rule import ARRAY_TABLE, ArrayRule
 
+from .explained import EXPLAINED
 from .places import GENERATED, JUDGES_OF_GENERATED, alterations, files
 from .trees import COMPARISONS, difference, parse, substitutes, text
 
@@ -260,10 +261,6 @@ def is_of(place: str, wanted: str) -> bool:
 
 
 # ---------------------------------------------------------------- equivalence
-
-EXPLAINED = {  # why no test can notice, by place and change
-    ("backward", "sender: n > LONGEST → n >= LONGEST"): "`send` does the same, only slower",
-}
 
 
 def bits(x: Any) -> tuple[bytes, bool]:

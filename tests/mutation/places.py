@@ -35,7 +35,7 @@ class Place(NamedTuple):
 OF_TENSORS = ("test_tensor.py", "test_branches.py", "test_nn_vectorized.py", "test_modes.py")
 PLACES = (
     Place("backward.py", ("test_sharing.py", "test_value.py", "test_modes.py", "test_neuron.py")),
-    Place("neuron.py", ("test_sharing.py", "test_neuron.py")),
+    Place("neuron.py", ("test_sharing.py", "test_neuron.py", "test_nn_scalar.py")),
     Place("gradient.py", ("test_sharing.py", "test_gradient.py", *OF_TENSORS, "test_edges.py")),
     Place("paths.py", ("test_graph.py", "test_viz_paths.py")),
     Place("graph.py", ("test_sharing.py", "test_graph.py", "test_value.py")),

@@ -1,0 +1,19 @@
+"""Mutants that no test can notice, by place and change, and why."""
+
+from .places import GENERATED
+
+EXPLAINED = {
+    ("backward", "sender: n > LONGEST → n >= LONGEST"): "`send` does the same, only slower",
+    ("neuron", "for_inputs: 2 * n >= LONGEST → 2 * n > LONGEST"): "`LONGEST` is odd",
+    ("neuron", "for_inputs: 2 * n → n"): "a wide neuron is one node or two: nobody can tell",
+    (
+        "tensor/backward",
+        "accumulate: d.dtype != x._data.dtype and x._data.dtype in ARRAYS → "
+        "x._data.dtype in ARRAYS",
+    ): "an array as its own type is its equal",
+    (
+        GENERATED,
+        "make exp: type(x) is not Value_ and (not isinstance_(x, Value_)) → "
+        "not isinstance_(x, Value_)",
+    ): "the first question is the second one, only quicker",
+}
