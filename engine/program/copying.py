@@ -57,7 +57,8 @@ def reduced(program: Program) -> tuple[Any, ...]:
     ]
     kept = derived.inputs, derived.results, derived.checks, derived.constants
     found = [numbered(x) for x in kept]
-    code = derived.code.arrays, derived.is_batch, derived.sections, ops, slots, found
+    kind = derived.code.arrays, derived.code.precision, derived.is_batch
+    code = *kind, derived.sections, ops, slots, found
     state = program._name, program._arguments, code, numbered(program._result), program.parameters
     return restored, (type(program), *state)
 
@@ -66,8 +67,9 @@ def restored(
     kind: type[Program], name: str, arguments: Any, state: Any, result: Any, parameters: list[Any]
 ) -> Program:
     """The program that consists of those lists."""
-    arrays, is_batch, sections, ops, slots, found = state
+    arrays, precision, is_batch, sections, ops, slots, found = state
     code = Code(arrays)
+    code.precision = precision
     for args, of, *fields in ops:
         op = code.add(Op(code))
         op.args, op.of = args, of
