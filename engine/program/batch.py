@@ -23,7 +23,7 @@ from ..rules import ALL_BUT_LAST
 from ..state import State
 from .blocks import FLOAT, Blocks
 from .layers import IrregularError, Row, as_layer, flattened, segments, weighted_sums
-from .ops import Backward, Op, resolved
+from .ops import VIEWS, Backward, Op, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 LAYERED = ("affine", "dot")
 SUMMED = ("sum", "mean")
-VIEWS = ("reshape", "index", "transpose", "broadcast_to")
 ARITHMETIC = ("add", "sub", "mul", "div", "neg")
 
 
@@ -156,7 +155,7 @@ class Batch(Blocks):
         kinds: dict[Any, list[Row]] = {}
         for row in rows:
             params = () if row.name == "cross_entropy" else repr(row.params)
-            kinds.setdefault((row.rule, len(row.args), params), []).append(row)
+            kinds.setdefault((row.rule, len(row.args), params, row.passes), []).append(row)
         for group in kinds.values():
             yield from self.by_source(group)
 
@@ -173,7 +172,7 @@ class Batch(Blocks):
 
     def block(self, group: list[Row]) -> None:
         """Compute a group."""
-        name = group[0].name
+        name, before = group[0].name, len(self.rows)
         if not group[0].rule.variadic:
             self.elementwise(group)
         elif group[0].result in self.layers:
@@ -183,6 +182,8 @@ class Batch(Blocks):
                 self.sum(row)
         else:
             self.over_rows(group)
+        if not group[0].passes:
+            del self.rows[before:]
 
     def settle(self, rows: Sequence[Row], y: Any) -> None:
         """Note where results lie."""
@@ -311,9 +312,11 @@ class Batch(Blocks):
             if block.written and not now.label and now.rule is not None:
                 now.label = f"new_{block.start.label}"  # type: ignore[union-attr]
             block.now = now
-        if rest := [p for p in places if p.written and p.start is None]:
-            last = self.places["last"] = Block(rest, None)
-            last.now = self.gather([p.now for p in rest], (len(rest),), dense=True)
+        for attribute in ("_data", "_grad"):  # what is written without being read
+            rest = [p for p in places if p.written and p.start is None and p.attribute == attribute]
+            if rest:
+                last = self.places[attribute] = Block(rest, None)
+                last.now = self.gather([p.now for p in rest], (len(rest),), dense=True)
 
 
 def block_label(places: Sequence[Place]) -> str:

@@ -16,8 +16,8 @@ import numpy as np
 from ..rule import ArrayRule, Rule
 from ..tensor.arrays import ARRAYS, Array
 from .dialects import BUFFERED, write_key
-from .ops import CONDITIONS, Op
-from .storage import VIEWS, Storage, buffer_of, is_maximum, operands
+from .ops import CONDITIONS, VIEWS, Op
+from .storage import Storage, buffer_of, is_maximum, operands
 
 MANY = 500  # entries from which on a mask of integers is worth its preparation
 ARITHMETIC = ("add", "sub", "mul", "div")

@@ -16,8 +16,7 @@ from ..tensor.tensor import Tensor
 from ..tree import flatten, map_leaves
 from .buffered import Buffered
 from .names import function, identifier
-from .ops import Op
-from .storage import VIEWS
+from .ops import VIEWS, Op
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -61,7 +60,7 @@ class Buffers:
             for s in self.derived.slots
             if s.written
         ]
-        body = [*self.writer.lines, *stored, self.returned()]
+        body = [*self.writer.lines, *stored, f"return {self.returned()}"]
         return "\n".join([*self.writer.preamble(), "", function(self.name, [], body)])
 
     def shown(self, x: Any) -> str:
@@ -69,14 +68,14 @@ class Buffers:
         return self.writer.names[x] if type(x) is Op else repr(x if x is None else float(x))
 
     def returned(self) -> str:
-        """The line that returns the results: floats, and arrays of their own."""
+        """The results as a list: floats, and arrays of their own."""
         texts = [
             f"{self.shown(x)}.copy()" if type(x) is Op and x.shape
             else f"float({self.shown(x)})" if type(x) is Op
             else self.shown(x)
             for x in self.derived.results
         ]  # fmt: skip
-        return f"return [{', '.join(texts)}]"
+        return f"[{', '.join(texts)}]"
 
     def assignments(self) -> list[str]:
         """The lines that store what a step assigned, after all has been computed."""
@@ -84,43 +83,41 @@ class Buffers:
         written = [s for s in self.derived.slots if s.written]
         written.sort(key=lambda s: hasattr(s.owners[0], "_buffer") and bool(s.owners[0]._buffer))
         for i, slot in enumerate(written):  # what is written in place comes last
-            text = self.shown(slot.now)
+            text, owner = self.shown(slot.now), slot.owners[0]
             group = self.places.groups.get(slot)
-            owner = slot.owners[0]
-            buffer = getattr(owner, "_buffer", None)
-            if group is not None:
-                arrays[f"new{i}"] = group.array
-                lines.append(f"np.copyto(new{i}, {text})")
+            if group is None and getattr(owner, "_buffer", None) is None:
+                arrays[f"owner{i}"] = owner
+                if isinstance(owner, Tensor):
+                    lines.append(f"owner{i}.{slot.attribute[1:]} = {text}")
+                else:
+                    has_axes = type(slot.now) is Op and slot.now.shape
+                    text = f"{text}.copy()" if has_axes else f"float({text})"
+                    lines.append(f"owner{i}._data = {text}")
                 continue
-            arrays[f"owner{i}"] = owner
-            if isinstance(owner, Tensor) and buffer is None:
-                lines.append(f"owner{i}.{slot.attribute[1:]} = {text}")
-            elif buffer is None:
-                has_axes = type(slot.now) is Op and slot.now.shape
-                text = f"{text}.copy()" if has_axes else f"float({text})"
-                lines.append(f"owner{i}._data = {text}")
-            else:
-                if slot.attribute == "_data":
-                    lines.append(f"owner{i}._buffer.version += 1")
-                source, target = arrays.get(text), getattr(owner, slot.attribute)
-                if source is target:
-                    continue
-                if source is not None and self.is_overwritten(source):
-                    first.append(f"old{i} = {text}.copy()")
-                    text = f"old{i}"
-                lines.append(f"np.copyto(owner{i}.{slot.attribute}, {text})")
+            if group is None and slot.attribute == "_data":
+                arrays[f"owner{i}"] = owner
+                lines.append(f"owner{i}._buffer.version += 1")
+            target = getattr(owner, slot.attribute) if group is None else group.array
+            source = arrays.get(text)
+            if source is target:
+                continue
+            if source is not None and self.is_overwritten(source):
+                first.append(f"old{i} = {text}.copy()")
+                text = f"old{i}"
+            arrays[f"new{i}"] = target
+            lines.append(f"np.copyto(new{i}, {text})")
         return first + lines
 
     def is_overwritten(self, array: Array) -> bool:
-        """Whether an array belongs to parameters that are assigned."""
-        return any(
-            np.may_share_memory(array, getattr(s.owners[0], s.attribute))
-            for s in in_buffers(self.derived)
-        )
+        """Whether an array belongs to what is assigned in place."""
+        targets = [getattr(s.owners[0], s.attribute) for s in in_buffers(self.derived)]
+        targets += [group.array for group in self.places.changed]
+        return any(np.may_share_memory(array, target) for target in targets)
 
     def compiled(self) -> Callable[[], list[Any]]:
         """The code as a function without arguments."""
-        text = function("run", [], [*self.writer.lines, *self.assign, self.returned()])
+        results = [f"results = {self.returned()}", *self.assign, "return results"]
+        text = function("run", [], [*self.writer.lines, *results])
         exec(compile(text, "<program>", "exec"), self.writer.arrays)
         run: Callable[[], list[Any]] = quiet(self.writer.arrays["run"])
         return run
@@ -296,6 +293,6 @@ def is_last(derived: Derived, x: Any, owner: Any) -> bool:
         looks = op.name in VIEWS | {"concatenate"} and not old.isdisjoint(op.args)
         if op is not x and (looks or any(op.leaf is part for part in parts)):
             old.add(op)
-    if any(new in old for new in derived.finals() if type(new) is Op):
+    if any(new in old for new in (*derived.finals(), *derived.results) if type(new) is Op):
         return False
     return not any(arg in old for op in ops[x.at + 1 :] for arg in op.args if type(arg) is Op)

@@ -6,7 +6,7 @@ row to the first, as `Rule.pull` says.
 from __future__ import annotations
 
 from .code import Code
-from .ops import CHECKS, Backward, Op, reachable
+from .ops import CHECKS, VIEWS, Backward, Op, reachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,12 +73,22 @@ class Derived:
             for p in recording.places.values()
         ]
         self.checks = [op for op in self.code.ops if op.name in CHECKS]
+        self.results = [self.kept(x, slots) for x in self.results]
         needed = reachable([*self.finals(slots), *self.results, *self.checks])
         self.slots = [s for s in slots if s.written or s.start in needed]
 
     def finals(self, slots: Sequence[Slot] | None = None) -> list[Any]:
         """What is stored at the end."""
         return [s.now for s in (self.slots if slots is None else slots) if s.written]
+
+    def kept(self, x: Any, slots: Sequence[Slot]) -> Any:
+        """A result; in an array of its own, if it was read from a place that is written."""
+        root = x
+        while type(root) is Op and root.name in VIEWS:
+            root = root.args[0]
+        if type(x) is Op and x.shape and any(s.written and s.start is root for s in slots):
+            return self.code.mathematics.astype(x, x.dtype)
+        return x
 
     def section(self, name: str) -> None:
         """What comes now belongs to another section."""

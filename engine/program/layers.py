@@ -31,7 +31,8 @@ class Row(NamedTuple):
     result: Op
     rule: Any
     args: Sequence[Any]
-    params: Sequence[Any] = ()
+    params: Sequence[Any]
+    passes: bool  # whether gradients pass through it: not if it was made under `no_grad`
 
     @property
     def name(self) -> str:
@@ -56,9 +57,10 @@ def segments(recording: Recording, results: Sequence[Any]) -> list[Segment]:
     ops: list[Op] = []
     names: dict[Op, Any] = {}  # what Ops are other names for
     used = uses(recording, results)
+    passing = {op for x in recording.events if type(x) is Backward for op in x.through}
     for event in recording.events:
         if type(event) is not Op:
-            found.append(Segment(by_level(rejoined(ops, used, names)), event))
+            found.append(Segment(by_level(rejoined(ops, used, names, passing)), event))
             ops = []
         elif event.name == "guard":
             raise IrregularError
@@ -66,7 +68,7 @@ def segments(recording: Recording, results: Sequence[Any]) -> list[Segment]:
             names[event] = resolved(event)
         elif event.name not in CHECKS:
             ops.append(event)
-    return [*found, Segment(by_level(rejoined(ops, used, names)), None)]
+    return [*found, Segment(by_level(rejoined(ops, used, names, passing)), None)]
 
 
 def uses(recording: Recording, results: Sequence[Any]) -> Counter[Any]:
@@ -84,9 +86,11 @@ def uses(recording: Recording, results: Sequence[Any]) -> Counter[Any]:
     return found
 
 
-def rejoined(ops: Sequence[Op], used: Counter[Any], names: dict[Op, Any]) -> list[Row]:
+def rejoined(
+    ops: Sequence[Op], used: Counter[Any], names: dict[Op, Any], passing: set[Op]
+) -> list[Row]:
     """The rows, with chains of + as one sum, and a sum of products and one term as `affine`."""
-    rows = [Row(op, op.rule, op.args, op.params) for op in ops]
+    rows = [Row(op, op.rule, op.args, op.params, op in passing) for op in ops]
     if names:
         rows = [row._replace(args=[names.get(x, x) for x in row.args]) for row in rows]
     terms: dict[Op, list[Any]] = {}
@@ -95,7 +99,8 @@ def rejoined(ops: Sequence[Op], used: Counter[Any], names: dict[Op, Any]) -> lis
         if row.rule is not TABLE["add"]:
             continue
         a, b = row.args
-        mine = terms.pop(a, None) if type(a) is Op and used[a] == 1 else None
+        alike = type(a) is Op and used[a] == 1 and (a in passing) is row.passes
+        mine = terms.pop(a, None) if alike else None
         if mine is None:
             mine = [a]
         else:
@@ -107,23 +112,32 @@ def rejoined(ops: Sequence[Op], used: Counter[Any], names: dict[Op, Any]) -> lis
         return rows
     times = TABLE["mul"]
     products = {row.result: row.args for row in rows if row.rule is times and used[row.result] == 1}
-    joined = {op: as_sum(op, whole, products, absorbed) for op, whole in long.items()}
+    joined = {}
+    for op, whole in long.items():
+        ours = {
+            x: products[x] for x in whole if x in products and (x in passing) is (op in passing)
+        }
+        joined[op] = as_sum(op, whole, ours, absorbed, op in passing)
     return [joined.get(row.result, row) for row in rows if row.result not in absorbed]
 
 
 def as_sum(
-    op: Op, whole: Sequence[Any], products: dict[Op, Sequence[Any]], absorbed: set[Op]
+    op: Op,
+    whole: Sequence[Any],
+    products: dict[Op, Sequence[Any]],
+    absorbed: set[Op],
+    passes: bool,
 ) -> Row:
     """A chain of + as one row."""
     whole = [x for x in whole if not (type(x) is float and x == 0.0)]
     weighted = [x for x in whole if x in products]
     others = [x for x in whole if x not in products]
     if len(others) != 1:
-        return Row(op, TABLE["sum"], whole)
+        return Row(op, TABLE["sum"], whole, (), passes)
     absorbed.update(weighted)
     pairs = [products[x] for x in weighted]
     args = [*(w for w, _ in pairs), *(x for _, x in pairs), others[0]]
-    return Row(op, TABLE["affine"], args)
+    return Row(op, TABLE["affine"], args, (), passes)
 
 
 def by_level(rows: Sequence[Row]) -> list[list[Row]]:
@@ -143,10 +157,10 @@ def weighted_sums(levels: Sequence[Sequence[Row]]) -> list[list[Row]]:
     """Weighted sums of one length on one level."""
     found: list[list[Row]] = []
     for level in levels:
-        groups: dict[int, list[Row]] = {}
+        groups: dict[Any, list[Row]] = {}
         for row in level:
             if row.rule is TABLE["affine"]:
-                groups.setdefault(len(row.args), []).append(row)
+                groups.setdefault((len(row.args), row.passes), []).append(row)
         found += groups.values()
     return found
 

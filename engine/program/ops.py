@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CONDITIONS = {"less", "less_equal", "greater", "greater_equal", "equal", "both"}
 OWN = {"astype", "one_hot", "count", "gather", "scatter_at", "pick_rows"}  # have their own type
+VIEWS = {"reshape", "transpose", "broadcast_to", "index", "with_ones"}  # need no place of their own
 CHECKS = {"guard", "require"}  # whose results nothing needs, and which are computed all the same
 
 

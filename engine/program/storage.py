@@ -16,9 +16,8 @@ import numpy as np
 from ..tensor.arrays import Array
 from .dialects import BUFFERED, write_key
 from .names import identifier
-from .ops import Op, reachable
+from .ops import VIEWS, Op, reachable
 
-VIEWS = {"reshape", "transpose", "broadcast_to", "index", "with_ones"}
 IMPORTS = {
     "ARRAYS": "from engine.tensor.arrays import ARRAYS, HOLE",
     "Targets": "from engine.targets import Targets",
