@@ -312,6 +312,31 @@ def test_a_node_without_a_label_is_called_by_its_operation() -> None:
     assert str(path) == "− ← × ← x: (-1) · 3 = -3"
 
 
+def test_the_text_of_a_path_has_numbers_for_what_has_no_name() -> None:
+    x = Value(2.5)
+    assert str(next(paths(x, x))) == "2.5: 1 = 1"
+    assert str(next(paths(x * 0.0, x))) == "× ← 2.5: 0 = 0"
+
+
+@pytest.mark.parametrize(("length", "nodes", "factors"), [(23, 0, 0), (25, 2, 1), (40, 17, 16)])
+def test_the_text_of_a_long_path_says_how_much_is_left_out(
+    length: int, nodes: int, factors: int
+) -> None:
+    x = y = Value(2.0, label="x")
+    for _ in range(length):
+        y = y * 1.0
+    names, _, products = str(next(paths(y, x))).partition(": ")
+    for text, left_out in ((names, nodes), (products, factors)):
+        assert text.count(f"… {left_out} more …") == (left_out > 0)
+        assert text.count("…") == 2 * (left_out > 0)
+
+
+def test_so_many_paths_are_counted() -> None:
+    assert count_paths(*diamonds(16_383)) == 2**16_383
+    with pytest.raises(OverflowError):
+        count_paths(*diamonds(16_384))
+
+
 def test_paths_through_other_nodes_are_others() -> None:
     x = Value(2.0)
     (one,), (other,) = (list(paths(f, x)) for f in (x.exp(), x.sin()))

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine import Tensor, Value, detect_anomaly, grad, gradient, hvp, no_grad
+from engine import TABLE, Rule, Tensor, Value, detect_anomaly, grad, gradient, hvp, no_grad
 from engine.modes import active
 
 INF, NAN = math.inf, math.nan
@@ -565,3 +565,22 @@ def test_interrupts_leave_everything_as_it_was(work: Callable[[], Any]) -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
         gc.callbacks[:] = callbacks
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in TABLE if not row.variadic], ids=lambda row: row.name
+)
+def test_every_operation_is_told_where_it_was_made(row: Rule) -> None:
+    args = [Value(0.4 * max(low, -2.0) + 0.6 * min(high, 2.0)) for low, high in row.domain]
+    params = row.samples[0] if row.samples else ()
+    with detect_anomaly():
+        y = getattr(engine, row.name)(*args, *params)
+    assert "test_modes.py" in y.origin
+
+
+@pytest.mark.parametrize("count", [1, 2, 300])
+@pytest.mark.parametrize("name", ["sum", "mean", "logsumexp"])
+def test_every_operation_over_a_sequence_is_told_where_it_was_made(name: str, count: int) -> None:
+    with detect_anomaly():
+        y = getattr(engine, name)([Value(0.5)] * count)
+    assert "test_modes.py" in y.origin

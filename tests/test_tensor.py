@@ -414,6 +414,18 @@ def test_a_pass_goes_through_what_needs_a_gradient_in_the_order_of_the_graph() -
     assert computed(fixed) == []
 
 
+def test_the_gradient_of_an_entry_is_a_node_of_the_whole() -> None:
+    x = Tensor([2.0, 3.0, 5.0])
+    for y, first, second in (
+        (x[0] ** 3, [12.0, 0.0, 0.0], [12.0, 0.0, 0.0]),
+        ((x[1:] ** 3).sum(), [0.0, 27.0, 75.0], [0.0, 18.0, 30.0]),
+        ((x[[2, 0, 2]] ** 3).sum(), [12.0, 0.0, 150.0], [12.0, 0.0, 60.0]),
+    ):
+        slope = gradient(y, x, create_graph=True)
+        np.testing.assert_array_equal(slope.data, first)
+        np.testing.assert_array_equal(gradient(slope.sum(), x), second)
+
+
 def test_the_gradient_of_truth_values_is_a_number() -> None:
     x = Tensor([1.5, 2.25])
     holds = x < 2

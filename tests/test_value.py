@@ -1015,3 +1015,21 @@ def test_a_function_assigned_to_a_leaf_is_called_by_hand() -> None:
     x._backward = lambda: calls.append(x.grad)
     x._backward()
     assert calls == [0.0]
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in TABLE if not row.variadic], ids=lambda row: row.name
+)
+def test_every_operation_takes_what_derives_from_value(row: Rule) -> None:
+    class Own(Value):
+        pass
+
+    numbers = [0.4 * max(low, -2.0) + 0.6 * min(high, 2.0) for low, high in row.domain]
+    params = row.samples[0] if row.samples else ()
+    own, plain = [Own(x) for x in numbers], [Value(x) for x in numbers]
+    compute = getattr(engine, row.name)
+    y, right = compute(*own, *params), compute(*plain, *params)
+    for result in (y, right):
+        result.backward()
+    assert y.data == right.data
+    assert [x.grad for x in own] == [x.grad for x in plain]

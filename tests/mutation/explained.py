@@ -11,9 +11,11 @@ EXPLAINED = {
         "accumulate: d.dtype != x._data.dtype and x._data.dtype in ARRAYS → "
         "x._data.dtype in ARRAYS",
     ): "an array as its own type is its equal",
+} | {
     (
         GENERATED,
-        "make exp: type(x) is not Value_ and (not isinstance_(x, Value_)) → "
-        "not isinstance_(x, Value_)",
-    ): "the first question is the second one, only quicker",
+        f"make {row}: type({x}) is not Value_ and (not isinstance_({x}, Value_)) → "
+        f"not isinstance_({x}, Value_)",
+    ): "the first question is the second one, only quicker"
+    for row, x in (("exp", "x"), ("max", "a"), ("elu", "x"))
 }
