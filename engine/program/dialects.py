@@ -1,4 +1,4 @@
-"""How operations are written: for each dialect of programs a table of forms.
+"""How programs are written: for each dialect a table of forms, and what statements look like.
 
 =========  ====================================================================================
 readable   functions of a namespace ``np``, of those only what NumPy, jax.numpy and torch have in
@@ -11,13 +11,14 @@ buffered   NumPy's functions by name, as they write into arrays; operators betwe
 
 A form is a template of an operation, how tightly it binds, and how tightly each operand must bind
 to stand in it without parentheses. An operation that a table has no form for is a function's call.
+``program.render(dialect)`` writes a program in any dialect, one of your own, too.
 """
 
 from __future__ import annotations
 
 from ..numbers import Number
 from ..rule import ARRAY_NAMES, ATOM, CHOICE, POWER, PRODUCT, SIGN, SUM
-from .names import wrapped
+from .names import Names, function, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Dialect:
         functions: what a function is called that has another name there.
         prefix: what stands before a function's name.
         constants: numbers that are written in words.
+        reserved: names that the language uses otherwise, besides those that Python does.
         plain: operations whose forms write every operand once.
         longest: the most characters of an expression that is written in the place of a name.
         for_people: whether named quantities and those with a gradient keep a line of their own.
@@ -61,6 +63,7 @@ class Dialect:
     functions: Mapping[str, str] = {}
     prefix = ""
     constants: Mapping[str, str] = {"inf": "inf", "-inf": "-inf", "nan": "nan"}
+    reserved: Iterable[str] = ()
     plain = frozenset(FORMS)
     longest = 120
     for_people = False
@@ -99,13 +102,38 @@ class Dialect:
         text = self.number(x)
         return f"({text})" if least > SIGN and text.startswith("-") else text
 
+    def tidied(self, text: str) -> str:
+        """An expression as one would write it: x + −y is x − y."""
+        return text.replace(" + -", " - ")
+
+    def sequence(self, texts: Sequence[str], brackets: str = "") -> str:
+        """Several results, in ``[]`` or ``()`` if they are one of several."""
+        comma = "," if brackets == "()" and len(texts) == 1 else ""
+        return f"{brackets[:1]}{', '.join(texts)}{comma}{brackets[1:]}"
+
     def assignment(self, name: str, text: str) -> list[str]:
         """The lines that give an expression a name."""
         return [f"{name} = {text}"]
 
+    def unpacking(self, names: Names, name: str, x: Any) -> list[str]:
+        """The lines that take an argument apart, if it is a list of Ops, which get their names."""
+        return names.unpacked(name, x)
+
+    def returned(self, text: str) -> list[str]:
+        """The lines that return a result."""
+        return wrapped("return ", text)
+
+    def definition(self, name: str, given: Sequence[str], lines: Sequence[str]) -> str:
+        """The whole text of a function."""
+        return function(name, given, lines)
+
     def heading(self, text: str) -> list[str]:
         """The lines before the part of a program that is called so."""
         return []
+
+    def comparison(self, a: str, sign: str, b: str) -> str:
+        """A comparison that a guard checks."""
+        return f"{a} {sign} {b}"
 
     def check(self, conditions: Sequence[str], outcome: bool, failing: str) -> list[str]:
         """The lines that fail unless all conditions hold; with outcome false, unless none does."""
@@ -158,6 +186,11 @@ class Readable(Dialect):
     def heading(self, text: str) -> list[str]:
         """The lines before the part of a program that is called so."""
         return [f"# {text}"]
+
+    def definition(self, name: str, given: Sequence[str], lines: Sequence[str]) -> str:
+        """The whole text of a function, with the one that it may need."""
+        needed = SCATTER if any("scatter(" in line for line in lines) else []
+        return super().definition(name, given, [*needed, *lines])
 
     def test(self, conditions: Sequence[str], outcome: bool) -> str:
         """Whether all conditions hold everywhere; with outcome false, whether one holds at all."""

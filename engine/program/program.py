@@ -14,7 +14,7 @@ from .names import function_name, identifier
 from .recording import Recording
 from .twice import recorded_twice
 from .watching import recorded
-from .write import readable
+from .write import READABLE, Dialect, readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,15 +183,17 @@ class Program:
         """
         return self.render("readable")
 
-    def render(self, style: str) -> str:
-        """The program as Python text.
+    def render(self, style: str | Dialect) -> str:
+        """The program as text.
 
         Args:
             style: "readable"; "loops", on plain floats; or "buffered", NumPy in arrays made once,
-                as programs of arrays run.
+                as programs of arrays run. Or a dialect: see `engine.program.dialects`.
         """
         if style == "readable":
-            return self._readable()
+            return self._readable(READABLE)
+        if isinstance(style, Dialect):
+            return self._readable(style)
         if style == "loops":
             loops = self._machine() if self._derived.code.arrays else self._runner
             return str(loops.text)
@@ -201,7 +203,7 @@ class Program:
             raise ValueError("the program computes with single numbers: nothing is buffered")
         return self._runner.text  # type: ignore[no-any-return]
 
-    def _readable(self) -> str:
+    def _readable(self, dialect: Dialect) -> str:
         slots = [(s.start, s) for s in self._derived.slots if s.start is not None]
         changed = tuple(s.now for _, s in slots if s.written and s.attribute == "_data")
         given = [*zip(self._arguments.names, self._given(), strict=True)]
@@ -209,7 +211,7 @@ class Program:
         given += [("constants", op) for op, _ in self._derived.constants]
         result = (self._result, changed) if changed else self._result
         derived = self._derived
-        return readable(self._name, given, derived.code.ops, derived.sections, result)
+        return readable(self._name, given, derived.code.ops, derived.sections, result, dialect)
 
     def __repr__(self) -> str:
         given = ", ".join(identifier(name) for name in self._arguments.names)

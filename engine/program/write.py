@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..numbers import Number
 from ..rule import ATOM, CHOICE, SUM
 from ..tree import flatten
-from .dialects import FLOATS, READABLE, SCATTER, Dialect
-from .names import Names, function, wrapped
+from .dialects import FLOATS, READABLE, Dialect
+from .names import Names
 from .ops import CHECKS
 
 TYPE_CHECKING = False
@@ -85,7 +85,7 @@ class Printer:
         if op.name in CHECKS:
             return self.guard(op) if op.name == "guard" else self.require(op)
         text, level = self.dialect.write(op, self.operand)
-        text = text.replace(" + -", " - ")
+        text = self.dialect.tidied(text)
         if self.stands_alone(op, text) and not text.isidentifier():
             self.written[op] = name, _ = self.names.of(op), ATOM
             return self.dialect.assignment(name, text)
@@ -113,7 +113,7 @@ class Printer:
     def guard(self, op: Any) -> list[str]:
         """The lines that check that a comparison comes out as it did."""
         (a, b), (sign, outcome) = op.args, op.params
-        condition = f"{self.operand(a, SUM)} {sign} {self.operand(b, SUM)}"
+        condition = self.dialect.comparison(self.operand(a, SUM), sign, self.operand(b, SUM))
         found = condition if outcome else f"not {condition}"
         failing = f'raise GuardError("recorded with {found}: record again for these inputs")'
         return self.dialect.check([condition], outcome, failing)
@@ -124,18 +124,17 @@ class Printer:
         conditions = targets.parts(self.operand(op.args[0], ATOM))
         return self.dialect.check(conditions, True, targets.failing())
 
-    def shown(self, x: Any) -> str:
+    def shown(self, x: Any, brackets: str = "()") -> str:
         """A result with its nesting."""
-        if isinstance(x, list):
-            return f"[{', '.join(map(self.shown, x))}]"
-        if isinstance(x, tuple):
-            return f"({', '.join(map(self.shown, x))}{',' * (len(x) == 1)})"
+        if isinstance(x, (list, tuple)):
+            kind = "[]" if isinstance(x, list) else brackets
+            return self.dialect.sequence([self.shown(part) for part in x], kind)
         return self.operand(x, CHOICE)
 
     def returned(self, x: Any) -> list[str]:
         """The return statement."""
-        text = self.shown(x)
-        return wrapped("return ", text[1:-1] if isinstance(x, tuple) and len(x) > 1 else text)
+        several = isinstance(x, tuple) and len(x) > 1
+        return self.dialect.returned(self.shown(x, "" if several else "()"))
 
 
 def readable(
@@ -144,19 +143,18 @@ def readable(
     ops: Sequence[Any],
     sections: Mapping[int, str],
     result: Any,
+    dialect: Dialect = READABLE,
 ) -> str:
-    """The readable text of a function.
+    """The text of a function, for people to read or in another language.
 
     Args:
         arguments: a wish for the name of each, and its quantity or lists of quantities.
         result: what is returned: quantities, numbers, None, and lists and tuples of those.
     """
-    names = Names([name])
+    names = Names([name, *dialect.reserved])
     names.meet(ops)
     given = [(names.argument(wish, x), x) for wish, x in arguments]
-    printer = Printer(READABLE, names, ops, sections, flatten(result))
-    lines = [line for argument in given for line in names.unpacked(*argument)]
+    printer = Printer(dialect, names, ops, sections, flatten(result))
+    lines = [line for argument in given for line in dialect.unpacking(names, *argument)]
     lines += [*printer.lines, *printer.returned(result)]
-    if any("scatter(" in line for line in lines):
-        lines = [*SCATTER, *lines]
-    return function(name, [argument for argument, _ in given], lines)
+    return dialect.definition(name, [argument for argument, _ in given], lines)
