@@ -9,6 +9,20 @@
 
 Every row of the table in `engine.rules` is a function here, for any kind of number: ``exp(1.0)`` is
 a float, ``exp(Value(1.0))`` a node of a graph.
+
+How to read it in an evening, one file after the other:
+
+1. `rules`, the table: a derivative is written there and nowhere else; `rule` says what a row is.
+2. `numbers`: a row is computed in the mathematics of whatever it is given.
+3. `node` and `value`: a number that remembers how it was made; `backward`, the walk that sends
+   gradients back. The methods of a Value are printed from the rows: ``rowcode.source("mul")``.
+4. `graph` and `paths`: the order of a graph, and sums over the paths through it.
+5. `gradient`: derivatives as functions, and as graphs that can be differentiated again.
+
+Behind it: other kinds of number (`dual` for forward mode, `symbol` for formulas, `reals`,
+`complexes`); what is on while one computes (`modes`, `state`); and three packages, each of which
+begins with a map of its own: `tensor`, the twin on NumPy's arrays; `program`, functions recorded
+and replayed; `check`, which tests gradients, and engines of others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """Checks: of gradients (`gradcheck`), and of other people's engines (`conformance`).
 
 `engine.check.strategies` has what Hypothesis tests of anything that differentiates are made of.
+
+`gradients` is where `gradcheck` begins: it brings a function in form (`subject`, `inputs`),
+measures (`differences`), compares (`comparison`), and says where it goes wrong (`culprit`) in a
+`report`. A `computation` is a graph as data, which any engine can run; the package `engines` tries
+them on those of others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""The NumPy-vectorised twin: whole arrays as the nodes of a graph, on the same table."""
+"""The NumPy-vectorised twin: whole arrays as the nodes of a graph, on the same table.
+
+`arrays` is NumPy as the mathematics of the rows; `tensor` the node, with what it holds (`holding`),
+what it takes (`operands`), its `operations` and its `backward` pass. `functions` are those that are
+no methods; `mathematics` computes rows on Tensors, so that gradients are graphs, too; `buffer` lays
+the parameters of a network in one array.
+"""
 
 from __future__ import annotations
 
