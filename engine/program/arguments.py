@@ -91,8 +91,9 @@ def fit(name: str, structure: Any, x: Any, found: list[Any]) -> None:
                 f"the argument {name} must be a number, not {type(x).__name__} {x!r:.60}"
             )
         return
-    if isinstance(x, (str, bytes)) or not hasattr(x, "__len__") or len(x) != len(structure):
-        given = f"{len(x)} entries" if hasattr(x, "__len__") else f"{type(x).__name__} {x!r:.60}"
+    is_list = hasattr(x, "__len__") and not isinstance(x, (str, bytes))
+    if not is_list or len(x) != len(structure):
+        given = f"{len(x)} entries" if is_list else f"{type(x).__name__} {x!r:.60}"
         raise TypeError(f"the argument {name} must be a list of {len(structure)}, not {given}")
     for i, (part, y) in enumerate(zip(structure, x, strict=True)):
         fit(f"{name}[{i}]", part, y, found)

@@ -41,14 +41,14 @@ def numbered(x: Any) -> Any:
     return map_leaves(x, lambda part: Number(part.at) if type(part) is Op else part)
 
 
-FIELDS = ("rule", "params", "shape", "dtype", "label", "scope", "leaf", "weak")
+FIELDS = ("params", "shape", "dtype", "label", "scope", "leaf", "weak")
 
 
 def reduced(program: Program) -> tuple[Any, ...]:
     """How a program is pickled."""
     derived = program._derived
     ops = [
-        (numbered(op.args), numbered(op.of), *(getattr(op, field) for field in FIELDS))
+        (op.rule, numbered(op.args), numbered(op.of), *(getattr(op, x) for x in FIELDS))
         for op in derived.code.ops
     ]
     slots = [
@@ -70,9 +70,9 @@ def restored(
     arrays, precision, is_batch, sections, ops, slots, found = state
     code = Code(arrays)
     code.precision = precision
-    for args, of, *fields in ops:
-        op = code.add(Op(code))
-        op.args, op.of = args, of
+    for rule, args, of, *fields in ops:
+        op = code.add(Op(code, rule, args))
+        op.of = of
         for field, x in zip(FIELDS, fields, strict=True):
             setattr(op, field, x)
 

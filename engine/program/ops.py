@@ -27,9 +27,9 @@ class Op(Number):
     """A number or an array of a program.
 
     Attributes:
-        rule, args, params: the operation that computes it, from Ops and plain numbers; no rule for
-            what is given. While a function is recorded, an Op without a rule that has an argument
-            is another name for it: a leaf that holds what another one held.
+        rule, name, args, params: the operation that computes it, from Ops and plain numbers; no
+            rule, and the name "", for what is given. While a function is recorded, an Op without a
+            rule that has an argument is another name for it: a leaf that holds what another held.
         shape, dtype: of the array; for a Python float ``()`` and None.
         label, scope: what its node was called.
         of: for a gradient, the quantity that it is the gradient of.
@@ -39,8 +39,8 @@ class Op(Number):
     """
 
     __slots__ = (
-        "code", "rule", "args", "params", "shape", "dtype", "label", "scope", "of", "leaf", "weak",
-        "at",
+        "code", "rule", "name", "args", "params", "shape", "dtype", "label", "scope", "of", "leaf",
+        "weak", "at",
     )  # fmt: skip
 
     def __init__(
@@ -53,17 +53,13 @@ class Op(Number):
         dtype: Any = None,
     ) -> None:
         self.code, self.rule, self.args, self.params = code, rule, args, params
+        self.name: str = rule.name if rule is not None else ""
         self.shape, self.dtype = shape, dtype
         self.label = self.scope = ""
         self.of: Op | None = None
         self.leaf: Any = None
         self.weak = False
         self.at = -1
-
-    @property
-    def name(self) -> str:
-        """The name of its operation; "" for what is given."""
-        return self.rule.name if self.rule is not None else ""
 
     @property
     def ndim(self) -> int:

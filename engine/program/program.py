@@ -215,8 +215,8 @@ class Program:
 
     def __repr__(self) -> str:
         given = ", ".join(identifier(name) for name in self._arguments.names)
-        steps = sum(op.rule is not None for op in self._derived.code.ops)
-        return f"<program {self._name}({given}), {steps} operations>"
+        count = sum(op.rule is not None for op in self._derived.code.ops)
+        return f"<program {self._name}({given}), {count} operation{'s' * (count != 1)}>"
 
     def __copy__(self) -> Program:
         return self
