@@ -20,9 +20,10 @@ How to read it in an evening, one file after the other:
 5. `gradient`: derivatives as functions, and as graphs that can be differentiated again.
 
 Behind it: other kinds of number (`dual` for forward mode, `symbol` for formulas, `reals`,
-`complexes`); what is on while one computes (`modes`, `state`); and three packages, each of which
-begins with a map of its own: `tensor`, the twin on NumPy's arrays; `program`, functions recorded
-and replayed; `check`, which tests gradients, and engines of others.
+`complexes`); neurons that are one node until somebody looks (`neuron`); what is on while one
+computes (`modes`, `state`); and three packages, each of which begins with a map of its own:
+`tensor`, the twin on NumPy's arrays; `program`, functions recorded and replayed; `check`, which
+tests gradients, and engines of others.
 """
 
 from __future__ import annotations
