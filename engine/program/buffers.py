@@ -46,8 +46,7 @@ class Buffers:
         self.assign = self.assignments()
         self.step = self.compiled()
         self.is_one = not isinstance(result, (list, tuple))
-        nested = any(isinstance(x, list) for x in arguments.structure)
-        self.is_flat = not (nested or derived.is_batch)
+        self.is_flat = not any(isinstance(x, list) for x in arguments.structure)
 
     # ------------------------------------------------------------ text
 
@@ -127,7 +126,7 @@ class Buffers:
     def run(self, *inputs: Any) -> Any:
         """The result; leaves and states change."""
         with self.lock:
-            self.places.load(inputs if self.is_flat else self.fitting(inputs))
+            self.places.load(self.fitting(inputs))
             values = self.step()
             for group in self.places.changed:
                 group.write()
@@ -152,7 +151,7 @@ class Buffers:
     def fitting(self, inputs: Sequence[Any]) -> Sequence[Any]:
         """The arrays of the inputs, one for each that the code is given."""
         if not self.derived.is_batch:
-            return flatten(list(inputs))
+            return inputs if self.is_flat else flatten(list(inputs))
         numbers = self.arguments.fitting(inputs)
         return [np.reshape(x, op.shape) for x, op in zip(numbers, self.derived.inputs, strict=True)]
 
