@@ -210,11 +210,11 @@ class ArrayMachine(Machine):
         self.text, self.arrays = self.printer.source, list(self.printer.arrays.values())
         self.places = Places(derived, self.printer.array_of, homes)
         self.targets = [(s, self.printer.array_of(op)) for s, op in targets]
-        self.prepare = program._runner.fitting
+        self.runner = program._runner
 
     def fitting(self, inputs: Sequence[Any]) -> Any:
         """The arrays of the inputs."""
-        return self.prepare(inputs)
+        return inputs if self.runner.is_flat else self.runner.fitting(inputs)
 
     def load(self, given: Any) -> None:
         """Fill the arrays."""
