@@ -106,6 +106,7 @@ def test_programs_run_as_they_are_printed(place: str, line: str, tmp_path: Path)
     assert run("-c", program, folder=tmp_path).stdout == "2.0\n3.0\n"
 
 
+@pytest.mark.thorough
 def test_modules_beside_a_file_are_found_in_packages_with_and_without_init(tmp_path: Path) -> None:
     for folder in ("with", "without"):
         (tmp_path / folder).mkdir()
@@ -405,6 +406,7 @@ def test_a_full_disk_ends_in_one_line(command: str, tmp_path: Path) -> None:
     assert ended.stderr == f"{command}: cannot write the report: No space left on device\n"
 
 
+@pytest.mark.thorough
 def test_escape_bytes_of_an_engine_do_not_reach_the_terminal(tmp_path: Path) -> None:
     bad = "\\x1b[2J\\x07"
     method = f"def tanh(self):\n    class Odd:\n        def __repr__(self): return '{bad}odd'\n"
