@@ -49,6 +49,7 @@ class Compiled:
         self._machine = program._machine()
         self.source = self._machine.text
         self._steps = compile_loops(self.source)
+        self._numbers, self._done = np.empty((1, self._machine.width)), np.zeros(1, np.int64)
 
     def __copy__(self) -> Compiled:
         return self
@@ -58,18 +59,25 @@ class Compiled:
 
     def __call__(self, *inputs: Any) -> Any:
         """What the program returns."""
-        return self.loop(1, *inputs)[0]
+        program, machine = self._program, self._machine
+        program._around.ready(program.is_step)
+        given = machine.fitting(inputs)
+        for state in program._drawn:
+            state.data = state.draw()
+        with machine.lock:
+            machine.load(given)
+            self._steps(1, self._numbers, self._done, *machine.arrays)
+            machine.store()  # a step that raises has not been taken
+            return machine.rebuilt(self._numbers[0].tolist())
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
         program, machine = self._program, self._machine
+        if steps == 1 or (steps > 1 and (program._drawn or machine.has_arrays)):
+            return [self(*inputs) for _ in range(steps)]
         program._around.ready(program.is_step)
         given = machine.fitting(inputs)
-        if steps > 1 and (program._drawn or machine.has_arrays):
-            return [self(*inputs) for _ in range(steps)]
-        with LOCK if program._drawn else machine.lock:
-            for state in program._drawn if steps > 0 else ():
-                state.data = state.draw()
+        with machine.lock:
             machine.load(given)
             numbers = np.empty((max(steps, 0), machine.width))
             done = np.zeros(1, np.int64)
