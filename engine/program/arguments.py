@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ..numbers import is_number, real
 from ..tree import flatten, map_leaves, refill
 
@@ -64,14 +66,18 @@ class Arguments:
             found = [np.asarray(x) for x in inputs]
         except ValueError:  # lists of different lengths
             found = []
-        shapes = [rectangular(x) for x in self.structure]
-        if [x.shape for x in found if x.dtype.kind in "biuf"] == shapes:
+        if [x.shape for x in found if x.dtype.kind in "biuf"] == self.shapes:
             return found
         numbers = self.numbers(inputs)
         if any(getattr(x, "ndim", 0) for x in numbers):
             raise TypeError("this program takes numbers, not arrays in their place")
         remaining = iter(numbers)
         return [[next(remaining) for _ in flatten(x)] for x in self.structure]
+
+    @cached_property
+    def shapes(self) -> list[tuple[int, ...] | None]:
+        """The shape of each argument as an array; None where it is irregular."""
+        return [rectangular(x) for x in self.structure]
 
     def nested(self, numbers: Sequence[Any]) -> list[Any]:
         """Numbers in order as the arguments that they are in."""
