@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import subprocess
 import sys
@@ -10,10 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine.program import compiler, kernels
 
@@ -150,33 +146,3 @@ def test_a_kernel_that_changes_is_another(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("NUMBA_OPT", "0")
     texts.append(compiler.surroundings())
     assert len(set(texts)) == len(texts)
-
-
-# ---------------------------------------------------------------- the functions that are arithmetic
-
-ENDS = [0.0, -0.0, 5e-324, -5e-324, 1e-310, 1e-9, 709.78, 709.79, 710.5, -708.5, -745.13, -745.2]
-ENDS += [-746.5, 22.0, -22.0, 1e308, -1e308, math.inf, -math.inf, math.nan]
-
-
-@given(st.one_of(st.floats(-750, 720), st.floats(-1, 1), st.floats(), st.sampled_from(ENDS)))
-@settings(max_examples=300)
-def test_functions_of_kernels_are_those_of_math(x: float) -> None:
-    with np.errstate(all="ignore"):
-        found, expected = kernels.exp(np.float64(x)), np.exp(x)
-        assert found == pytest.approx(expected, rel=3e-16, abs=1e-323, nan_ok=True)
-        found = kernels.tanh(np.float64(x))
-    assert found == pytest.approx(math.tanh(x), rel=6e-16, abs=0, nan_ok=True)
-    assert math.copysign(1.0, found) == math.copysign(1.0, x) or math.isnan(x)
-
-
-def test_functions_of_kernels_compiled() -> None:
-    numba = pytest.importorskip("numba", reason="compiled programs need numba (extra jit)")
-    xs = np.array([*ENDS, *np.linspace(-750, 720, 1001), *np.linspace(-1, 1, 1001)])
-    for kind in ("float64", "float32"):
-        for name in ("exp", "tanh"):
-            f = numba.njit(**compiler.STRICT)(getattr(kernels, name))
-            with np.errstate(all="ignore"):
-                given = xs.astype(kind)
-                expected = getattr(np, name)(given.astype(float))
-            found = [f(x) for x in given]
-            np.testing.assert_allclose(found, expected, rtol=6e-16, atol=1e-323)

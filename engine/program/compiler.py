@@ -73,7 +73,6 @@ def functions() -> dict[str, tuple[Any, dict[str, Any]]]:
     """Functions in Python that the generated ones call, and how they are compiled."""
     return {
         "max": (FUNCTIONS["max"], {}), "min": (FUNCTIONS["min"], {}),
-        "exp": (kernels.exp, STRICT), "tanh": (kernels.tanh, STRICT),
         "product": (kernels.product, STRICT), "product_of_any": (kernels.product_of_any, STRICT),
         "product_of_rows": (kernels.product_of_rows, FREE),
     }  # fmt: skip

@@ -1,15 +1,11 @@
-"""What loops call, for numba: matrix products that are fast on the small matrices of small
-networks, and functions in arithmetic alone, which a compiler computes for several numbers at once.
+"""Matrix products as loops, for numba: fast on the small matrices of small networks.
 
 All arrays are of two axes; those whose rows the innermost loop runs along are contiguous.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-import numpy as np
 
 
 def product(left: Any, right: Any, out: Any) -> None:
@@ -72,42 +68,3 @@ def product_of_any(left: Any, right: Any, out: Any) -> None:
             for k in range(left.shape[1]):
                 total += left[i, k] * right[k, j]
             out[i, j] = total
-
-
-# x = k·log 2 + r with whole k and |r| ≤ log 2 / 2: then exp x = 2ᵏ·exp r, and a few terms of the
-# series give exp r to the last digit. The number 2ᵏ is its exponent, k + 1023, in the bits from 52.
-# Two ways to write log 2: the first 32 bits, so that k times these is exact, and the rest.
-
-
-def exp(x: Any) -> Any:
-    """eˣ, to a unit in the last place."""
-    bounded = -746.0 if x < -746.0 else 710.0 if x > 710.0 else x  # there it is 0, and inf
-    bounded = bounded if x == x else 0.0
-    k = np.floor(bounded * 1.4426950408889634 + 0.5)
-    r = bounded - k * 0.6931471803691238 - k * 1.9082149292705877e-10
-    p = r * (1 / 6227020800) + 1 / 479001600
-    p = ((p * r + 1 / 39916800) * r + 1 / 3628800) * r + 1 / 362880
-    p = ((p * r + 1 / 40320) * r + 1 / 5040) * r + 1 / 720
-    p = ((p * r + 1 / 120) * r + 1 / 24) * r + 1 / 6
-    p = (p * r + 0.5) * r * r + r
-    half = np.int64(k) >> 1  # in two steps: 2ᵏ alone may be too small or too large
-    first = np.int64((half + 1023) << 52).view(np.float64)
-    second = np.int64((np.int64(k) - half + 1023) << 52).view(np.float64)
-    return (1.0 + p) * first * second if x == x else x
-
-
-def tanh(x: Any) -> Any:
-    """tanh x = −t / (2 + t) with t = exp(−2|x|) − 1, to two units in the last place."""
-    twice = -2.0 * abs(x)
-    bounded = -100.0 if twice < -100.0 else twice  # there it is 1
-    bounded = bounded if x == x else 0.0
-    k = np.floor(bounded * 1.4426950408889634 + 0.5)
-    r = bounded - k * 0.6931471803691238 - k * 1.9082149292705877e-10
-    p = r * (1 / 6227020800) + 1 / 479001600
-    p = ((p * r + 1 / 39916800) * r + 1 / 3628800) * r + 1 / 362880
-    p = ((p * r + 1 / 40320) * r + 1 / 5040) * r + 1 / 720
-    p = ((p * r + 1 / 120) * r + 1 / 24) * r + 1 / 6
-    p = (p * r + 0.5) * r * r + r
-    power = np.int64((np.int64(k) + 1023) << 52).view(np.float64)
-    t = power * p + (power - 1.0)
-    return math.copysign(-t / (2.0 + t), x) if x == x else x
