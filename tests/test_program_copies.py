@@ -38,7 +38,7 @@ def copied(request: Any) -> Callable[[Any], Any]:
     return COPIES[request.param]
 
 
-@pytest.fixture(params=["small", "lowered", "array"])
+@pytest.fixture(params=["small", "batched", "array"])
 def kind(request: Any) -> str:
     return str(request.param)
 
@@ -53,7 +53,7 @@ def test_a_copy_follows_its_own_parameters(kind: str, compiled: Any, copied: Any
     def f(x: Any) -> Any:
         return (w * x).sum() if kind == "array" else engine.tanh(w) * x
 
-    program: Any = record(f, x, batch=kind == "lowered")
+    program: Any = record(f, x, batch=kind == "batched")
     run = program.jit() if compiled else program
     other = copied(run)
     before = run(x)
@@ -81,7 +81,7 @@ def trained(kind: str, make: Any, loss: Any) -> tuple[Any, Any, Any, Any]:
     return (
         model,
         optimiser,
-        record(training_step(model, loss, optimiser), *batch, batch=kind == "lowered"),
+        record(training_step(model, loss, optimiser), *batch, batch=kind == "batched"),
         batch,
     )
 

@@ -238,7 +238,7 @@ def rendered(program: Any) -> str:
 
 
 @pytest.mark.parametrize("way", ["program", "loop", COMPILED])
-@pytest.mark.parametrize("network", ["array", "small", "lowered"])
+@pytest.mark.parametrize("network", ["array", "small", "batched"])
 def test_classes_of_a_recorded_training_step(way: str, network: str) -> None:
     def made() -> Any:
         net: Any = MLP(2, [4, 3], activation="tanh", rng=0)
@@ -248,7 +248,7 @@ def test_classes_of_a_recorded_training_step(way: str, network: str) -> None:
     xs = [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     given: Any = np.array(xs) if network == "array" else xs
     plain = made()
-    program: Any = record(made(), given, np.array([0, 1, 2]), batch=network == "lowered")
+    program: Any = record(made(), given, np.array([0, 1, 2]), batch=network == "batched")
     assert ("np.empty" in rendered(program)) == (network != "small")
     if way == "compiled":
         program = program.jit()
@@ -278,11 +278,11 @@ def test_ranges_are_checked_at_each_run(way: str, loss: Any, right: Any, wrong: 
 
 
 @pytest.mark.parametrize("compiled", [False, COMPILED])
-@pytest.mark.parametrize("lowered", [False, True])
-def test_ranges_of_scalar_targets(compiled: Any, lowered: bool) -> None:
+@pytest.mark.parametrize("batched", [False, True])
+def test_ranges_of_scalar_targets(compiled: Any, batched: bool) -> None:
     for loss, other, wrong in ((hinge, [1.0, -1.0], 0.5), (binary_cross_entropy, [0.5, 0], 1.5)):
-        program: Any = record(loss, [0.1, 0.2], [1.0, 1.0], batch=lowered)
-        assert ("np.empty" in rendered(program)) == lowered
+        program: Any = record(loss, [0.1, 0.2], [1.0, 1.0], batch=batched)
+        assert ("np.empty" in rendered(program)) == batched
         run = program.jit() if compiled else program
         expected = loss([0.3, -0.4], other)
         assert run([0.3, -0.4], other)[0] == pytest.approx(
@@ -368,13 +368,13 @@ def test_threads_get_their_own_numbers_from_a_program_of_arrays(way: str) -> Non
 
 
 @pytest.mark.parametrize("compiled", [False, COMPILED])
-@pytest.mark.parametrize("lowered", [False, True])
+@pytest.mark.parametrize("batched", [False, True])
 def test_threads_get_their_own_numbers_from_a_program_of_values(
-    compiled: Any, lowered: bool
+    compiled: Any, batched: bool
 ) -> None:
     w = Value(3.0)
     program: Any = record(
-        lambda xs: engine.sum([engine.tanh(w * x) for x in xs]), [0.1] * 20, batch=lowered
+        lambda xs: engine.sum([engine.tanh(w * x) for x in xs]), [0.1] * 20, batch=batched
     )
     run = program.jit() if compiled else program
 
@@ -388,7 +388,7 @@ def test_threads_get_their_own_numbers_from_a_program_of_values(
 
 
 @pytest.mark.parametrize("way", ["program", "loop", COMPILED])
-@pytest.mark.parametrize("network", ["array", "small", "lowered"])
+@pytest.mark.parametrize("network", ["array", "small", "batched"])
 def test_steps_of_several_threads_are_as_many_steps(way: str, network: str) -> None:
     start: Any = np.zeros(50) if network == "array" else 0.0
     w: Any = Tensor(start) if network == "array" else Value(start)
@@ -404,7 +404,7 @@ def test_steps_of_several_threads_are_as_many_steps(way: str, network: str) -> N
         return loss
 
     # two programs share the parameter
-    batch = network == "lowered"
+    batch = network == "batched"
     programs: list[Any] = [record(step, start + 1.0, batch=batch) for _ in range(2)]
     if way == "compiled":
         programs = [program.jit() for program in programs]

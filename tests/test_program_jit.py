@@ -48,12 +48,12 @@ def training() -> tuple[MLP, Callable[[Any, Any], Any]]:
     return model, step
 
 
-@pytest.mark.parametrize("lowered", [False, True])
-def test_a_training_loop(lowered: bool) -> None:
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_training_loop(batched: bool) -> None:
     needs_numba()
     model, step = training()
     other, other_step = training()
-    fast = record(step, XS, YS, batch=lowered).jit()
+    fast = record(step, XS, YS, batch=batched).jit()
     losses = fast.loop(10, XS, YS)
     assert losses == pytest.approx([other_step(XS, YS).data for _ in range(10)], rel=1e-11)
     assert fast(np.array(XS), YS) == pytest.approx(other_step(XS, YS).data, rel=1e-11)
@@ -62,7 +62,7 @@ def test_a_training_loop(lowered: bool) -> None:
         assert p.grad == pytest.approx(q.grad, rel=1e-9, abs=1e-12)
     assert fast.parameters == model.parameters()
     assert fast.loop(0, XS, YS) == []
-    assert "product" in fast.source if lowered else "tanh(" in fast.source
+    assert "product" in fast.source if batched else "tanh(" in fast.source
     with pytest.raises(TypeError, match="the argument xs"):
         fast(XS[:2], YS)
 

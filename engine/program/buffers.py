@@ -41,7 +41,7 @@ class Buffers:
             if slot.attribute == "_data" and is_last(derived, slot.now, slot.owners[0]):
                 homes.setdefault(slot.now, slot.owners[0]._data)
         self.writer = Buffered(derived.code.ops, finals, homes)
-        self.places = Places(derived, self.writer.place_of, homes)
+        self.loader = Loader(derived, self.writer.place_of, homes)
         self.lock: Any = LOCK if derived.finals() else lock()  # for one run at a time
         self.assign = self.assignments()
         self.step = self.compiled()
@@ -83,7 +83,7 @@ class Buffers:
         written.sort(key=lambda s: hasattr(s.owners[0], "_buffer") and bool(s.owners[0]._buffer))
         for i, slot in enumerate(written):  # what is written in place comes last
             text, owner = self.shown(slot.now), slot.owners[0]
-            group = self.places.groups.get(slot)
+            group = self.loader.groups.get(slot)
             if group is None and getattr(owner, "_buffer", None) is None:
                 arrays[f"owner{i}"] = owner
                 if isinstance(owner, Tensor):
@@ -110,7 +110,7 @@ class Buffers:
     def is_overwritten(self, array: Array) -> bool:
         """Whether an array belongs to what is assigned in place."""
         targets = [getattr(s.owners[0], s.attribute) for s in in_buffers(self.derived)]
-        targets += [group.array for group in self.places.changed]
+        targets += [group.array for group in self.loader.changed]
         return any(np.may_share_memory(array, target) for target in targets)
 
     def compiled(self) -> Callable[[], list[Any]]:
@@ -126,9 +126,9 @@ class Buffers:
     def run(self, *inputs: Any) -> Any:
         """The result; leaves and states change."""
         with self.lock:
-            self.places.load(self.fitting(inputs))
+            self.loader.load(self.fitting(inputs))
             values = self.step()
-            for group in self.places.changed:
+            for group in self.loader.changed:
                 group.write()
         return values[0] if self.is_one else self.rebuilt(values)
 
@@ -137,9 +137,9 @@ class Buffers:
         if not self.derived.is_batch:
             return [self.run(*inputs) for _ in range(steps)]
         with self.lock:
-            self.places.load(self.fitting(inputs))
+            self.loader.load(self.fitting(inputs))
             results = [self.step() for _ in range(steps)]
-            for group in self.places.changed if steps else ():
+            for group in self.loader.changed if steps else ():
                 group.write()
         return [self.rebuilt(x) for x in results]
 
@@ -157,7 +157,7 @@ class Buffers:
 
 
 class Group:
-    """Places of single numbers that lie in one array, in its order."""
+    """Loader of single numbers that lie in one array, in its order."""
 
     def __init__(self, owners: Sequence[Any], attribute: str, array: Array) -> None:
         self.owners, self.attribute, self.array = owners, attribute, array
@@ -179,8 +179,8 @@ class Group:
                 owner._data = x
 
 
-class Places:
-    """Where what some code is given is copied to before each run.
+class Loader:
+    """What copies inputs and what leaves and states hold to where the code reads them.
 
     Args:
         derived: the code.

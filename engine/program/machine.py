@@ -14,7 +14,7 @@ import numpy as np
 from ..node import LOCK
 from ..tensor.tensor import Tensor
 from ..tree import map_leaves
-from .buffers import Group, Places, homes_of
+from .buffers import Group, Loader, homes_of
 from .compiler import compile_loops
 from .loops import LoopPrinter, UnwrittenError
 from .names import function, indented
@@ -219,7 +219,7 @@ class ArrayMachine(Machine):
         except UnwrittenError as error:
             raise NotImplementedError(f"{error} has no compiled form: run the program") from None
         self.text, self.arrays = self.printer.source, list(self.printer.arrays.values())
-        self.places = Places(derived, self.printer.array_of, homes)
+        self.loader = Loader(derived, self.printer.array_of, homes)
         self.targets = [(s, self.printer.array_of(op)) for s, op in targets]
         self.runner = program._runner
 
@@ -229,7 +229,7 @@ class ArrayMachine(Machine):
 
     def load(self, given: Any) -> None:
         """Fill the arrays."""
-        self.places.load(given)
+        self.loader.load(given)
 
     def store(self) -> None:
         """Hand what was assigned to its owners, if it is not written in their arrays already."""

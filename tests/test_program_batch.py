@@ -23,7 +23,7 @@ from nn import MLP, SGD, Adam, AdamW
 record = partial(engine.record, batch=True)  # also what is small and irregular
 
 
-def is_lowered(p: Program) -> bool:
+def is_batched(p: Program) -> bool:
     """Whether the program computes with arrays."""
     try:
         return bool(p.render("buffered"))
@@ -74,7 +74,7 @@ def test_networks_train_as_their_graphs_do(
     model, step = training()
     eager_model, eager_step = training()
     fast = record(step, xs)
-    assert is_lowered(fast)
+    assert is_batched(fast)
     losses = [fast(xs), *fast.loop(3, xs)]
     assert losses == pytest.approx([eager_step(xs).data for _ in range(4)], rel=1e-12, abs=1e-12)
     for p, q in zip(model.parameters(), eager_model.parameters(), strict=True):
@@ -100,7 +100,7 @@ def test_an_optimisers_state_is_kept(make: Any) -> None:
     model, optimiser, step = training()
     other, other_optimiser, other_step = training()
     fast = record(step)
-    assert is_lowered(fast)
+    assert is_batched(fast)
     for i in range(8):
         if i == 4:
             optimiser.lr = other_optimiser.lr = 0.1
@@ -127,7 +127,7 @@ def test_inputs_need_not_be_regular() -> None:
         return engine.sum([x * y for row in xs for x in row])
 
     fast = record(f, [[1.0], [2.0, 3.0]], 4.0)
-    assert is_lowered(fast)
+    assert is_batched(fast)
     assert fast([[1.0], [2.0, 3.0]], 4.0) == (24.0, ([[4.0], [4.0, 4.0]], 6.0))
     with pytest.raises(TypeError, match="the argument xs"):
         fast([[1.0, 2.0], [3.0]], 4.0)
@@ -145,7 +145,7 @@ def test_edges_are_those_of_floats() -> None:
         assert all(same(a, b) for a, b in zip(slopes, gradient(y, leaves), strict=True))
 
 
-def test_what_cannot_be_lowered_runs_all_the_same() -> None:
+def test_what_cannot_be_batched_runs_all_the_same() -> None:
     v, w = Value(1.0), Value(2.0)
 
     def copies(x: Any) -> Any:
@@ -156,19 +156,19 @@ def test_what_cannot_be_lowered_runs_all_the_same() -> None:
         return loss
 
     fast = record(copies, 1.0)
-    assert not is_lowered(fast)
+    assert not is_batched(fast)
     fast(2.0)
     assert (v.grad, w.grad, w.data) == (2.0, 6.0, 1.0)
 
     guarded = record(lambda x: x if x < 2 else -x, 1.0)
-    assert not is_lowered(guarded)
+    assert not is_batched(guarded)
     with pytest.raises(ValueError, match="nothing is buffered"):
         guarded.render("buffered")
 
 
 def test_numbers_of_other_kinds_and_arrays_are_inputs() -> None:
     fast = record(lambda xs: engine.sum([x * x for row in xs for x in row]), [[1.0, 2.0]] * 3)
-    assert is_lowered(fast)
+    assert is_batched(fast)
     for xs in (np.ones((3, 2), np.float32), [[1, 1]] * 3, [(True, 1.0)] * 3):
         value, (slopes,) = fast(xs)
         assert value == 6.0
