@@ -79,6 +79,9 @@ class Replay:
         self.course = Course()
         self.plain = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Replay, (self.step, self.unasked)  # a copy records what its own step does
+
     def __call__(self, inputs: Any, targets: Any) -> float:
         """The loss of a batch; the parameters move."""
         if is_recorded():
@@ -155,6 +158,9 @@ class TrainingStep:
         self.replay = Replay(eager, unasked=True)
         self.known: set[Any] = set()  # kinds of batches that have been taken
         self.leaf: Callable[[float], Any] = Value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrainingStep, (self.eager,)
 
     def __call__(self, inputs: Any, targets: Any) -> Any:
         """The loss of a batch; the parameters move."""

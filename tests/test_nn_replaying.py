@@ -512,3 +512,43 @@ def test_a_replayed_step_in_a_function_of_ones_own_takes_no_step_beside(twin: bo
         found.append(numbers(model))
     assert found[1] == pytest.approx(found[0], rel=1e-9)
     assert found[2] == pytest.approx(found[0], rel=1e-9)
+
+
+class Stepping:
+    """A step of training as an object, which is copied with its model."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.optimiser = model, SGD(model.parameters(), lr=0.1)
+
+    def __call__(self, inputs: Any, targets: Any) -> Any:
+        loss = mean_squared_error(self.model.over(inputs), targets)
+        self.model.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return loss
+
+
+@twins
+@pytest.mark.parametrize("size", [12, 5])
+def test_a_copied_step_moves_what_its_function_moves(twin: bool, size: int) -> None:
+    """By a program as by itself: a function is shared by copies, an object is copied."""
+    model, xs, ts = network(twin)
+    step = step_of(model)
+    step(xs, ts)
+    step(xs, ts)
+    theirs, copied = copy.deepcopy((model, step))
+    before, others = numbers(model), numbers(theirs)
+    for _ in range(3):
+        copied(xs[:size], ts[:size])
+    assert numbers(model) != before
+    assert numbers(theirs) == others
+
+    stepping = Stepping(model)
+    replay = replayed(stepping)
+    replay(xs, ts)
+    ours, copied = copy.deepcopy((stepping, replay))
+    before, others = numbers(model), numbers(ours.model)
+    for _ in range(3):
+        copied(xs[:size], ts[:size])
+    assert numbers(model) == before
+    assert numbers(ours.model) != others
