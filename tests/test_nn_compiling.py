@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import count
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from test_nn_replaying import OPTIMISERS, TS, XS, network, number, numbers, step_of, twins
 
-from engine import Program, record
+from engine import Program, Tensor, Value, record
 from engine.program import worth
 from nn import MLP, SGD, compiling, fit, mean_squared_error, replayed, train, training_step
 from nn.replaying import Replay
@@ -221,6 +222,34 @@ def test_a_bad_batch_is_an_error_for_the_compiled_step(compiler: Compiler) -> No
     assert compiler.steps == steps + 1
 
 
+def take_in_threads(step: Any, x: Any) -> None:
+    """Take 400 steps, in four threads."""
+    with ThreadPoolExecutor(4) as pool:
+        for found in [pool.submit(lambda: [step(x, x) for _ in range(100)]) for _ in range(4)]:
+            found.result()
+
+
+def falling(w: Any) -> Any:
+    """A step that moves a leaf by −1, whatever it is."""
+    optimiser = SGD([w], lr=1.0)
+
+    def step(x: Any, t: Any) -> Any:
+        loss = (w + x).sum() if isinstance(w, Tensor) else w + x
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    return step
+
+
+def test_steps_of_several_threads_are_as_many_steps(compiler: Compiler) -> None:
+    w = Value(0.0)
+    take_in_threads(replayed(falling(w)), 1.0)
+    assert w.data == -400.0
+    assert compiler.compiled
+
+
 def trained(model: Any, xs: Any, ts: Any) -> Replay:
     """A step that has been compiled."""
     optimiser = SGD(model.parameters(), lr=0.1, momentum=0.5)
@@ -281,6 +310,16 @@ def test_compiled_training_is_what_it_is_step_by_step(
     assert at_once() >= 1
     assert courses[0] == pytest.approx(courses[1], rel=1e-9)
     assert ends[0] == pytest.approx(ends[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("twin", [False, True])
+def test_compiled_steps_of_several_threads_are_as_many_steps(
+    twin: bool, at_once: Callable[[], int]
+) -> None:
+    w: Any = Tensor(np.zeros(3)) if twin else Value(0.0)
+    take_in_threads(replayed(falling(w)), np.ones(3) if twin else 1.0)
+    assert at_once()
+    np.testing.assert_array_equal(w.data, -400.0)
 
 
 def test_compiled_training_in_single_precision(at_once: Callable[[], int]) -> None:
