@@ -263,6 +263,9 @@ class Program:
     def jit(self) -> Compiled:
         """The program in machine code, by numba: the same calls, and ``loop`` as a whole.
 
+        The machine code is kept for the next process, in ``$XDG_CACHE_HOME/gradpath``, which is by
+        default ``~/.cache/gradpath``, until it has not been used for a month.
+
         Raises:
             ImportError: without numba, which comes with ``pip install gradpath[jit]``.
             NotImplementedError: for an operation that has no compiled form, which is named.
