@@ -299,8 +299,8 @@ array_rule("concatenate", lambda m, xs, axis: m.concatenate(xs, axis),
            lambda m, g, y, i, xs, axis:
            m.index(g, spans([m.shape(x)[axis] for x in xs], axis)[i]),
            variadic=True)
-array_rule("astype", lambda m, x, dtype: m.astype(x, dtype),
-           lambda m, g, y, x, dtype: m.astype(g, m.dtype(x)))
+array_rule("astype", lambda m, x, dtype: m.astype(x, dtype),  # the slope of 1.5·k is 1.5
+           lambda m, g, y, x, dtype: m.astype(g, m.dtype(x)) if m.dtype(x).kind == "f" else g)
 
 # Sums and choices over axes; ties of the largest share the gradient.
 array_rule("sum_over", lambda m, x, axes, keepdims: m.sum_over(x, axes, keepdims),

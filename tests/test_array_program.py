@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import engine
 import nn
-from engine import Tensor, Value, gradient, record
+from engine import TABLE, Rule, Tensor, Value, fuse, gradient, record
 from nn import MLP, SGD, Adam, AdamW, binary_cross_entropy, cross_entropy, mean_squared_error
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -461,3 +461,51 @@ def test_threads_record_scalars_and_arrays_at_a_time() -> None:
         thread.join()
     assert not wrong
     assert nn.SGD([Value(1.0)], lr=0.5).lr == 0.5
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, y: (x.astype("float32") * x).sum() * y.sum(),
+    lambda x, y: (gradient((x.max(1) ** 3).sum(), x, create_graph=True) ** 2).sum() * y.sum(),
+    lambda x, y: engine.cross_entropy([x * 2, x, y], 2).sum(),
+])  # fmt: skip
+def test_the_readable_source_keeps_to_what_torch_has_too(f: Callable[..., Any]) -> None:
+    torch = pytest.importorskip("torch")
+    arrays = [np.array([[1.0, 3, 3], [2, 2, 2]]), np.array([0.5, -1.0, 2.0])]
+    program = record(f, *arrays)
+    value, gradients = run(program.source, torch, [torch.tensor(a) for a in arrays])
+    agree(value, program(*arrays)[0], 1e-12)
+    for a, b in zip(gradients, program(*arrays)[1], strict=True):
+        agree(a, b, 1e-12)
+
+
+@pytest.mark.parametrize("same", [
+    lambda x, s: engine.where(x > 0, s, s).sum() * s,
+    lambda x, s: engine.where(x > 0, x[0], x[0]).sum() * s,
+    lambda x, s: (engine.where(x > s, x, x) * x).sum(),
+    lambda x, s: (engine.where(x > 0, 2.0, 2.0) * s).sum(),
+    lambda x, s: (engine.where(s > 0, x[:1], x[:1]) * x).sum(),
+])  # fmt: skip
+def test_a_choice_between_two_that_are_the_same_has_the_conditions_shape(same: Any) -> None:
+    x, s = np.random.default_rng(0).normal(size=(2, 3)), np.array(0.7)
+    value, slopes = eager(same, [x, s])
+    got, gradients = record(same, np.ones((2, 3)), s)(x, s)
+    agree(got, value)
+    for a, b in zip(gradients, slopes, strict=True):
+        agree(a, b)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize("row", [r for r in TABLE if r.arity == 1 and not r.variadic], ids=str)
+def test_every_row_of_a_number_without_axes_in_a_program_of_arrays(row: Rule, kind: str) -> None:
+    x = np.random.default_rng(0).uniform(0.2, 0.9, (2, 3)).astype(kind)
+
+    def f(x: Any) -> Any:
+        return getattr(engine, row.name)(x.mean(), *(row.samples or ((),))[0]) * x.sum()
+
+    value, (slope,) = eager(f, [x])
+    relative = 1e-12 if kind == "float64" else 1e-5
+    got, (found,) = record(f, x / 2)(x)
+    agree(got, value, relative)
+    agree(found, slope, relative)
+    leaf = Tensor(x)
+    agree(gradient(fuse(f)(leaf), leaf), slope, relative)

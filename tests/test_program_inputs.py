@@ -432,3 +432,77 @@ def test_arrays_may_be_given_as_lists(way: str) -> None:
     np.testing.assert_array_equal(same, slopes)
     with pytest.raises(ValueError, match="no class"):
         run(x.tolist(), [0, 1, 3, 1])
+
+
+# ---------------------------------------------------------------- whole numbers and truth values
+
+ON_WHOLE: dict[str, Callable[[Any, Any], Any]] = {
+    "products": lambda x, k: (1.5 * k * x).sum(),
+    "quotients": lambda x, k: (x / (k + 0.5)).sum() + k.mean(),
+    "differences": lambda x, k: ((1 - k) * x).sum(),
+    "opposites": lambda x, k: (-k * x).sum(),
+    "squares": lambda x, k: (k * k * x + k**2).sum(),
+    "functions": lambda x, k: (engine.tanh(k) * engine.clip(k, 0.5, 1.5) * x).sum(),
+    "sums": lambda x, k: x.sum() * k.sum() + (k @ k),
+    "largest": lambda x, k: (0.3 * k.max() + k.min(0) / 3) * x.sum(),
+    "shares": lambda x, k: (k.softmax() * x).sum() + k.logsumexp(),
+    "products of matrices": lambda x, k: (x @ k) * 0.5,
+    "comparisons": lambda x, k: engine.where(k < 0.5, x, -x).sum(),
+    "choices": lambda x, k: engine.where(x > 0, k, 0.5).sum() * x.sum(),
+    "parts": lambda x, k: (
+        (0.5 * k[1:] * x[1:]).sum() + 0.25 * k[0] + (0.5 * k.reshape(-1, 1)).sum()
+    ),
+    "joined": lambda x, k: (engine.concatenate([k, 0.5 * k, x]) ** 2).sum(),
+    "losses": lambda x, k: engine.softmax_cross_entropy(k.reshape(1, -1), [1]).sum() * x.sum(),
+    "squares of all": lambda x, k: engine.sum_of_squares([k, x]),
+}
+
+
+@pytest.mark.parametrize("way", ["recorded", "fused"])
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("name", ON_WHOLE)
+def test_whole_numbers_are_real_ones_to_compute_with(way: str, kind: str, name: str) -> None:
+    f, x = ON_WHOLE[name], np.array([0.5, -1.0, 2.0])
+    run = running(way, f, x, np.array([0, 1, 1]).astype(kind))
+    for k in ([1, 0, 3], [200, 100, 1]):
+        whole = np.array(k).astype(kind)
+        leaf = Tensor(x)
+        y = f(leaf, Tensor(whole.astype(float), role="constant"))
+        value, slope = run(x, whole)
+        np.testing.assert_allclose(value, y.item(), rtol=1e-12)
+        np.testing.assert_allclose(slope, gradient(y, leaf), rtol=1e-12)
+
+
+TRUTHS: dict[str, Callable[[Any], Any]] = {
+    "share": lambda x: (x > 0).mean() * x.sum(),
+    "count": lambda x: ((x > 0).sum() + 1) / x.sum(),
+    "weights": lambda x: ((x > 0) * 1.5 * x + (1 - (x > 0)) * x**2).sum(),
+    "sums": lambda x: (((x > 0) + (x > 1)) * x).sum(),
+    "opposites": lambda x: (-(x > 0) * x).sum(),
+    "products of matrices": lambda x: (x > 0) @ x,
+    "largest": lambda x: (0.5 * (x > 0).max()) * x.sum(),
+}
+
+
+@pytest.mark.parametrize("way", ["eager", *WAYS])
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize("name", TRUTHS)
+def test_truth_values_are_ones_and_zeros_to_compute_with(way: str, kind: str, name: str) -> None:
+    f, x = TRUTHS[name], np.array([0.5, -1.0, 2.0], kind)
+    if way == "eager":
+        leaf = Tensor(x)
+        value, slope = f(leaf).item(), gradient(f(leaf), leaf)
+    else:
+        value, slope = running(way, f, -x)(x)
+    positive, above = np.array([1.0, 0, 1]), np.array([0.0, 0, 1])
+    expected, slopes = {
+        "share": (1.0, [2 / 3] * 3),
+        "count": (2.0, [-4 / 3] * 3),
+        "weights": (4.75, [1.5, -2, 1.5]),
+        "sums": (4.5, positive + above),
+        "opposites": (-2.5, -positive),
+        "products of matrices": (2.5, positive),
+        "largest": (0.75, [0.5] * 3),
+    }[name]
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(slope, slopes, rtol=1e-6)

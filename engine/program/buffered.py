@@ -82,7 +82,7 @@ class Buffered(Storage):
         if op.name == "sum_of_squares":
             flat = [self.once("v", f"{self.names[part]}.reshape(-1)") for part in op.args]
             return " + ".join(f"np.dot({part}, {part})" for part in flat)
-        if isinstance(op.rule, Rule):
+        if isinstance(op.rule, Rule) and has_function(op.name):
             return BUFFERED.write(op, self.operand)[0]
         return self.general(op)
 
@@ -94,9 +94,7 @@ class Buffered(Storage):
         """An entry-by-entry function of NumPy, or whatever the arrays' mathematics has."""
         is_root = op.name == "power" and op.params[0] == 0.5
         function = "np.sqrt" if is_root else BUFFERED.function(op.name)
-        if not (isinstance(op.rule, Rule) or op.name in CONDITIONS) or not hasattr(
-            np, function[3:]
-        ):
+        if not ((isinstance(op.rule, Rule) or op.name in CONDITIONS) and has_function(op.name)):
             return self.copied(op, self.general(op))
         kind = next(x.dtype for x in op.args if isinstance(x, Op))
         texts = [self.term(x, kind) for x in (*op.args, *(() if is_root else op.params))]
@@ -260,6 +258,11 @@ class Buffered(Storage):
         (t,), (targets,) = op.args, op.params
         self.lines.append(f"{self.once('k', repr(targets), targets)}.check({self.names[t]})")
         return self.names[t]
+
+
+def has_function(name: str) -> bool:
+    """Whether NumPy itself has the function, or the operator, of a row: it has no erf."""
+    return name in BUFFERED.forms or hasattr(np, BUFFERED.function(name).removeprefix("np."))
 
 
 def write_value(x: Any) -> str:

@@ -3,7 +3,7 @@
 =========  ====================================================================================
 readable   functions of a namespace ``np``, of those only what NumPy, jax.numpy and torch have in
            common, so that the same text runs with each of them, on numbers and on arrays
-           (indexing by arrays of numbers that is differentiated, and ``erf``, need NumPy or torch)
+           (indexing that is differentiated needs NumPy; ``erf`` one that has it, such as torch)
 floats     ``math`` and conditional expressions on plain floats: what CPython runs fastest, and
            what numba compiles
 buffered   NumPy's functions by name, as they write into arrays; operators between numbers
@@ -97,7 +97,7 @@ class Dialect:
 
     def constant(self, x: Any, least: int) -> str:
         """A number or a parameter, such as a shape, as an operand."""
-        if x is None or isinstance(x, (bool, tuple)):
+        if x is None or isinstance(x, tuple):
             return self.constants.get(str(x), str(x))
         text = self.number(x)
         return f"({text})" if least > SIGN and text.startswith("-") else text
@@ -166,7 +166,6 @@ class Readable(Dialect):
         "linear": ("{0} @ {1}[:, :-1].T + {1}[:, -1]", SUM, (ATOM, ATOM)),  # [W b], side by side
         "with_ones": ("np.concatenate([{0}, np.ones_like({0}[:, :1])], 1)", ATOM, (ATOM,)),
         "reshape": ("{}.reshape({})", ATOM, (ATOM, CHOICE)),
-        "count": ("{}.sum(axis={}, keepdims=True)", ATOM, (ATOM, CHOICE)),
         "one_hot": ("({}[:, None] == np.arange({})) * 1", PRODUCT, (ATOM, CHOICE)),
     }
     functions = ARRAY_NAMES
@@ -238,7 +237,7 @@ class Readable(Dialect):
         """The numbers in another precision, which a plain number takes on by itself."""
         if op.args[0].weak:
             return w(op.args[0], ATOM), ATOM
-        return f"{w(op.args[0], ATOM)}.astype(np.{op.dtype.name})", ATOM
+        return f"np.asarray({w(op.args[0], CHOICE)}, dtype=np.{op.dtype.name})", ATOM
 
     def write_index(self, op: Any, w: Operand, key: Any) -> Text:
         """Entries at a key."""
@@ -257,6 +256,11 @@ class Readable(Dialect):
         """A sum over axes."""
         some = len(axes) < len(op.args[0].shape) or keepdims
         given = write_axes(axes, keepdims) if some else ""
+        return f"{w(op.args[0], ATOM)}.sum({given})", ATOM
+
+    def write_count(self, op: Any, w: Operand, axes: tuple[int, ...], dtype: Any) -> Text:
+        """How many are true over axes, in the precision of the arrays: 1 / n is computed in it."""
+        given = f"{write_axes(axes, True)}, dtype=np.{dtype.name}"
         return f"{w(op.args[0], ATOM)}.sum({given})", ATOM
 
     def write_max_over(self, op: Any, w: Operand, axes: tuple[int, ...], keepdims: bool) -> Text:

@@ -152,7 +152,7 @@ class Recording:
 
             from ..tensor.tensor import constant
 
-            leaf: Any = constant(asarray(data))
+            leaf: Any = constant(asarray(data, now.dtype))
         else:
             leaf = Value(data)
         self.known[id(leaf)] = now

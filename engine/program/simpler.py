@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..rule import ARRAY_TABLE, TABLE
-from .ops import Op, shape_of
+from .ops import Op, joint_shape, shape_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,6 +94,12 @@ def simpler_sum(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any
     return None
 
 
+def simpler_choice(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """Between two that are the same it is that one, unless the condition repeats it."""
+    is_same = args[1] is args[2] and shape_of(args[1]) == joint_shape(args)
+    return args[1] if is_same else None
+
+
 def first_if(number: float) -> Callable[..., Any]:
     """An operation with that number as its second argument leaves the first as it is."""
 
@@ -107,5 +113,5 @@ SIMPLER: dict[str, Callable[..., Any]] = {
     "mul": simpler_product, "neg": simpler_negative, "div": first_if(1.0), "sub": first_if(0.0),
     "power": simpler_power, "pow": simpler_power, "reshape": simpler_reshape,
     "broadcast_to": simpler_broadcast, "transpose": simpler_transpose, "sum_over": simpler_sum,
-    "select": lambda code, rule, args, params: args[1] if args[1] is args[2] else None,
+    "select": simpler_choice,
 }  # fmt: skip

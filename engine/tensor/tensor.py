@@ -266,6 +266,10 @@ def fill(node: Tensor, data: Array) -> Tensor:
 
 def make(rule: Rule | ArrayRule, args: tuple[Tensor, ...], params: tuple[Any, ...] = ()) -> Tensor:
     """The node that applies a row to Tensors."""
+    for x in args:
+        if x._data.dtype not in ARRAYS:
+            args = in_reals(rule, args)
+            break
     data = [x._data for x in args]
     try:
         y = compute(rule, data, params)
@@ -273,6 +277,25 @@ def make(rule: Rule | ArrayRule, args: tuple[Tensor, ...], params: tuple[Any, ..
         shapes = " and ".join(str(x.shape) for x in args)
         raise ValueError(f"{rule.name}: shapes {shapes} do not go together: {error}") from None
     return node(rule, args, params, y, data)
+
+
+WHOLE = {  # rows that take whole numbers and truth values as they are, and as which arguments
+    **dict.fromkeys(("broadcast_to", "reshape", "transpose", "index", "scatter"), slice(1)),
+    **dict.fromkeys(("gather", "scatter_at", "concatenate", "count", "one_hot"), slice(None)),
+    **dict.fromkeys(("astype", "both"), slice(None)), "select": slice(1),
+    **dict.fromkeys(("pick_rows", "cross_entropy_rows"), slice(1, 2)),
+}  # fmt: skip
+
+
+def in_reals(rule: Rule | ArrayRule, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The arguments, as real numbers if the row computes with them: 1.5·k is not 1·k."""
+    kept = args[WHOLE[rule.name]] if rule.name in WHOLE else ()
+    kinds = [x.dtype for x in args if x.dtype in FLOATS] or [FALLBACK.dtype_of_choices]
+    return tuple([
+        x if x.dtype.kind not in "biu" or any(x is y for y in kept)
+        else make(ARRAY_TABLE["astype"], (x,), (kinds[0],))
+        for x in args
+    ])  # fmt: skip
 
 
 def node(
