@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import engine
+import nn
 from engine import Tensor, Value, gradient, no_grad, record
 from engine.program import compiler, machine
 from engine.state import State
@@ -166,3 +167,24 @@ def test_loops_and_copies_of_steps_do_what_steps_do(
         np.testing.assert_allclose(results, found[0][0], rtol=1e-12)
         for a, b in zip(last, found[0][1], strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "batch", "arrays"])
+def test_the_text_of_a_training_step_gives_the_new_parameters(kind: str) -> None:
+    xs, ys = [[0.5, 1.0], [-1.0, 0.25]], [1.0, 0.0]
+    model: Any = nn.MLP(2, [3, 1], rng=0)
+    model = model.vectorized() if kind == "arrays" else model
+    optimiser = nn.SGD(model.parameters(), lr=0.1)
+    step: Any = nn.training_step(model, nn.mean_squared_error, optimiser)
+    inputs: Any = (np.array(xs), np.array(ys)) if kind == "arrays" else (xs, ys)
+    program = record(step.eager, *inputs, batch=kind == "batch")
+    names: dict[str, Any] = {"np": np}
+    exec(program.source, names)
+    held = [np.array(p.data) for p in program.parameters]
+    if kind == "batch":  # a layer's weights and biases are one argument
+        flat = np.array([x.item() for x in held])
+        held = [flat[:9].reshape(3, 3), flat[9:].reshape(1, 4)]
+    loss, new = names["step"](*(np.array(x) for x in inputs), *held, 0.1)
+    assert loss == pytest.approx(program(*inputs), rel=1e-12)
+    left = np.concatenate([np.ravel(p.data) for p in program.parameters])
+    np.testing.assert_allclose(np.concatenate([np.ravel(x) for x in new]), left, rtol=1e-12)

@@ -9,8 +9,9 @@ from ..numbers import KindError, is_number, real
 from ..state import Drawn
 from ..tree import flatten, is_array, is_tensor, map_leaves
 from .arguments import Arguments, parameter_names
-from .derive import Derived
+from .derive import Derived, Slot
 from .names import function_name, identifier
+from .places import whole_of
 from .recording import Recording
 from .twice import recorded_twice
 from .watching import recorded
@@ -204,13 +205,12 @@ class Program:
         return self._runner.text  # type: ignore[no-any-return]
 
     def _readable(self, dialect: Dialect) -> str:
-        slots = [(s.start, s) for s in self._derived.slots if s.start is not None]
-        changed = tuple(s.now for _, s in slots if s.written and s.attribute == "_data")
-        given = [*zip(self._arguments.names, self._given(), strict=True)]
-        given += [(start.label, start) for start, _ in slots]
-        given += [("constants", op) for op, _ in self._derived.constants]
-        result = (self._result, changed) if changed else self._result
         derived = self._derived
+        changed = tuple(s.now for s in derived.slots if s.written and is_known(s))
+        given = [*zip(self._arguments.names, self._given(), strict=True)]
+        given += [(s.start.label, s.start) for s in derived.slots if s.start is not None]
+        given += [("constants", op) for op, _ in derived.constants]
+        result = (self._result, changed) if changed else self._result
         return readable(self._name, given, derived.code.ops, derived.sections, result, dialect)
 
     def __repr__(self) -> str:
@@ -278,6 +278,12 @@ class Program:
         from .machine import machine_of
 
         return machine_of(self)
+
+
+def is_known(slot: Slot) -> bool:
+    """Whether a program's text takes the old numbers of a place, as one or in parts."""
+    in_parts = slot.attribute == "_data" and whole_of(slot.owners[0]) is not None
+    return slot.start is not None or in_parts
 
 
 # ---------------------------------------------------------------- what goes in and comes out
