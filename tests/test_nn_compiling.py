@@ -94,6 +94,8 @@ def test_what_pays_grows_with_the_program_and_shrinks_with_its_time(compiler: Co
     arrays = record(step_of(twin).eager, xs, ts)
     assert 1e5 < worth.steps_that_pay(arrays, 4e-5) < 1e6
     assert worth.steps_that_pay(arrays, 1.0) > 1e4  # matrix products take as long compiled
+    many = record(step_of(twin).eager, np.tile(xs, (100, 1)), np.tile(ts, 100))
+    assert worth.steps_that_pay(many, 4e-5) == math.inf  # NumPy's tanh of many is faster
 
 
 def test_of_batches_of_two_sizes_those_are_compiled_that_are_many(compiler: Compiler) -> None:
