@@ -506,3 +506,57 @@ def test_truth_values_are_ones_and_zeros_to_compute_with(way: str, kind: str, na
     }[name]
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     np.testing.assert_allclose(slope, slopes, rtol=1e-6)
+
+
+# ---------------------------------------------------------------- what the function makes itself
+
+
+def test_gradients_of_arrays_that_a_step_makes_are_followed() -> None:
+    def setting() -> tuple[Any, Callable[[Any], Any]]:
+        w = Tensor([[0.5, -1.0, 2.0]], role="parameter")
+
+        def step(x: Any) -> Any:
+            c, model = Tensor(np.full((1, 3), 2.0)), MLP(3, [2, 1], rng=0).vectorized()
+            loss = (w * x * c + c).sum() + (model(x * w) ** 2).sum()
+            loss.backward()
+            w.data = w.data - 0.1 * c.grad * w.grad
+            c.data = c.data - 0.1 * c.grad
+            c.grad = 0.0
+            again = (w * c).sum()
+            again.backward()
+            grads = [p.grad for p in model.parameters()]
+            return [loss, again, c.grad[0, 1] * 1.0, *(g.reshape(-1)[0] * 1.0 for g in grads)]
+
+        return w, step
+
+    (w, step), (ours, same) = setting(), setting()
+    program = record(same, np.ones((1, 3)))
+    for x in np.random.default_rng(0).normal(size=(3, 1, 3)):
+        expected = list(map(float, step(Tensor(x))))
+        np.testing.assert_allclose(program(x), expected, rtol=1e-12)
+        np.testing.assert_allclose(ours.data, w.data, rtol=1e-12)
+        np.testing.assert_allclose(ours.grad, w.grad, rtol=1e-12)
+
+
+@pytest.mark.parametrize("made", [
+    lambda kind: kind(2.0),
+    lambda kind: kind(2.0) * 3.0,
+    lambda kind: engine.exp(kind(2.0)),
+])  # fmt: skip
+@pytest.mark.parametrize("cleared", [False, True])
+def test_gradients_of_numbers_that_a_step_makes_are_refused(made: Any, cleared: bool) -> None:
+    for kind, x in ((Value, 1.0), (Tensor, np.ones(3))):
+        w: Any = kind(x, label="w", role="parameter")
+
+        def step(x: Any, w: Any = w, kind: Any = kind) -> Any:
+            c = made(kind)
+            if cleared:
+                c.grad = 0.0
+            loss: Any = w * x * c
+            loss = loss.sum() if kind is Tensor else loss
+            loss.backward()
+            w.data = w.data - 0.1 * c.grad
+            return loss
+
+        with pytest.raises(TypeError, match="does not follow its gradient"):
+            record(step, x)

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
     from ..targets import Targets
 
+KEPT = (
+    "the program would keep this number for ever. Compute with the node itself (engine.sin, not "
+    "math.sin), or return it and read it outside."
+)
+NOT_FOLLOWED = (
+    "the function makes it of plain numbers, and the program does not follow its gradient. Make "
+    "it outside of the function, or take it as an argument."
+)
+
 
 class Recording:
     """What a function does with the numbers that it is given.
@@ -59,6 +68,7 @@ class Recording:
         self.inputs = [self.input(x) for x in inputs]
         self.input_ids = set(self.known)
         self.made: set[int] = set()  # leaves that the function has made
+        self.plain: set[int] = set()  # nodes that are plain numbers here: no gradient is followed
         self.given: dict[int, Op] = {}  # what nodes are as arguments, until they are assigned
         self.leaves: dict[int, tuple[Any, list[Op]]] = {}  # with the Ops they were as arguments
         self.gradients: dict[int, Any] = {}  # of nodes that are no place: a backward pass or more
@@ -91,6 +101,7 @@ class Recording:
         elif node.args:
             return self.earlier(node)
         elif not (self.arrays and node.shape) and not self.is_place(node):
+            self.plain.add(id(node))
             return float(node._data)
         else:
             now = self.places.read(node, "_data")
@@ -188,6 +199,7 @@ class Recording:
             args = tuple(map(self.of, node.args))
             if not any(type(x) is Op for x in args) and not (self.arrays and node.shape):
                 self.known[id(node)] = float(node._data)
+                self.plain.add(id(node))
                 return
         op = self.course.row(node.rule, args, node.params)
         if op is None:
@@ -321,10 +333,13 @@ class Recording:
             if is_number(data) or hasattr(data, "shape"):
                 return self.stand_in(self.places.read(owner, attribute), data)
             return data
+        if attribute == "_grad":
+            if id(owner) in self.plain and self.gradients:
+                raise self.refusal(owner, ".grad", NOT_FOLLOWED)
+            if self.follows(owner) or id(owner) in self.gradients:
+                return self.stand_in(self.gradient(owner), original(owner))
         if isinstance(owner, State) or not self.follows(owner):
             return original(owner)
-        if attribute == "_grad":
-            return self.stand_in(self.gradient(owner), original(owner))
         raise self.refusal(owner, ".data")
 
     def assign(self, owner: Any, attribute: str, x: Any) -> None:
@@ -354,13 +369,9 @@ class Recording:
             return type(self.known[id(node)]) is Op
         return id(node) not in self.made and node.role != "constant"
 
-    def refusal(self, node: Any, what: str) -> TypeError:
+    def refusal(self, node: Any, what: str, why: str = KEPT) -> TypeError:
         """The error for taking a number out of the recording."""
-        return TypeError(
-            f"{what} of {describe(node)} while recording: the program would keep this number for "
-            "ever. Compute with the node itself (engine.sin, not math.sin), or return it and read "
-            f"it outside.\n  at {origin()}"
-        )
+        return TypeError(f"{what} of {describe(node)} while recording: {why}\n  at {origin()}")
 
     # ------------------------------------------------------------ the end
 
@@ -383,7 +394,15 @@ class Recording:
 
     def forget(self) -> None:
         """Let go of the function's nodes: the events are all that a program needs."""
-        kept = self.alive, self.known, self.made, self.given, self.leaves, self.gradients
+        kept = (
+            self.alive,
+            self.known,
+            self.made,
+            self.plain,
+            self.given,
+            self.leaves,
+            self.gradients,
+        )
         for held in kept:
             held.clear()
         self.course, self.first = Course(None), None
