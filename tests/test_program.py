@@ -436,6 +436,42 @@ def test_inputs_of_another_shape_are_refused() -> None:
         record(lambda x: x, "1")
 
 
+@pytest.mark.parametrize("example", [[], [[], 1.0], [[1.0], []], [[[]], 2.0]])
+def test_lists_may_be_empty(example: Any) -> None:
+    def total(xs: Any) -> Any:
+        return sum(total(x) if isinstance(x, list) else 2.0 * x for x in xs)
+
+    program = record(lambda xs: total(xs) + 1.0, example)
+    assert program(example)[0] == total(example) + 1.0
+    with pytest.raises(TypeError, match="must be a list of"):
+        program([5.0, 6.0, 7.0])
+    with pytest.raises(TypeError, match="must be a list of"):
+        program([5.0])
+
+
+def test_a_number_of_steps_is_a_whole_number() -> None:
+    for program, x in (
+        (record(lambda x: x * x, 1.0), 1.0),
+        (record(lambda x: (x * x).sum(), np.ones(2)), np.ones(2)),
+    ):
+        assert program.loop(0, x) == []
+        two: Any = np.int64(2)
+        assert len(program.loop(two, x)) == 2
+        for wrong in (1.5, "a", None):
+            with pytest.raises(TypeError, match="number of steps is a whole number"):
+                program.loop(wrong, x)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="at least 0, not -1"):
+            program.loop(-1, x)
+
+
+def test_other_words_for_batch_and_ragged_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="batch is True, False or 'auto', not 'yes'"):
+        record(lambda x: x * x, 1.0, batch="yes")  # type: ignore[arg-type]
+    program = record(lambda x: (x * x).sum(), np.ones((2, 2)))
+    with pytest.raises(TypeError, match="rows of an array are of one length"):
+        program([[1.0, 2.0], [3.0]])
+
+
 def test_everything_is_as_before_after_an_error() -> None:
     w = Value(2.0)
     methods = {name: vars(Value).get(name) for name in ("data", "grad", "__lt__", "__bool__")}

@@ -219,7 +219,7 @@ def test_nested_arguments_are_taken_apart() -> None:
     assert readable("f", arguments, in_order([result]), {0: "forward"}, (result, [Y])) == (
         "def f(xs, none, y):\n"
         "    [a,], [b, c] = xs\n"
-        "    *_ = none\n"
+        "    [] = none\n"
         "    # forward\n"
         "    t1 = a * b + c\n"
         "    return t1, [y]\n"

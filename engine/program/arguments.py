@@ -22,6 +22,19 @@ def parameter_names(f: Callable[..., Any], count: int) -> list[str]:
     return [names[i] if i < len(names) else f"x{i}" for i in range(count)]
 
 
+def count(steps: Any) -> int:
+    """How many steps to run.
+
+    Raises:
+        TypeError, ValueError: if it is no whole number, or less than 0.
+    """
+    if not hasattr(steps, "__index__"):
+        raise TypeError(f"the number of steps is a whole number, not {steps!r:.60}")
+    if steps.__index__() < 0:
+        raise ValueError(f"the number of steps is at least 0, not {steps}")
+    return int(steps.__index__())
+
+
 class Arguments:
     """The arguments of a program of numbers: their names, and how they are nested.
 

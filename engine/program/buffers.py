@@ -242,7 +242,10 @@ def fitting(x: Any, place: Array) -> Array:
     Raises:
         TypeError, ValueError: if it is not, or its whole numbers do not fit into those recorded.
     """
-    array = np.asarray(x)
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise TypeError(f"the rows of an array are of one length: {error}") from None
     admitted = {"f": "biuf", "b": "b"}.get(place.dtype.kind, "iu")
     if array.dtype.kind not in admitted:
         raise TypeError(

@@ -14,6 +14,7 @@ import numpy as np
 from ..node import LOCK
 from ..tensor.tensor import Tensor
 from ..tree import map_leaves
+from .arguments import count
 from .buffers import Group, Loader, homes_of
 from .compiler import compile_loops
 from .loops import LoopPrinter, UnwrittenError
@@ -72,14 +73,14 @@ class Compiled:
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
-        program, machine = self._program, self._machine
+        program, machine, steps = self._program, self._machine, count(steps)
         if steps == 1 or (steps > 1 and (program._drawn or machine.has_arrays)):
             return [self(*inputs) for _ in range(steps)]
         program._around.ready(program.is_step)
         given = machine.fitting(inputs)
         with machine.lock:
             machine.load(given)
-            numbers = np.empty((max(steps, 0), machine.width))
+            numbers = np.empty((steps, machine.width))
             done = np.zeros(1, np.int64)
             try:
                 self._steps(steps, numbers, done, *machine.arrays)

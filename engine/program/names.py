@@ -98,7 +98,7 @@ class Names:
         """The lines that take a nested argument apart: ``a, [b, c] = x``."""
         if not isinstance(x, (list, tuple)):
             return []
-        targets = self.targets(x)
+        targets = self.targets(x) or "[]"
         if len(targets) + len(name) < WIDTH - 3:
             return [f"{targets} = {name}"]
         return ["[", *folded(targets), f"] = {name}"]
@@ -109,7 +109,7 @@ class Names:
             f"[{self.targets(part)}]" if isinstance(part, (list, tuple)) else self.of(part)
             for part in x
         ]
-        return ", ".join(parts) + ("," if len(parts) == 1 else "") if parts else "*_"
+        return ", ".join(parts) + ("," if len(parts) == 1 else "")
 
 
 # ---------------------------------------------------------------- lines

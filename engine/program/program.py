@@ -8,7 +8,7 @@ from ..node import LOCK
 from ..numbers import KindError, is_number, real
 from ..state import Drawn
 from ..tree import flatten, is_array, is_tensor, map_leaves
-from .arguments import Arguments, parameter_names
+from .arguments import Arguments, count, parameter_names
 from .derive import Derived, Slot
 from .names import function_name, identifier
 from .places import whole_of
@@ -60,6 +60,8 @@ def record(
             that number for ever. Return it and read it outside. Also if f does something else when
             it runs again.
     """
+    if batch not in (True, False, "auto"):
+        raise ValueError(f"batch is True, False or 'auto', not {batch!r:.60}")
     names = parameter_names(f, len(examples))
     collecting = gc.isenabled()
     try:
@@ -255,6 +257,7 @@ class Program:
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
+        steps = count(steps)
         if self._drawn:
             return [self(*inputs) for _ in range(steps)]
         self._around.ready(self.is_step)
