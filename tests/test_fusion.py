@@ -7,6 +7,7 @@ import gc
 import math
 import weakref
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -170,8 +171,22 @@ def test_other_kinds_of_operands_are_taken_as_without() -> None:
     x = Tensor(inputs([(2, 3)], 0)[0])
     for other in (np.ones((2, 3), int), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], 2.0):
         agree(fused(x, other).data, objective(x, other).data)
-    with pytest.raises(TypeError):
-        fused(x, "a")
+    for wrong in ("a", None, 1j, np.array([1j]), [[1.0], [2.0, 3.0]], [x, x]):
+        with pytest.raises(TypeError, match="real numbers|one length|stack|float64"):
+            fused(x, wrong)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("other", [
+    2.0, 2, [1.0, 2.0, 3.0], [1, 2, 3], np.ones(3), np.ones(3, "float32"), np.ones(3, "float16"),
+    np.ones(3, object), np.float64(2.0), Fraction(1, 2),
+])  # fmt: skip
+def test_plain_operands_take_on_the_precision_of_tensors(kind: str, other: Any) -> None:
+    x = Tensor(np.array([0.5, -1.0, 2.0], kind))
+    y = fuse(lambda x, y: (x * y).sum())(x, other)
+    expected = (x * other).sum()
+    assert y.dtype == expected.dtype == kind
+    agree(y.data, expected.data, 1e-6)
 
 
 def test_modes_are_honoured() -> None:

@@ -19,8 +19,9 @@ import numpy as np
 from ..forks import lock
 from ..gradient import gradient
 from ..modes import TAPE, active, anomaly
-from ..tensor.arrays import Array, quiet
+from ..tensor.arrays import FLOATS, Array, quiet
 from ..tensor.mathematics import TENSORS
+from ..tensor.operands import floating, numbers
 from ..tensor.tensor import Tensor, constant, node
 from .buffered import Buffered
 from .buffers import homes_of
@@ -65,7 +66,12 @@ class Fused:
         """The function's result, as one node."""
         if active and (TAPE.get() is not None or anomaly()):
             return self.f(*args)
-        given = tuple([x if isinstance(x, Tensor) else constant(np.asarray(x)) for x in args])
+        try:
+            given = tuple([x if isinstance(x, Tensor) else beside(x, args) for x in args])
+        except TypeError:
+            if self.strict:
+                raise
+            return self.f(*args)
         plan = self.last
         if plan is None or not (plan.fits(given) and plan.around.hold()):
             plan = self.last = self.plan(given)
@@ -95,6 +101,21 @@ class Fused:
                     raise
                 return None
         return self.plans[key]
+
+
+def beside(x: Any, args: Sequence[Any]) -> Tensor:
+    """A plain argument as a Tensor: whole numbers as they are, others in the Tensors' precision.
+
+    Raises:
+        TypeError: if it does not consist of real numbers.
+    """
+    if not hasattr(x, "dtype"):
+        array = floating(x, None)
+        x = np.asarray(x) if np.asarray(x).dtype.kind in "biu" else array
+    if x.dtype.kind in "biu":
+        return constant(np.asarray(x))
+    kinds = [y._data.dtype for y in args if isinstance(y, Tensor) and y._data.dtype in FLOATS]
+    return constant(numbers(x, kinds[0]) if kinds else floating(x, None))
 
 
 def fuse(f: Callable[..., Any]) -> Fused:
