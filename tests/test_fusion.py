@@ -176,10 +176,19 @@ def test_other_kinds_of_operands_are_taken_as_without() -> None:
             fused(x, wrong)
 
 
+class Foreign:
+    """Another library's array, with a dtype of its own."""
+
+    dtype = "float"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.ones(3)
+
+
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 @pytest.mark.parametrize("other", [
     2.0, 2, [1.0, 2.0, 3.0], [1, 2, 3], np.ones(3), np.ones(3, "float32"), np.ones(3, "float16"),
-    np.ones(3, object), np.float64(2.0), Fraction(1, 2),
+    np.ones(3, object), np.float64(2.0), Fraction(1, 2), Foreign(),
 ])  # fmt: skip
 def test_plain_operands_take_on_the_precision_of_tensors(kind: str, other: Any) -> None:
     x = Tensor(np.array([0.5, -1.0, 2.0], kind))

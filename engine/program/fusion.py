@@ -109,7 +109,7 @@ def beside(x: Any, args: Sequence[Any]) -> Tensor:
     Raises:
         TypeError: if it does not consist of real numbers.
     """
-    if not hasattr(x, "dtype"):
+    if not isinstance(x, (np.ndarray, np.generic)):
         array = floating(x, None)
         x = np.asarray(x) if np.asarray(x).dtype.kind in "biu" else array
     if x.dtype.kind in "biu":
