@@ -234,7 +234,11 @@ def test_the_likelihood_of_a_log_softmax_is_the_cross_entropy() -> None:
     classes = np.array([0, 3, 1, 1, 2])
     logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     expected = nn.cross_entropy(Tensor(logits), classes).data
-    assert negative_log_likelihood(Tensor(logs), classes).data == pytest.approx(expected)
+    array = Tensor(logs)
+    loss = negative_log_likelihood(array, classes)
+    assert loss.data == pytest.approx(expected)
+    loss.backward()
+    assert array.grad == pytest.approx(-np.eye(logs.shape[1])[classes] / len(classes))
     rows = [[Value(x) for x in row] for row in logs]
     assert negative_log_likelihood(rows, classes.tolist()).data == pytest.approx(expected)
     for bad in (4, -1):

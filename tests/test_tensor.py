@@ -326,6 +326,8 @@ def test_comparisons_give_truth_values_without_a_gradient() -> None:
     assert inside_both.data.tolist() == [False, True, False]
     assert ((x <= x) & True).data.all()
     assert bool(Tensor(1.0) < 2)
+    ties = x < 2, x <= 2, x > 2, x >= 2
+    assert [tie.data[1] for tie in ties] == [False, True, False, True]
     assert gradient((inside_both * x).sum(), x).tolist() == [0.0, 1.0, 0.0]
     assert (x > 1.5).mean().item() == pytest.approx(2 / 3)
 

@@ -61,7 +61,7 @@ TESTS = Path(__file__).parents[1]
 OF_ROWS = ("test_edges.py", "test_rules.py")  # what judges a row; the quickest to kill comes first
 OF_ARRAYS = (
     "test_functions.py", "test_tensor.py", "test_array_program.py", "test_nn_vectorized.py",
-    "test_program_inputs.py",
+    "test_program_inputs.py", "test_nn_training_tools.py",
 )  # fmt: skip
 BACKWARD = "backward"  # the file with the backward pass
 ALWAYS = (BACKWARD, "neuron", "gradient", "paths", "graph", "tensor/backward")

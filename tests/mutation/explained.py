@@ -11,6 +11,8 @@ EXPLAINED = {
         "accumulate: d.dtype != x._data.dtype and x._data.dtype in ARRAYS → "
         "x._data.dtype in ARRAYS",
     ): "an array as its own type is its equal",
+    ("require", "value: sign"): "it checks its argument; nobody takes what it gives",
+    ("require", "value: × 1.0001"): "it checks its argument; nobody takes what it gives",
 } | {
     (
         GENERATED,
