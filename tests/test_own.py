@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import engine
@@ -145,6 +145,8 @@ def test_a_rows_first_and_second_derivatives(a: float, b: float) -> None:
 
 @given(graphs("hypot", "add", "mul", "tanh", "sum"), st.booleans())
 def test_a_row_in_random_graphs_recorded(c: Any, batch: bool) -> None:
+    assume(all(x == 0 or abs(x) > 0.01 for x in c.inputs))  # products must not underflow
+
     def f(*xs: Any) -> Any:
         return c._replace(inputs=xs).run(lambda x: x)[-1]
 

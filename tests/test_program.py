@@ -84,6 +84,15 @@ def test_every_row_replays_at_edges_and_kinks(row: Rule, data: Any) -> None:
         assert same(a, b), (row.name, inputs, program.source)
 
 
+def test_powers_at_infinity_are_those_of_eager_numbers() -> None:
+    program = record(lambda x, n: x**n, 2.0, 3.0)
+    for inputs in ((-math.inf, 0.5), (-math.inf, 1.5), (0.0, -1.0), (-0.0, -3.0), (-8.0, 1 / 3)):
+        value, slopes = eager(lambda x, n: x**n, inputs)
+        now, gradients = program(*inputs)
+        assert same(value, now), inputs
+        assert all(map(same, gradients, slopes)), inputs
+
+
 def test_the_branch_that_is_not_taken_passes_nothing() -> None:
     program = record(lambda x: relu(x).log(), 1.0)
     value, (slope,) = program(-1.0)

@@ -1,8 +1,8 @@
 """Running straight-line code on Python's floats.
 
 The code knows only floats, on which Python's arithmetic raises where IEEE has inf or nan; nothing
-has been changed when it does. Then, and for arrays in the place of numbers, the readable text runs
-on NumPy, which never raises.
+has been changed when it does. Then the same code runs on numbers that never raise; and for arrays
+in the place of numbers the readable text, on NumPy.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import math
 from functools import cached_property
 
 from ..node import LOCK
-from ..reals import maximum, minimum
+from ..reals import REALS, Real, maximum, minimum, power
 from ..rule import TABLE
 from ..tree import map_leaves
+from .dialects import Floats
 from .names import Names, function, indented
 from .surroundings import GuardError
 from .write import FLOATS, Printer, readable
@@ -117,18 +118,11 @@ class Straight:
         given = ["losses", "steps", *(name for name, _ in self.given)]
         return function("loop", given, ["with lock:", *indented(lines)])
 
-    def readable(self, every: bool = False) -> str:
-        """A function of the inputs and of what is read from places, whose new numbers it returns.
-
-        Args:
-            every: whether it also returns what is written without being read first, such as
-                gradients that each step clears.
-        """
-        changed = tuple(s.now for _, s in self.written if every or s.start is not None)
-        result = (self.result, changed) if changed or every else self.result
+    def readable(self) -> str:
+        """A function of the inputs and of what is read from places."""
         given = [*zip(self.arguments.names, (x for _, x in self.given), strict=True)]
         given += [(s.start.label, s.start) for _, s, _ in self.starts]  # type: ignore[union-attr]
-        return readable(self.name, given, self.derived.code.ops, self.derived.sections, result)
+        return readable(self.name, given, self.derived.code.ops, self.derived.sections, self.result)
 
     def compiled(self, name: str, text: str) -> Callable[..., Any]:
         """The function of that name in the text, with the places that it uses."""
@@ -175,28 +169,67 @@ class Straight:
 
     @cached_property
     def careful(self) -> Callable[..., Any]:
+        """The code on numbers that never raise: the result, and what places then hold."""
+        finals = [*self.derived.results, *self.derived.finals()]
+        printer = Printer(Careful(), self.names, self.derived.code.ops, {}, finals)
+        given = [*map(self.names.of, self.derived.inputs), *(name for *_, name in self.starts)]
+        returned = printer.returned((self.result, [s.now for _, s in self.written]))
+        text = function("careful", given, [*printer.lines, *returned])
+        return compiled(text, "careful", CarefulFunctions(Real=Real, GuardError=GuardError))
+
+    @cached_property
+    def on_arrays(self) -> Callable[..., Any]:
         """The readable function on NumPy, with what the table has and NumPy has not."""
         from .namespace import NAMESPACE  # which loads NumPy
 
         names = {"np": NAMESPACE, "GuardError": GuardError}
-        return compiled(self.readable(every=True), self.name, names)
+        return compiled(self.readable(), self.name, names)
 
     def carefully(self, inputs: Sequence[Any]) -> Any:
         """Run on arrays, or on numbers on which Python's floats raise."""
-        import numpy as np
-
-        given = [as_array(x) for x in self.arguments.numbers(inputs)]
-        shape = np.broadcast_shapes(*(x.shape for x in given))
-        if shape and self.is_step:
-            raise TypeError("a training step takes numbers: arrays would make parameters arrays")
-        with LOCK, np.errstate(all="ignore"):
-            starts = [np.float64(getattr(s.owners[0], s.attribute)) for _, s, _ in self.starts]
-            result, changed = self.careful(*self.arguments.nested(given), *starts)
+        numbers = self.arguments.numbers(inputs)
+        if any(getattr(x, "ndim", 0) for x in numbers):
+            return self.entry_by_entry(numbers)
+        with LOCK:
+            held = [getattr(s.owners[0], s.attribute) for _, s, _ in self.starts]
+            result, changed = self.careful(*map(Real, numbers), *map(Real, held))
             for (_, s), x in zip(self.written, changed, strict=True):
                 setattr(s.owners[0], s.attribute, float(x))
-        if shape:
-            return map_leaves(result, lambda x: x if x is None else np.broadcast_to(x, shape) + 0.0)
         return map_leaves(result, lambda x: x if x is None else float(x))
+
+    def entry_by_entry(self, numbers: Sequence[Any]) -> Any:
+        """Run on arrays in the place of numbers."""
+        import numpy as np
+
+        if self.is_step:
+            raise TypeError("a training step takes numbers: arrays would make parameters arrays")
+        given = [as_array(x) for x in numbers]
+        shape = np.broadcast_shapes(*(x.shape for x in given))
+        starts = [np.float64(getattr(s.owners[0], s.attribute)) for _, s, _ in self.starts]
+        with np.errstate(all="ignore"):
+            result = self.on_arrays(*self.arguments.nested(given), *starts)
+        return map_leaves(result, lambda x: x if x is None else np.broadcast_to(x, shape) + 0.0)
+
+
+class Careful(Floats):
+    """Floats whose operators never raise: constants are such numbers, too."""
+
+    def number(self, x: float) -> str:
+        """A constant."""
+        return f"Real({super().number(x)})"
+
+
+class CarefulFunctions(dict[str, "Any"]):
+    """What careful code calls, on such numbers."""
+
+    def __missing__(self, name: str) -> Any:
+        if name in ("inf", "nan"):
+            return getattr(math, name)
+        if name not in TABLE:
+            raise KeyError(name)
+        function = power if name == "pow" else getattr(REALS, name)
+        self[name] = lambda *xs: Real(function(*xs))
+        return self[name]
 
 
 def compiled(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
