@@ -394,15 +394,7 @@ class Recording:
 
     def forget(self) -> None:
         """Let go of the function's nodes: the events are all that a program needs."""
-        kept = (
-            self.alive,
-            self.known,
-            self.made,
-            self.plain,
-            self.given,
-            self.leaves,
-            self.gradients,
-        )
-        for held in kept:
+        nodes = self.known, self.given, self.leaves, self.gradients
+        for held in (self.alive, self.made, self.plain, *nodes):
             held.clear()
         self.course, self.first = Course(None), None

@@ -24,7 +24,6 @@ from numpy.typing import ArrayLike, DTypeLike
 from ..modes import active, anomaly, asked, origin, tidy
 from ..node import (
     LOCK,
-    additions,
     describe,
     describe_making,
     leaf_role,
@@ -44,6 +43,7 @@ from .backward import (
     sweep,
     worst,
 )
+from .holding import fields
 from .operands import fitted, floating, numbers
 from .operations import Operations
 
@@ -378,27 +378,6 @@ def condition(x: Any) -> Tensor:
     if given.dtype != bool:
         raise TypeError(f"a condition consists of truth values, not {given.dtype}")
     return given
-
-
-# ---------------------------------------------------------------- copies
-
-
-def fields(x: Tensor) -> tuple[Any, ...]:
-    """What a node consists of, without its arguments.
-
-    Raises:
-        ValueError: if parameters have been changed since it was computed from them.
-    """
-    if x._stamp is not None:
-        check_stamp(x)
-    # what has been changed since is kept, else the copy's arguments have it
-    data = x._read("a copy of it")
-    saved = [
-        then if then is not arg._data else None for then, arg in zip(x._saved, x._args, strict=True)
-    ]
-    names = x.label, x.scope, x._role
-    state = data, x._grad, x._rule, x._params, x._needs, names, saved
-    return state if type(x) is Tensor else (*state, type(x), additions(x))
 
 
 def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
