@@ -43,6 +43,12 @@ def refill(like: Any, remaining: Iterator[Any]) -> Any:
     return next(remaining)
 
 
+def rebuilt(like: Any, leaves: Iterable[Any]) -> Any:
+    """The leaves, nested in lists and tuples as something else is."""
+    remaining = iter(leaves)
+    return map_leaves(like, lambda _: next(remaining))
+
+
 def describe_shape(x: Any) -> str:
     """The nesting of lists as text: ``[.,.]`` for two numbers; an array's shape, ``(2, 3)``."""
     if isinstance(x, (list, tuple)):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from test_program_jit import interpreted as in_python
 
 import engine
 import nn
 from engine import Tensor, Value, gradient, no_grad, record
-from engine.program import compiler, machine
 from engine.state import State
 
 ACTIONS = ["compute", "compute", "compute", "backward", "clear", "descend", "move", "state",
@@ -95,18 +95,8 @@ def outcome(places: list[Any], results: Any) -> list[Any]:
 
 def interpreted(program: Any) -> Any:
     """The program as its loops, run by Python."""
-
-    def plainly(f: Any = None, **options: Any) -> Any:
-        return f or plainly
-
-    def steps(text: str) -> Any:
-        names = compiler.namespace(plainly)
-        exec(text, names)
-        return names["steps"]
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "compile_loops", steps)
-        return program.jit()
+        return in_python(program, patch)
 
 
 WAYS: dict[str, Callable[..., Any]] = {

@@ -21,8 +21,10 @@ import numpy as np
 from ..rule import TABLE
 from ..rules import ALL_BUT_LAST
 from ..state import State
+from ..tree import flatten
+from .arguments import rectangular
 from .blocks import FLOAT, Blocks
-from .layers import IrregularError, Row, as_layer, flattened, segments, weighted_sums
+from .layers import IrregularError, Row, as_layer, segments, weighted_sums
 from .ops import VIEWS, Backward, Op, resolved
 
 if TYPE_CHECKING:
@@ -110,8 +112,8 @@ class Batch(Blocks):
 
     def argument(self, structure: Any) -> Op:
         """An argument as an array: of its own shape where its lists are of equal length."""
-        flat, shape = flattened(structure)
-        return self.given(shape if prod(shape) == len(flat) else (len(flat),), flat)
+        flat, shape = flatten(structure), rectangular(structure)
+        return self.given((len(flat),) if shape is None else shape, flat)
 
     def place_block(self, shape: tuple[int, ...], ops: Sequence[Op]) -> None:
         """A block of numbers that are read from places."""

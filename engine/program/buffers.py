@@ -13,7 +13,7 @@ from ..node import LOCK
 from ..rule import Rule
 from ..tensor.arrays import Array, quiet
 from ..tensor.tensor import Tensor
-from ..tree import flatten, map_leaves
+from ..tree import flatten, rebuilt
 from .buffered import Buffered
 from .names import function, identifier
 from .ops import VIEWS, Op
@@ -145,8 +145,7 @@ class Buffers:
 
     def rebuilt(self, values: Sequence[Any]) -> Any:
         """Results in order, nested as they are returned."""
-        remaining = iter(values)
-        return map_leaves(self.result, lambda _: next(remaining))
+        return rebuilt(self.result, values)
 
     def fitting(self, inputs: Sequence[Any]) -> Sequence[Any]:
         """The arrays of the inputs, one for each that the code is given."""
@@ -157,7 +156,7 @@ class Buffers:
 
 
 class Group:
-    """Loader of single numbers that lie in one array, in its order."""
+    """Places of single numbers that lie in one array, in its order."""
 
     def __init__(self, owners: Sequence[Any], attribute: str, array: Array) -> None:
         self.owners, self.attribute, self.array = owners, attribute, array
@@ -191,7 +190,6 @@ class Loader:
     def __init__(
         self, derived: Derived, array: Callable[[Op], Array | None], homes: dict[Op, Array]
     ) -> None:
-        self.derived = derived
         self.inputs = [array(op) for op in derived.inputs]
         for op, numbers in derived.constants:
             if (place := array(op)) is not None:

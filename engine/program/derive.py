@@ -51,7 +51,7 @@ class Derived:
 
     def __init__(self, recording: Any, results: Sequence[Any]) -> None:
         self.is_batch = hasattr(recording, "constants")
-        self.code = Code(recording.arrays or self.is_batch)
+        self.code = Code(recording.arrays)
         self.env: dict[Op, Any] = {}  # what the recording's Ops are in the code
         self.sections = {0: "forward"}
         self.inputs = [self.given(op) for op in recording.inputs]

@@ -185,13 +185,3 @@ def as_layer(rows: Sequence[Row]) -> Layer | None:
             grid = [cells[xs, ours] for xs in inputs for ours in weights]
             return list(weights), list(inputs), grid
     return None
-
-
-def flattened(structure: Any) -> tuple[list[Any], tuple[int, ...]]:
-    """The entries of nested lists in order, and their shape if it is regular."""
-    if not isinstance(structure, (list, tuple)):
-        return [structure], ()
-    parts = [flattened(x) for x in structure]
-    shapes = {shape for _, shape in parts}
-    flat = [x for xs, _ in parts for x in xs]
-    return flat, (len(parts), *shapes.pop()) if len(shapes) == 1 else (len(flat),)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..node import LOCK
 from ..tensor.tensor import Tensor
-from ..tree import map_leaves
+from ..tree import map_leaves, rebuilt
 from .arguments import count
 from .buffers import Group, Loader, homes_of
 from .compiler import compile_loops
@@ -63,8 +63,7 @@ class Compiled:
         program, machine = self._program, self._machine
         program._around.ready(program.is_step)
         given = machine.fitting(inputs)
-        for state in program._drawn:
-            state.data = state.draw()
+        program._draw()
         with machine.lock:
             machine.load(given)
             self._steps(1, self._numbers, self._done, *machine.arrays)
@@ -114,13 +113,8 @@ class Machine:
 
     def rebuilt(self, row: Sequence[float]) -> Any:
         """A step's result, of the numbers that it left."""
-        remaining = iter(row)
-
-        def number(x: Any) -> Any:
-            found = next(remaining)
-            return None if x is None else found
-
-        return map_leaves(self.result, number)
+        numbers = [None if x is None else y for x, y in zip(self.results, row, strict=True)]
+        return rebuilt(self.result, numbers)
 
     def fitting(self, inputs: Sequence[Any]) -> Any:
         """The inputs as `load` takes them."""

@@ -7,7 +7,7 @@ import gc
 from ..node import LOCK
 from ..numbers import KindError, is_number, real
 from ..state import Drawn
-from ..tree import flatten, is_array, is_tensor, map_leaves
+from ..tree import flatten, is_array, is_tensor, map_leaves, rebuilt
 from .arguments import Arguments, count, parameter_names
 from .derive import Derived, Slot
 from .names import function_name, identifier
@@ -101,7 +101,7 @@ def recorded_program(
 
     around, (recording, result, outcome) = recorded_twice(f, run)
     given = map_leaves(arguments, lambda x: recording.known[id(x)])
-    structure = alike(result, outcome)
+    structure = rebuilt(result, outcome)
     parameters = recording.parameters()
     is_step = any(p.written for p in recording.places.values())
     if not is_step:
@@ -111,7 +111,7 @@ def recorded_program(
     derived = batched(recording, given, structure, batch)
     derived = derived or Derived(recording, flatten(structure))
     name = identifier(function_name(getattr(f, "__name__", ""))) or "program"
-    structure = alike(structure, derived.results)
+    structure = rebuilt(structure, derived.results)
     return Program(name, Arguments(names, given), derived, structure, parameters, around)
 
 
@@ -251,9 +251,13 @@ class Program:
         if not self._drawn:
             return self._run(*inputs)
         with LOCK:  # the States are the draws' only place
-            for state in self._drawn:
-                state.data = state.draw()
+            self._draw()
             return self._run(*inputs)
+
+    def _draw(self) -> None:
+        """Draw anew what each run draws."""
+        for state in self._drawn:
+            state.data = state.draw()
 
     def loop(self, steps: int, *inputs: Any) -> list[Any]:
         """Run a step several times on the same inputs: the list of its results."""
@@ -335,12 +339,6 @@ def results_of(result: Any, recording: Recording) -> list[Any]:
                 f"a recorded function returns numbers, not {type(x).__name__} {x!r:.60}"
             )
     return found
-
-
-def alike(like: Any, numbers: Sequence[Any]) -> Any:
-    """Numbers in order, nested in lists and tuples as something else is."""
-    remaining = iter(numbers)
-    return map_leaves(like, lambda _: next(remaining))
 
 
 def differentiated(
