@@ -146,12 +146,14 @@ def network() -> Svg:
 
 
 def test_a_card_shows_name_operation_data_and_gradient(drawn: Svg) -> None:
-    assert drawn.texts(0) == ["x1", "input", "data", "2.0000", "grad", "−1.5000"]
+    assert drawn.texts(0) == ["x1", "input", "data", "2", "grad", "−1.5"]
     assert drawn.texts(1) == [
-        "w1", "layers.0.neurons.0", "param", "data", "−3.0000", "grad", "1.0000",
+        "w1", "layers.0.neurons.0", "param", "data", "−3", "grad", "1",
     ]  # fmt: skip
-    assert drawn.texts(2) == ["∂ −3", "∂ 2", "v2", "×", "data", "−6.0000", "grad", "0.5000"]
-    assert drawn.texts(9) == ["∂ 0.5", "o", "tanh", "data", "0.7071", "grad", "1.0000"]
+    assert drawn.texts(2) == [
+        "∂ −3", "◂ −1.5", "∂ 2", "◂ 1", "v2", "×", "data", "−6", "grad", "0.5",
+    ]  # fmt: skip
+    assert drawn.texts(9) == ["∂ 0.5", "◂ 0.5", "o", "tanh", "data", "0.7071", "grad", "1"]
 
 
 def test_tooltips_have_full_precision_and_the_scope(drawn: Svg) -> None:
@@ -201,7 +203,7 @@ def test_edges_reach_their_card_in_the_order_of_the_arguments(network: Svg) -> N
         drawn = network.group("edge", f"n{edge.tail}:e->n{edge.head}:w")
         tip = max(head(drawn)[0])
         arrivals.setdefault(edge.head, []).append(tip)
-        assert all(y == pytest.approx(tip[1], abs=0.1) for _, y in curve(drawn)[-51:])
+        assert all(y == pytest.approx(tip[1], abs=0.15) for _, y in curve(drawn)[-51:])
     assert max(map(len, arrivals.values())) == 9
     for node, tips in arrivals.items():
         left, top, _, bottom = card(network.group("node", f"n{node}"))
@@ -210,8 +212,8 @@ def test_edges_reach_their_card_in_the_order_of_the_arguments(network: Svg) -> N
 
 
 def test_no_edge_crosses_a_label(network: Svg) -> None:
-    labels = [t for t in network.root.iter(f"{SVG}text") if (t.text or "").startswith("∂")]
-    assert len(labels) == len(network.groups("edge"))
+    labels = [t for t in network.root.iter(f"{SVG}text") if re.match("[∂◂] \\S+$", t.text or "")]
+    assert len(labels) == 2 * len(network.groups("edge"))
     points = [point for edge in network.groups("edge") for point in curve(edge)]
     for label in labels:
         x, y = float(label.get("x", "")), float(label.get("y", ""))
@@ -234,7 +236,7 @@ def test_from_top_to_bottom_edges_arrive_at_the_top() -> None:
     tips = [max(head(edge)[0], key=lambda p: p[1]) for edge in svg.groups("edge")]
     assert tips[0][0] < tips[1][0]
     assert all(top - 10 < y <= top + 1 for _, y in tips)
-    assert svg.texts(1)[:2] == ["∂ 3", "∂ 3"]
+    assert svg.texts(1)[:4] == ["∂ 3", "▴ 3", "∂ 3", "▴ 3"]
 
 
 def test_dark_pictures_have_the_dark_colours() -> None:
@@ -262,7 +264,7 @@ def test_what_is_not_finite_is_shown_plainly_and_marked() -> None:
     z = y * math.nan
     z.backward()
     svg = Svg(draw(z).pipe("svg"))
-    assert svg.texts(0)[3] == "inf"
+    assert svg.texts(0)[:4] == ["x", "input", "data", "inf"]
     assert "∂ inf" in svg.texts(2)
     assert svg.texts(2)[-3:] == ["nan", "grad", "nan"]
     assert "◆ nan" in [t.text for t in svg.root.iter(f"{SVG}text")]
@@ -325,10 +327,14 @@ def test_hostile_names_are_shown_as_they_are(compact: bool) -> None:
     tips = [tip(svg.group("node", f"n{i}")) for i in range(len(titles))]
     for name in HOSTILE:
         clean = re.sub(
-            "[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066\ud800-\udfff\ufffe\uffff]", "�", name
+            "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066\ud800-\udfff\ufffe\uffff]",
+            "�",
+            name,
         )
-        assert sum(shorter(clean) in texts for texts in shown) == 2, name
-        assert any(t.startswith(f"{clean[:900]}") for t in tips), name
+        clean = re.sub("[\r\t]", " ", clean)
+        lines = [clean.replace("\n", " ")] if compact else clean.split("\n")
+        assert sum(set(map(shorter, lines)) <= set(texts) for texts in shown) == 2, name
+        assert any(t.startswith(clean.replace("\n", " ")[:900]) for t in tips), name
     for element in svg.root.iter():
         attributes = {name.rpartition("}")[2] for name in element.attrib}
         assert not attributes & {"href", "target", "onclick", "onload"}

@@ -7,11 +7,12 @@ from dataclasses import fields
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from viz.text import (
     TOOLTIP_LENGTH,
+    brief_number,
     exact_number,
     html,
     number,
@@ -26,32 +27,61 @@ from viz.theme import DARK, LIGHT, Surface, Theme
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        (2.0, "2.0000"),
-        (-6.0, "−6.0000"),
-        (0.0, "0.0000"),
-        (-0.0, "0.0000"),
+        (2.0, "2"),
+        (-6.0, "−6"),
+        (0.5, "0.5"),
+        (0.1 + 0.2, "0.3"),
+        (1 / 3, "0.3333"),
+        (0.99999, "1.0000"),
+        (0.0, "0"),
+        (-0.0, "0"),
         (0.0034, "0.0034"),
+        (0.0001, "0.0001"),
         (8.73e-4, "8.73e−04"),
         (-8.73e-4, "−8.73e−04"),
-        (9999.0, "9999.0000"),
-        (10_000.0, "1.00e+04"),
+        (9999.0, "9999"),
+        (10_000.0, "10000"),
+        (12345.678, "12345.7"),
+        (123456.7, "123457"),
+        (-123456789.0, "−123456789"),
+        (1.5e7 + 0.25, "1.5e+07"),
         (5e-324, "4.94e−324"),
-        (-1.7e308, "−1.70e+308"),
+        (-1.7e308, "−1.7e+308"),
         (math.inf, "inf"),
         (-math.inf, "−inf"),
         (math.nan, "nan"),
     ],
 )
-def test_numbers_have_four_decimals_or_an_exponent(x: float, text: str) -> None:
+def test_numbers_are_exact_or_have_four_decimals_or_an_exponent(x: float, text: str) -> None:
     assert number(x) == text
 
 
 @pytest.mark.parametrize(
     ("x", "text"),
-    [(1.0, "1"), (-3.0, "−3"), (0.2162, "0.216"), (-0.0, "0"), (1.234e-5, "1.2e−05")],
-)
+    [
+        (1.0, "1"), (-3.0, "−3"), (0.2162, "0.216"), (-0.0, "0"), (1.234e-5, "1.2e−05"),
+        (1.0019, "1.00"), (18.0, "18"), (-1234.5, "−1234"), (math.inf, "inf"), (1e5, "1.0e+05"),
+    ],
+)  # fmt: skip
 def test_local_derivatives_have_few_digits(x: float, text: str) -> None:
-    assert short_number(x) == text
+    assert brief_number(x) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 15))
+def test_a_number_is_close_to_what_it_shows_and_fits_on_a_card(x: float, digits: int) -> None:
+    text = number(x, digits)
+    value = float(text.replace("−", "-"))
+    assume(math.isfinite(value))  # 1.5e308 to one digit is 2e308
+    tiny, coarse = 10.0**-digits / 2, 10.0 ** (1 - min(max(digits - 1, 1), 6)) / 2
+    assert abs(value - x) <= max(1.01 * coarse * abs(x), tiny if abs(x) >= 1e-3 else 0)
+    assert len(text) <= 11 + max(digits - 4, 0)
+    if digits < 15 and not text.endswith("0") and "." in text and "e" not in text:
+        assert round(x, len(text.partition(".")[2])) == value
+
+
+@given(st.integers(-999_999_999, 999_999_999), st.integers(1, 15))
+def test_whole_numbers_are_written_whole(x: int, digits: int) -> None:
+    assert number(float(x), digits) == str(x).replace("-", "−")
 
 
 @given(st.floats(allow_nan=False))
@@ -61,7 +91,7 @@ def test_tooltips_give_the_very_float_back(x: float) -> None:
 
 @given(st.floats())
 def test_no_number_is_written_with_a_hyphen(x: float) -> None:
-    assert "-" not in number(x) + short_number(x) + exact_number(x)
+    assert "-" not in number(x) + short_number(x) + brief_number(x) + exact_number(x)
 
 
 @given(st.text(st.characters(codec=None)))

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, SupportsFloat
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from .style import LARGE, MARGIN, Plot, distinct, measured_in, raised, shown, styled, titled, unit
+from .style import LARGE, MARGIN, Plot, distinct, measured_in, shown, styled, titled, unit
+from .text import raised
 from .theme import Theme, theme
 
 Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]

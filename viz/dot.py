@@ -7,32 +7,33 @@ have numbers for names.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+from . import strip
 from .cards import card_tooltip, compact_card, full_card, group_card
 from .drawing import Drawing, Edge
-from .text import bold, exact_number, font, html, tooltip
-from .theme import SANS, Theme
-
-RANKDIRS = ("LR", "TB")
+from .look import Look
+from .text import bold, exact_number, font, html, lines, tooltip
+from .theme import SANS
 
 CAPTION = 400  # characters of a line below the picture
+BACK = "dir=both arrowtail=vee"  # an arrow at the argument, too, where no label points back
+TITLED = "peripheries=0 margin=0 labelloc=t labeljust=l"
 
 Attributes = dict[str, str]
 
 
-def attributes(
-    drawing: Drawing, rankdir: str, theme: Theme
-) -> tuple[Attributes, Attributes, Attributes]:
+def attributes(drawing: Drawing, look: Look) -> tuple[Attributes, Attributes, Attributes]:
     """What holds for the whole graph, for every node, and for every edge."""
-    typeface = ",".join(SANS)
+    theme, typeface = look.theme, ",".join(SANS)
+    caption = () if "grad" in look.hide else drawing.caption  # it gives the answer
     graph = {
-        "rankdir": rankdir,
+        "rankdir": look.rankdir,
         "bgcolor": theme.page,
         "fontname": typeface,
-        "label": _legend(drawing, theme),
+        "label": legend(_remarks(drawing, look), caption, look),
         "labelloc": "b",
         "tooltip": " ",
         "outputorder": "edgesfirst",
@@ -43,45 +44,63 @@ def attributes(
     }
     if drawing.compact:  # Graphviz's patience, without which a large graph can take minutes
         graph["nslimit"] = graph["mclimit"] = f"{300 / len(drawing.cards):.2f}"
+    if look.scale != 1:
+        graph["dpi"] = f"{72 * look.scale:g}"
     node = {"shape": "plain", "fontname": typeface, "fontsize": "12", "fontcolor": theme.ink}
     edge = {"arrowsize": "0.5" if drawing.compact else "0.7"}
     return graph, node, edge
 
 
-def statements(drawing: Drawing, rankdir: str, theme: Theme) -> Iterator[str]:
+def statements(drawing: Drawing, look: Look) -> Iterator[str]:
     """One line for every node, then one for every edge."""
+    rankdir, back = look.rankdir, drawing.differentiated or "grad" in look.hide
     arguments = {head: list(edges) for head, edges in groupby(drawing.edges, attrgetter("head"))}
     for index, card in enumerate(drawing.cards):
         if card.size > 1:
-            shape = group_card(card, theme)
+            shape = group_card(card, look)
         elif drawing.compact:
-            shape = compact_card(card, theme)
+            shape = compact_card(card, look)
         else:
-            shape = full_card(card, arguments.get(index, []), rankdir, theme)
-        yield f"\tn{index} [{shape} tooltip={card_tooltip(card)}]\n"
+            shape = full_card(card, arguments.get(index, []), look, back)
+        yield f"\tn{index} [{shape} tooltip={card_tooltip(card, look)}]\n"
     exit_side, entry_side = ("e", "w") if rankdir == "LR" else ("s", "n")
     for edge in sorted(drawing.edges, key=lambda edge: not edge.faded):  # what stands out, on top
         plain = drawing.compact or drawing.cards[edge.head].size > 1
         port = "" if plain else f":a{edge.position}:{entry_side}"
         ends = f"n{edge.tail}:{exit_side} -> n{edge.head}{port}"
-        yield f"\t{ends} [{_stroke(edge, drawing, theme)} tooltip={_tooltip(edge, drawing)}]\n"
+        yield f"\t{ends} [{_stroke(edge, drawing, look)} tooltip={_tooltip(edge, drawing, look)}]\n"
 
 
-def _stroke(edge: Edge, drawing: Drawing, theme: Theme) -> str:
-    theme = theme.faded if edge.faded else theme
-    if edge.size > 1 and drawing.differentiated and math.isfinite(edge.sent):
-        return f'color="{theme.zero}" penwidth={_width(edge, drawing):.2f} arrowsize=0.6'
-    if edge.partial is None or not drawing.differentiated:
+def headed(title: str, body: Iterable[str], look: Look) -> Iterator[str]:
+    """The statements of a graph, below a title if it has one."""
+    if not title:
+        yield from body
+        return
+    rows = '<BR ALIGN="LEFT"/>'.join(lines(title, CAPTION))
+    shown = bold(font(f'{rows}<BR ALIGN="LEFT"/>', look.theme.ink, 16))
+    yield f"\tsubgraph cluster_title {{ {TITLED}; label=<{shown}>\n"
+    yield from body
+    yield "\t}\n"
+
+
+def _stroke(edge: Edge, drawing: Drawing, look: Look) -> str:
+    """How an edge is drawn: forward to the result, and back once gradients have come that way."""
+    theme = look.theme.faded if edge.faded else look.theme
+    if not drawing.differentiated or "grad" in look.hide:
+        return f'color="{theme.zero}" penwidth=1.2'
+    if edge.size > 1 and math.isfinite(edge.sent):
+        return f'color="{theme.zero}" penwidth={_width(edge, drawing):.2f} arrowsize=0.6 {BACK}'
+    if edge.partial is None:
         return f'color="{theme.zero}" penwidth=1.2'
     color = f'color="{theme.sign(edge.sent)}"'
     if math.isnan(edge.sent):
         return f"{color} penwidth=2 style=dotted arrowhead=diamond"
     if edge.sent == 0:
         return f"{color} penwidth=0.8 style=dashed arrowsize=0.5"
-    width = _width(edge, drawing)
+    width, both = _width(edge, drawing), f" {BACK}" if drawing.compact else ""
     # A hollow arrowhead must be large enough for its own outline to leave a hole.
     arrow = "normal" if edge.sent > 0 else f"onormal arrowsize={0.6 + 0.2 * width:.2f}"
-    return f"{color} penwidth={width:.2f} arrowhead={arrow}"
+    return f"{color} penwidth={width:.2f} arrowhead={arrow}{both}"
 
 
 def _width(edge: Edge, drawing: Drawing) -> float:
@@ -91,34 +110,55 @@ def _width(edge: Edge, drawing: Drawing) -> float:
     return 0.8 + (thickest - 0.8) * math.sqrt(share)
 
 
-def _tooltip(edge: Edge, drawing: Drawing) -> str:
+def _tooltip(edge: Edge, drawing: Drawing, look: Look) -> str:
     ends = f"{drawing.cards[edge.tail].name} → {drawing.cards[edge.head].name}"
+    shown = "grad" not in look.hide
     if edge.size > 1:
-        return tooltip(
-            ends,
-            f"{edge.size:,} edges",
-            f"norm of the gradients sent back {exact_number(edge.sent)}",
-        )
+        sent = [f"norm of the gradients sent back {exact_number(edge.sent)}"] if shown else []
+        return tooltip(ends, f"{edge.size:,} edges", *sent)
     if edge.partial is None:
         return tooltip(ends, "local derivative unknown: the node was made by hand")
+    partial = "partial" not in look.hide
     return tooltip(
         ends,
-        f"local derivative {exact_number(edge.partial)}",
-        f"gradient sent back {exact_number(edge.sent)}",
+        *([f"local derivative {exact_number(edge.partial)}"] if partial else []),
+        *([f"gradient sent back {exact_number(edge.sent)}"] if shown else []),
     )
 
 
-def _legend(drawing: Drawing, theme: Theme) -> str:
-    parts = ["name, operation, data, grad" if drawing.compact else "edge label: local derivative"]
-    if drawing.differentiated:
-        signs = [bold(font("▶ +", theme.plus, 10)), bold(font("▷ −", theme.minus, 10)), "╌╌ 0"]
-        if any(math.isnan(edge.sent) for edge in drawing.edges):
-            signs.append(bold(font("◆ nan", theme.alert, 10)))
-        parts += ["edge width: |gradient sent back|", "   ".join(signs)]
-    else:
-        parts.append("no gradients yet: call backward()")
-    rows = [bold(font(html(line, CAPTION), theme.ink, 12)) for line in drawing.caption]
-    rows.append(font("  ·  ".join(parts), theme.muted, 10))
+def _remarks(drawing: Drawing, look: Look) -> list[str]:
+    """What the signs in a picture mean, as markup."""
+    theme, back = look.theme, strip.BACK[look.rankdir]
+    first = [what for what in ("data", "grad") if what not in look.hide]
+    named = ", ".join(["name, operation", *first])
+    parts = [named if drawing.compact else "∂ local derivative"]
+    if "grad" in look.hide:
+        return parts if drawing.compact else [*parts, f"{back} gradient sent back"]
+    if not drawing.differentiated:
+        return [*parts, "no gradients yet: call backward()"]
+    signs = [bold(font("▶ +", theme.plus, 10)), bold(font("▷ −", theme.minus, 10)), "╌╌ 0"]
+    if any(math.isnan(edge.sent) for edge in drawing.edges):
+        signs.append(bold(font("◆ nan", theme.alert, 10)))
+    return [*parts, f"{back} gradient sent back: edge width", *signs]
+
+
+def legend(remarks: Sequence[str], caption: Sequence[str], look: Look) -> str:
+    """What stands below a picture: the user's answer first, then what the signs mean.
+
+    Args:
+        remarks: what the signs mean, as markup.
+        caption: what the picture says in words, line by line.
+        look: whether there is a legend.
+    """
+    rows = [bold(font(html(line, CAPTION), look.theme.ink, 12)) for line in caption]
+    if look.legend:  # each item in a cell, so that it has its own width in whatever font there is
+        items = [font(remark, look.theme.muted, 10) for remark in remarks]
+        items = [f"<TD>{item}</TD>" for item in items]
+        rows.append(
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="6"><TR>{"".join(items)}</TR></TABLE>'
+        )
+    if not rows:
+        return ""
     cells = [f'<TR><TD HEIGHT="{30 if i == 0 else 16}" VALIGN="BOTTOM">' for i in range(len(rows))]
     table = "".join(f"{cell}{row}</TD></TR>" for cell, row in zip(cells, rows, strict=True))
     return f'<<TABLE BORDER="0" CELLSPACING="0">{table}</TABLE>>'

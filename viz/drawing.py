@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from engine import Value
 from engine.graph import topological_order
+from engine.rule import SIGN
+
+from .text import raised
 
 FULL_CARDS = 150
 LARGEST = 10_000
@@ -180,7 +183,7 @@ def card(node: Value, unnamed: str, output: bool, mark: str) -> Card:
     return Card(
         name=str(node.label) or unnamed,
         named=bool(node.label),
-        sign=str(node.sign),
+        sign=sign(node),
         role=node.role,
         scope=str(node.scope),
         data=float(node.data),
@@ -206,3 +209,18 @@ def partials(node: Value) -> Sequence[float | None]:
         return node.partials
     except RuntimeError:  # made by hand, without a _backward so far
         return [None] * len(node.args)
+
+
+def sign(node: Value) -> str:
+    """The operation as cards write it: ``×``, ``tanh``, ``x²``, ``−x``; empty for a leaf.
+
+    An operator of one argument is written with the argument in its place, so that −x is not taken
+    for a difference.
+    """
+    written, rule = str(node.sign), node.rule
+    if len(node.args) != 1 or rule is None:
+        return written
+    if written.startswith("^"):
+        exponent = raised(written[1:])
+        return f"x{written}" if set(exponent) & set(".e+") else f"x{exponent}"
+    return str(rule.text % "x") if rule.level == SIGN else written

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from engine import Value
 
 from .collapse import Expand, describe_any
-from .dot import RANKDIRS
+from .look import look
 from .paths import describe_paths
 from .picture import Picture, picture
 
@@ -17,6 +17,11 @@ def draw(
     *,
     dark: bool = False,
     rankdir: str = "LR",
+    title: str = "",
+    digits: int = 4,
+    scale: float = 1.0,
+    legend: bool = True,
+    hide: str | Collection[str] = (),
     marks: Mapping[Value, str] | None = None,
     path_to: Value | None = None,
     path: int | None = None,
@@ -36,6 +41,12 @@ def draw(
         root: one `Value`, or a sequence of them drawn together.
         dark: light on dark instead of dark on light.
         rankdir: ``"LR"`` to draw from left to right, ``"TB"`` from top to bottom.
+        title: what stands above the picture.
+        digits: to how many decimals numbers are rounded; exact ones are written as they are, ``3``.
+        scale: how large the picture is: 2 for twice the usual size.
+        legend: False to leave out what the signs mean.
+        hide: what to leave blank, for a worksheet: ``"grad"``, ``"data"``, ``"partial"`` (the local
+            derivatives), or several. The same call without it draws the answer key.
         marks: nodes to point out, and what to say about each.
         path_to: a node, leaf or not: show all paths to it and let the rest fade. Gradients are
             then those of ``root``, from the recorded local derivatives, whatever ``backward()``
@@ -48,15 +59,15 @@ def draw(
 
     Raises:
         TypeError: if ``root`` is neither a `Value` nor a sequence of them (with ``path_to``: not a
-            Value), ``marks`` no dict of what to say about nodes, ``path`` no whole number, or
-            ``expand`` no name.
+            Value), ``marks`` no dict of what to say about nodes, ``path`` no whole number,
+            ``expand`` no name, or an option of the picture's look of another type.
         ValueError: if the sequence is empty, more than 10,000 nodes are to be shown, ``rankdir``
-            is unknown, or there is no such path or card.
+            or what to ``hide`` is unknown, ``digits`` or ``scale`` is out of range, or there is no
+            such path or card.
     """
-    if rankdir not in RANKDIRS:
-        raise ValueError(f"rankdir must be one of {', '.join(RANKDIRS)}, not {rankdir!r}")
+    seen = look(dark, rankdir, title, digits, scale, legend, hide)
     if path_to is not None:
-        return picture(describe_paths(root, path_to, path, marks), dark, rankdir)
+        return picture(describe_paths(root, path_to, path, marks), seen)
     if path is not None:
         raise ValueError("path is the rank of a path to a node: say to which with path_to")
-    return picture(describe_any(root, marks, expand), dark, rankdir)
+    return picture(describe_any(root, marks, expand), seen)

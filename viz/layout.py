@@ -85,7 +85,9 @@ def _resolution(placed: str) -> float:
     box = re.search(r'bb="([^"]*)"', placed)
     left, bottom, right, top = map(float, box[1].split(",")) if box else (0.0, 0.0, 0.0, 0.0)
     square_inches = (right - left) * (top - bottom) / 72**2
-    return min(SHARP, math.sqrt(LARGEST_BITMAP / max(square_inches, 1.0)))
+    set_to = re.search(r"\bdpi=([\d.]+)", placed)
+    scale = float(set_to[1]) / 72 if set_to else 1.0
+    return min(scale * SHARP, math.sqrt(LARGEST_BITMAP / max(square_inches, 1.0)))
 
 
 def _undated(pdf: bytes) -> bytes:

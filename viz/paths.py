@@ -22,6 +22,7 @@ from .drawing import (
     edges,
     refuse_more_than_fits,
 )
+from .look import look
 from .pathsum import PathSum, counted, factors, many, number, path_sum, signed
 from .picture import Picture, picture
 
@@ -38,6 +39,11 @@ def draw_paths(
     k: int = 10,
     dark: bool = False,
     rankdir: str = "LR",
+    title: str = "",
+    digits: int = 4,
+    scale: float = 1.0,
+    legend: bool = True,
+    hide: str | Collection[str] = (),
 ) -> PathPictures:
     """Why ∂root/∂to has its value: every path as a picture, and an overview.
 
@@ -49,21 +55,22 @@ def draw_paths(
         root: the output.
         to: the node to differentiate by, a leaf or not.
         k: how many paths to show, those with the largest |product|.
-        dark, rankdir: as for `draw`.
+        dark, rankdir, title, digits, scale, legend, hide: as for `draw`.
 
     Returns:
         A sequence of pictures, the heaviest path first, with the overview as a picture and as text.
 
     Raises:
-        TypeError: if ``root`` or ``to`` is not a Value.
-        ValueError: if there is no path, or k is less than 1.
+        TypeError: if ``root`` or ``to`` is not a Value, or an option is of another type.
+        ValueError: if there is no path, k is less than 1, or an option is out of range.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
+    seen = look(dark, rankdir, title, digits, scale, legend, hide)
     found = study(root, to, k)
     ranks = range(1, len(found.summary.heaviest) + 1)
-    pictures = [picture(found.drawing(rank), dark, rankdir) for rank in ranks]
-    return PathPictures(picture(found.overview(), dark, rankdir), found.summary, pictures)
+    pictures = [picture(found.drawing(rank), seen) for rank in ranks]
+    return PathPictures(picture(found.overview(), seen), found.summary, pictures)
 
 
 class PathPictures(Sequence[Picture]):

@@ -14,16 +14,15 @@ from engine.display import fitted
 from engine.files import write_atomically
 
 from . import layout
-from .dot import attributes, statements
+from .dot import attributes, headed, statements
 from .drawing import Drawing
-from .theme import theme
+from .look import Look
 
 
-def picture(drawing: Drawing, dark: bool, rankdir: str) -> Picture:
+def picture(drawing: Drawing, look: Look) -> Picture:
     """The picture of a drawing."""
-    colors = theme(dark)
-    graph, node, edge = attributes(drawing, rankdir, colors)
-    body = statements(drawing, rankdir, colors)
+    graph, node, edge = attributes(drawing, look)
+    body = headed(look.title, statements(drawing, look), look)
     return Picture("gradpath", graph_attr=graph, node_attr=node, edge_attr=edge, body=body)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import layout, strip
 from .drawing import Drawing
+from .look import Look
 from .picture import picture
 
 _NODE = re.compile(
@@ -47,7 +48,8 @@ def stage(drawing: Drawing) -> Stage:
     Raises:
         GraphvizError: if there is no Graphviz, or it takes too long.
     """
-    source = picture(drawing, dark=False, rankdir="LR").source
+    plain = replace(drawing, differentiated=False)  # edges that lead one way
+    source = picture(plain, Look()).source
     placed = layout.run("dot", "dot", source).decode().replace("\\\n", "")
     bordered = _BOX.search(placed)
     top = float(bordered[1].split(",")[3]) if bordered else 0.0

@@ -1,10 +1,10 @@
 """The strip beside a card where its arguments arrive, and how edges cross it.
 
-A strip has one place for each argument: its local derivative and, beside that, a port. Being part
-of the node, the labels cost Graphviz no time and stay where they are put; an edge's own ``label``
-can make a layout take minutes. Graphviz leads an edge to the outer side of the strip; `reach_cards`
-leads it straight on from there, past its label, to the card. As no other edge ever enters a node,
-none can cross a label.
+A strip has one place for each argument: its local derivative, a port, and what goes back there in
+the backward pass, with an arrow that points back. Being part of the node, the labels cost Graphviz
+no time and stay where they are put; an edge's own ``label`` can make a layout take minutes.
+Graphviz leads an edge to the outer side of the strip; `reach_cards` leads it straight on from
+there, past its labels, to the card. As no other edge ever enters a node, none can cross a label.
 
 A leaf gets an empty strip for the layout, so that cards line up; `reach_cards` takes it away.
 """
@@ -15,13 +15,14 @@ import math
 import re
 
 from .drawing import Edge
-from .text import bold, font, short_number
-from .theme import Theme
+from .look import Look
+from .text import bold, brief_number, font
 
-# Points. At the left of a card every argument has a row for its label above one for its port, at
-# the top a column for its port and one for its label at the right of that.
+# Points. At the left of a card every argument has a row for its port between two for its labels, at
+# the top a column for its port and one for its labels at the right of that.
 WIDTH, LABEL_HEIGHT, PORT_HEIGHT = 62, 13, 7
-HEIGHT, LABEL_WIDTH, PORT_WIDTH = 22, 37, 18
+HEIGHT, LABEL_WIDTH, PORT_WIDTH = 30, 44, 18
+BACK = {"LR": "◂", "TB": "▴"}
 
 _EMPTY = {
     "LR": f'<TD WIDTH="{WIDTH}"></TD>',
@@ -29,63 +30,85 @@ _EMPTY = {
 }
 
 
-def strip(arguments: list[Edge], rankdir: str, theme: Theme) -> str:
-    """The cell of a node's table, with all that leads on to the card's cell."""
+def strip(arguments: list[Edge], look: Look, back: bool) -> str:
+    """The cell of a node's table, with all that leads on to the card's cell.
+
+    It says what goes back along each edge if there is a backward pass to be shown.
+    """
     if not arguments:
-        return _EMPTY[rankdir]
-    places = "".join(_PLACE[rankdir](edge, theme) for edge in arguments)
-    if rankdir == "LR":
-        table = f'{places}<TR><TD COLSPAN="2" WIDTH="{WIDTH}" HEIGHT="{LABEL_HEIGHT}"></TD></TR>'
-        after = ""
+        return _EMPTY[look.rankdir]
+    places = "".join(_PLACE[look.rankdir](edge, look, back) for edge in arguments)
+    if look.rankdir == "LR":  # of a fixed size, so that a high card does not pull the rows apart
+        size = f'FIXEDSIZE="TRUE" WIDTH="{WIDTH}" HEIGHT="{height(len(arguments))}"'
+        table, after = places, ""
     else:
+        size, after = "", "</TR><TR>"
         table = f'<TR><TD WIDTH="{LABEL_WIDTH}" HEIGHT="{HEIGHT}"></TD>{places}</TR>'
-        after = "</TR><TR>"
-    return f'<TD><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0">{table}</TABLE></TD>{after}'
+    return (
+        f'<TD><TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0" {size}>{table}</TABLE></TD>{after}'
+    )
 
 
 def height(arguments: int) -> int:
     """How high a strip at the left is, in points."""
-    return arguments * (LABEL_HEIGHT + PORT_HEIGHT) + LABEL_HEIGHT
+    return arguments * (2 * LABEL_HEIGHT + PORT_HEIGHT)
 
 
-def _row(edge: Edge, theme: Theme) -> str:
+def _row(edge: Edge, look: Look, back: bool) -> str:
     fixed, under_arrow = 'FIXEDSIZE="TRUE"', 24
+    sent = _sent(edge, look) if back else ""
     return (
         f'<TR><TD {fixed} WIDTH="{WIDTH - under_arrow}" HEIGHT="{LABEL_HEIGHT}" ALIGN="RIGHT"'
-        f' VALIGN="BOTTOM">{_label(edge, theme)}</TD><TD WIDTH="{under_arrow}"></TD></TR>'
+        f' VALIGN="BOTTOM">{_label(edge, look)}</TD><TD WIDTH="{under_arrow}"></TD></TR>'
         f'<TR><TD {fixed} COLSPAN="2" WIDTH="{WIDTH}" HEIGHT="{PORT_HEIGHT}"'
         f' PORT="a{edge.position}"></TD></TR>'
+        f'<TR><TD {fixed} WIDTH="{WIDTH - under_arrow}" HEIGHT="{LABEL_HEIGHT}" ALIGN="RIGHT"'
+        f' VALIGN="TOP">{sent}</TD><TD WIDTH="{under_arrow}"></TD></TR>'
     )
 
 
-def _column(edge: Edge, theme: Theme) -> str:
+def _column(edge: Edge, look: Look, back: bool) -> str:
+    sent = f'<BR ALIGN="LEFT"/>{_sent(edge, look)}' if back else ""
     return (
         f'<TD WIDTH="{PORT_WIDTH}" PORT="a{edge.position}"></TD>'
         f'<TD FIXEDSIZE="TRUE" WIDTH="{LABEL_WIDTH}" HEIGHT="{HEIGHT}" ALIGN="LEFT" VALIGN="TOP">'
-        f"{_label(edge, theme)}</TD>"
+        f'{_label(edge, look)}{sent}<BR ALIGN="LEFT"/></TD>'
     )
 
 
 _PLACE = {"LR": _row, "TB": _column}
 
 
-def _label(edge: Edge, theme: Theme) -> str:
-    theme = theme.faded if edge.faded else theme
+def _label(edge: Edge, look: Look) -> str:
+    theme = look.theme.faded if edge.faded else look.theme
     if edge.size > 1:
         return font(f"{edge.size} edges", theme.muted, 9)
     if edge.partial is None:
         return font("∂ ?", theme.muted, 9)
-    text = f"∂ {short_number(edge.partial)}"
+    if "partial" in look.hide:
+        return font("∂ ____", theme.muted, 9)
+    text = f"∂ {brief_number(edge.partial, max(look.digits - 1, 1))}"
     if math.isfinite(edge.partial):
         return font(text, theme.muted, 9)
     return bold(font(text, theme.alert, 9))
+
+
+def _sent(edge: Edge, look: Look) -> str:
+    """What goes back along an edge in the backward pass."""
+    theme, arrow = look.theme.faded if edge.faded else look.theme, BACK[look.rankdir]
+    if edge.partial is None:
+        return ""
+    if "grad" in look.hide:
+        return font(f"{arrow} ____", theme.muted, 9)
+    text = f"{arrow} {brief_number(edge.sent, max(look.digits - 1, 1))}"
+    return bold(font(text, theme.sign(edge.sent), 9))
 
 
 # ---------------- after the layout
 
 _ARRIVAL = re.compile(
     r"""
-    (?P<edge> -> [ ] n\d+ : a\d+ : (?P<side> [wn]) \s* \[ (?:.*\n\s*)*? pos="e, )
+    (?P<edge> -> [ ] n\d+ : a\d+ : (?P<side> [wn]) \s* \[ (?:.*\n\s*)*? pos="(?:s,\S+[ ])?e, )
     (?P<tip> \S+) (?P<before> [^"]*) (?P<last> (?: [ ][^ "]+ ){4}) "
     """,
     re.VERBOSE,
@@ -96,6 +119,10 @@ _LEAF = {
     for rankdir, empty in _EMPTY.items()
 }
 _CAPTION = re.compile(rf'(?P<rest>\blp="){_POSITION}')
+_TITLE = re.compile(
+    rf'(?P<box>cluster_title \{{\s*graph \[bb=")(?P<left>[^,]+)'
+    rf'(?P<rest>(?:.*\n\s*)*?lp="){_POSITION}'
+)
 
 
 def has_strips(source: str) -> bool:
@@ -112,11 +139,17 @@ def reach_cards(placed: str) -> str:
     if _EMPTY["TB"] in placed:
         return _LEAF["TB"].sub(lambda leaf: _moved(leaf, 0, -HEIGHT / 2), placed)
     placed = _LEAF["LR"].sub(lambda leaf: _moved(leaf, WIDTH / 2, 0), placed)
+    placed = _TITLE.sub(_entitled, placed)
     return _CAPTION.sub(lambda caption: _moved(caption, WIDTH / 2, 0), placed, count=1)
 
 
 def _moved(item: re.Match[str], dx: float, dy: float) -> str:
     return f"{item['rest']}{float(item['x']) + dx:.2f},{float(item['y']) + dy:.2f}"
+
+
+def _entitled(title: re.Match[str]) -> str:
+    """The title and the left border of what stands below it, where the first cards now begin."""
+    return f"{title['box']}{float(title['left']) + WIDTH:.2f}{_moved(title, WIDTH, 0)}"
 
 
 def _lengthen(arrival: re.Match[str]) -> str:

@@ -20,13 +20,12 @@ from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
-from .text import printable, short_number, shorten
+from .text import printable, raised, short_number, shorten
 from .theme import SANS, Theme
 
 LARGE, SMALL = 12, 9  # points: titles, and all other text
 MARGIN = 0.9  # inches at the left of axes: their ticks and their label
 _ENORMOUS = 1e290
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _HINTING = 1.03  # a text may be that much wider at the resolution of a file than on the screen
 _BOXES = "Glyph .* missing from"  # a box takes the place of such a character
 _REPEATABLE: Any = {"svg.hashsalt": "gradpath", "pdf.fonttype": 42}
@@ -122,11 +121,6 @@ def measured_in(axis: Axis, size: float) -> None:
     if size != 1.0:
         power = "10" + raised(round(math.log10(size)))
         axis.set_major_formatter(lambda x, _: f"{short_number(x)}·{power}" if x else "0")
-
-
-def raised(exponent: int) -> str:
-    """A whole number as an exponent: ``⁻¹²``."""
-    return str(exponent).translate(_RAISED)
 
 
 def shown(name: object) -> str:

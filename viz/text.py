@@ -21,23 +21,65 @@ TOOLTIP_LENGTH = 1000
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
+_BREAK = re.compile("[\n\r\t]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
 # ---------------- numbers
 
+_WHOLE, _WIDE = 1e9, 1e7  # whole numbers, and others, that fit on a card without an exponent
+_BROAD = 1e5  # the same beside an edge
+_TINY = 1e-3  # what has no digit among the first decimals has an exponent
+_NOISE = 1e-12  # a share of a number that only its last bits differ by: 0.1 + 0.2 is 0.3
+_RAISED = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-def number(x: float) -> str:
-    """Four decimals, or an exponent where these would say too little: ``−6.0000``, ``8.73e−04``."""
-    if x == 0 or 1e-3 <= abs(x) < 1e4 or not math.isfinite(x):
-        return _minus(f"{x + 0.0:.4f}")
-    return _minus(f"{x:.2e}")
+
+def raised(exponent: object) -> str:
+    """A whole number as an exponent: ``⁻¹²``."""
+    return str(exponent).translate(_RAISED)
+
+
+def number(x: float, digits: int = 4) -> str:
+    """A number for a card: exactly if that takes few digits, or rounded to so many decimals.
+
+    ``3``, ``0.5``, ``−123456`` are exact; zeros at the end say that more digits follow: ``1.0000``.
+    Large numbers have fewer decimals, ``12345.7``, and where these would take too much room or say
+    too little stands an exponent: ``8.73e−04``.
+    """
+    if x == 0 or not math.isfinite(x):
+        return _minus(str(x + 0.0).removesuffix(".0"))
+    size = abs(x)
+    if size < _WHOLE and x == int(x):
+        return _minus(str(int(x)))
+    if size < _WIDE and (size >= _TINY or abs(round(x, digits) - x) <= _NOISE * size):
+        first = math.floor(math.log10(size))  # the place of the first digit
+        decimals = max(min(digits, digits + 1 - first), min(digits, 2) - 1 - first, 0)
+        near = f"{x:.{decimals}f}"
+        return _minus(_trimmed(near) if abs(float(near) - x) <= _NOISE * size else near)
+    mantissa, _, power = f"{x:.{max(digits - 2, 0)}e}".partition("e")
+    return _minus(f"{_trimmed(mantissa)}e{power}")
+
+
+def _trimmed(decimals: str) -> str:
+    """Decimals without the zeros at the end."""
+    return decimals.rstrip("0").rstrip(".") if "." in decimals else decimals
 
 
 def short_number(x: float, digits: int = 3) -> str:
     """Few significant digits, two beside an exponent: ``−0.229``, ``1.2e−05``."""
     short = f"{x + 0.0:.{digits}g}"
     return _minus(f"{x:.1e}" if "e" in short else short)
+
+
+def brief_number(x: float, digits: int = 3) -> str:
+    """A number beside an edge: so many significant digits, exact ones without zeros at the end.
+
+    ``−3``, ``0.501``, ``1.00`` for 1.0019, ``18`` however few digits there shall be, ``1.2e−05``.
+    """
+    if x == 0 or not math.isfinite(x) or not _TINY <= abs(x) < _BROAD:
+        return short_number(x, digits)
+    text = f"{x:.{max(digits - 1 - math.floor(math.log10(abs(x))), 0)}f}"
+    return _minus(_trimmed(text) if abs(float(text) - x) <= _NOISE * abs(x) else text)
 
 
 def rounded(x: float, digits: int) -> str:
@@ -58,8 +100,8 @@ def _minus(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with every character that cannot be shown replaced by U+FFFD, �."""
-    return _UNPRINTABLE.sub("\ufffd", text)
+    """The text on one line, with every character that cannot be shown replaced by U+FFFD, �."""
+    return _UNPRINTABLE.sub("\ufffd", _BREAK.sub(" ", text))
 
 
 def shorten(text: str, length: int = NAME_LENGTH) -> str:
@@ -73,6 +115,12 @@ def html(text: str, length: int = NAME_LENGTH) -> str:
     Graphviz decodes the entities first and then looks for escapes, so a backslash is written twice.
     """
     return shorten(printable(text), length).translate(_ENTITIES).replace("\\", "&#92;&#92;")
+
+
+def lines(text: str, length: int = NAME_LENGTH, most: int = 3) -> list[str]:
+    """User text for an HTML-like label, each of its lines by itself; of many, the first."""
+    found = [html(line, length) for line in text.split("\n") if line.strip()] or [html(text)]
+    return found if len(found) <= most else [*found[: most - 1], "…"]
 
 
 def tooltip(*lines: str) -> str:
