@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .node import Node
-
 LARGEST = 150  # nodes that are drawn unasked
+MOST_LINES = 200  # of a program that are shown unasked
 
 
 def viz(name: str, module: str = "viz") -> Any:
@@ -25,40 +24,50 @@ def viz(name: str, module: str = "viz") -> Any:
     return getattr(import_module(module), name)
 
 
-def mimebundle(value: Node) -> dict[str, object]:
+def mimebundle(value: Any) -> dict[str, Any]:
     """What Jupyter shows for a node, by MIME type; never an exception."""
 
-    def picture() -> str:
-        size = len(topological_order(value))
-        if size > LARGEST:
-            return f"({size:,} nodes: viz.draw(…) draws them)"
-        return viz("draw")(value).pipe("svg", encoding="utf-8")  # type: ignore[no-any-return]
-
-    return bundle(value, picture)
+    size = len(topological_order(value))
+    if size > LARGEST:
+        return {"text/plain": f"{value!r}\n({size:,} nodes: viz.draw(…) draws them)"}
+    return bundle(repr(value), lambda: viz("draw")(value))
 
 
-def network_mimebundle(model: Any) -> dict[str, object]:
+def named(value: Any) -> str:
+    """A node in a list of them, such as a model's parameters: what it is called, and its text."""
+    name = ".".join(filter(None, (str(value.scope), str(value.label))))
+    return f"{name}: {value!r}" if name else repr(value)
+
+
+def network_mimebundle(model: Any) -> dict[str, Any]:
     """What Jupyter shows for a network, by MIME type; never an exception."""
-
-    def picture() -> str:
-        figure = viz("draw_network")(model)
-        return viz("rendered", "viz.style")(figure, "svg").decode()  # type: ignore[no-any-return]
-
-    return bundle(model, picture)
+    return bundle(repr(model), lambda: viz("draw_network")(model))
 
 
-def bundle(x: Any, picture: Callable[[], str]) -> dict[str, object]:
-    """The text, with the picture, or with a line that says why there is none."""
-    text = repr(x)
+def bundle(text: str, picture: Callable[[], Any]) -> dict[str, Any]:
+    """The text, with the picture if there is one: what a cell's value is must show in any case."""
     try:
-        drawn = picture()
-    except Exception as error:  # a cell's value must show, whatever is missing
-        drawn = f"(no picture: {str(error).partition(chr(10))[0]})"
-    if drawn.startswith("("):
-        return {"text/plain": f"{text}\n{drawn}"}
-    return {"text/plain": text, "image/svg+xml": fitted(drawn)}
+        drawn = picture()._repr_mimebundle_()
+    except Exception:  # whatever is missing
+        return {"text/plain": text}
+    if "image/png" not in drawn:  # there is no Graphviz
+        return {"text/plain": text}
+    return {**drawn, "text/plain": text}
 
 
-def fitted(svg: str) -> str:
-    """A picture that is no wider than the cell that it is shown in: JupyterLab crops others."""
-    return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+def reported(text: str, picture: Callable[[], Any]) -> dict[str, Any]:
+    """The text above the picture, if there is one."""
+    found = bundle(text, picture)
+    if "text/html" in found:
+        from html import escape
+
+        found["text/html"] = f"<pre>{escape(text)}</pre>{found['text/html']}"
+    return found
+
+
+def code(source: str) -> str:
+    """A program as Markdown, which notebooks highlight."""
+    lines = source.rstrip().split("\n")
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"# … {len(lines) - MOST_LINES:,} more lines: print(….source)"]
+    return "\n".join(["```python", *lines, "```"]) + "\n"

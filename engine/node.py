@@ -185,6 +185,11 @@ class Node(Number):
 
         return mimebundle(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        from .display import named
+
+        printer.text(named(self))
+
 
 # ---------------------------------------------------------------- messages
 

@@ -92,6 +92,9 @@ class Symbol(Number):
         """The formula in LaTeX's mathematics mode."""
         return write(self, latex)
 
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
 
 give_comparisons(Symbol, lambda f: lambda x, y: Symbol(head=COMPARED[f.__name__], args=(x, y)))
 

@@ -144,6 +144,8 @@ class Value(Node):
     def __repr__(self) -> str:
         return f"Value(data={self._data}, grad={self.grad})"
 
+    _repr_pretty_ = Node._repr_pretty_  # IPython takes it from the class that has the repr
+
     def __format__(self, spec: str) -> str:
         return format(self._data, spec) if spec else repr(self)
 

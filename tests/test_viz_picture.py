@@ -343,6 +343,7 @@ def test_hostile_names_are_shown_as_they_are(compact: bool) -> None:
             "g",
             "a",
             "title",
+            "desc",
             "text",
             "path",
             "polygon",
@@ -386,8 +387,10 @@ def test_render_and_view_as_usual(tmp_path: Path) -> None:
 def test_notebooks_show_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw(Value(1.0, label="seen"))
     bundle = picture._repr_mimebundle_()
-    assert list(bundle) == ["image/svg+xml"]
-    assert "seen" in str(bundle["image/svg+xml"])
+    assert list(bundle) == ["text/plain", "text/html", "image/svg+xml", "image/png"]
+    assert bundle["text/plain"] == "Graph of seen. 1 node: 1 input. seen is 1."
+    assert "seen" in bundle["image/svg+xml"]
+    assert bundle["image/png"].startswith(b"\x89PNG")
     without_graphviz(monkeypatch)
     assert "pip install" in str(picture._repr_mimebundle_()["text/plain"])
 

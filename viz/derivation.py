@@ -79,6 +79,9 @@ class Derivation:
         """
         return self._laid_out(r"\paragraph{{{}}}", "\\[\n{}\n\\]", latex_text, latex_text)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
     def _repr_markdown_(self) -> str:
         return self.markdown()
 

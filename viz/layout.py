@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,8 @@ TIME_LIMIT = 60.0
 BITMAPS = ("png", "jpg", "jpeg", "gif", "webp")
 SHARP, LARGEST_BITMAP = 192.0, 100e6
 """Dots per inch of a bitmap, and the number of pixels above which it gets fewer."""
+NOTEBOOK, SMALL_BITMAP = 96.0, 1.6e6
+"""The same for a bitmap that a notebook keeps."""
 
 
 class GraphvizError(RuntimeError):
@@ -43,6 +46,16 @@ def render(source: str, output_format: str, engine: str = "dot") -> bytes:
             options = [f"-Gdpi={_resolution(source):.0f}"]
     picture = run(engine, output_format, source, *options)
     return _undated(picture) if kind == "pdf" else picture
+
+
+def render_both(source: str, engine: str = "dot") -> tuple[bytes, bytes]:
+    """The picture of DOT text for a notebook: as SVG, and as a PNG of moderate size."""
+    if engine == "dot":
+        source, engine = reach_cards(run("dot", "dot", source).decode()), "nop2"
+    dots = f"-Gdpi={_resolution(source, NOTEBOOK, SMALL_BITMAP):.0f}"
+    with ThreadPoolExecutor() as side_by_side:
+        png = side_by_side.submit(run, engine, "png", source, dots)
+        return run(engine, "svg", source), png.result()
 
 
 def run(engine: str, output_format: str, source: str, *options: str) -> bytes:
@@ -80,14 +93,14 @@ def _graphviz() -> list[str]:
     )
 
 
-def _resolution(placed: str) -> float:
+def _resolution(placed: str, sharp: float = SHARP, largest: float = LARGEST_BITMAP) -> float:
     """Dots per inch for a bitmap of a graph that has been laid out."""
     box = re.search(r'bb="([^"]*)"', placed)
     left, bottom, right, top = map(float, box[1].split(",")) if box else (0.0, 0.0, 0.0, 0.0)
     square_inches = (right - left) * (top - bottom) / 72**2
     set_to = re.search(r"\bdpi=([\d.]+)", placed)
     scale = float(set_to[1]) / 72 if set_to else 1.0
-    return min(scale * SHARP, math.sqrt(LARGEST_BITMAP / max(square_inches, 1.0)))
+    return min(scale * sharp, math.sqrt(largest / max(square_inches, 1.0)))
 
 
 def _undated(pdf: bytes) -> bytes:

@@ -19,11 +19,13 @@ from engine import Value, topological_order
 from .export import save
 from .film import SCORES, Film
 from .graphs import draw
+from .notebook import beside
 from .picture import Picture
 from .rehearsal import Move, Pass, rehearse
 from .score import packed, score, state
 from .text import printable, shorten
 from .theme import DARK, LIGHT, Surface, Theme
+from .words import Words
 
 MOST_NODES = 2_000
 PAGE = Path(__file__).with_name("page")
@@ -172,10 +174,22 @@ class Player:
     def __repr__(self) -> str:
         return f"<Player of {len(self.html) / 1000:,.0f} kB: save('player.html') writes it>"
 
+    def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The page; where a notebook is not trusted the graph as an image, and a sentence."""
+        found = self.still()._repr_mimebundle_()
+        if "image/png" not in found:
+            return {"text/plain": repr(self), "text/html": self._repr_html_()}
+        shown = found["text/plain"].rstrip(".")
+        text = f"Backpropagation step by step; it plays where the notebook is trusted. {shown}."
+        words, png = Words("Backpropagation, step by step", text), found["image/png"]
+        html = beside(self._repr_html_(), png, words)
+        return {"text/plain": text, "text/html": html, "image/png": png}
+
     def _repr_html_(self) -> str:
         """The page in a frame that may run scripts and nothing else."""
         return (
-            '<iframe sandbox="allow-scripts" title="Backpropagation, step by step" width="100%" '
+            '<iframe class="gradpath-page" sandbox="allow-scripts" '
+            'title="Backpropagation, step by step" width="100%" '
             f'height="640" style="border:0" srcdoc="{html.escape(self.html)}"></iframe>'
         )
 

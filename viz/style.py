@@ -15,14 +15,18 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
+from .notebook import in_cell
 from .text import printable, raised, short_number, shorten
-from .theme import SANS, Theme
+from .theme import LIGHT, SANS, Theme
+from .words import Words, described
 
+_NOTEBOOK = 120  # dots per inch of the image that a notebook keeps
 LARGE, SMALL = 12, 9  # points: titles, and all other text
 MARGIN = 0.9  # inches at the left of axes: their ticks and their label
 _ENORMOUS = 1e290
@@ -77,8 +81,19 @@ class Plot(Figure):
         """Make it at least so wide and high, in inches."""
         self.set_size_inches(max(width, self.get_figwidth()), max(height, self.get_figheight()))
 
+    words = Words("Plot drawn by gradpath", "")
+    """What the plot shows, in words: in an SVG its title and description."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.words}>"
+
     def _repr_png_(self) -> bytes:
         return rendered(self, "png")
+
+    def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        light = to_hex(self.get_facecolor()).upper() == LIGHT.page
+        svg, png = rendered(self, "svg").decode(), rendered(self, "png", _NOTEBOOK)
+        return in_cell(svg, png, self.words, follows=light)
 
 
 def titled(axes: Axes, title: str, remark: str = "", *, lines: int = 1) -> None:
@@ -128,12 +143,15 @@ def shown(name: object) -> str:
     return shorten(printable(str(name)), 60)
 
 
-def rendered(figure: Figure, file_format: str) -> bytes:
+def rendered(figure: Figure, file_format: str, dpi: float = 200) -> bytes:
     """The figure as the content of a file, the same whenever it is made."""
     buffer = BytesIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_REPEATABLE)
         warnings.filterwarnings("ignore", _BOXES)
-        figure.savefig(buffer, format=file_format, dpi=200, metadata=_UNDATED.get(file_format))
-    return buffer.getvalue()
+        figure.savefig(buffer, format=file_format, dpi=dpi, metadata=_UNDATED.get(file_format))
+    content = buffer.getvalue()
+    if file_format == "svg" and isinstance(figure, Plot):
+        return described(content.decode(), figure.words).encode()
+    return content

@@ -2,6 +2,8 @@
 
 Every text colour keeps a contrast of at least 4.5 : 1 (WCAG AA) on every surface it appears on, and
 no colour is the only carrier of a meaning: signs also differ by arrowhead, roles by their word.
+In the light palette no two colours are quite the same, so that a picture can be given those of
+another palette, one by one.
 """
 
 from __future__ import annotations
@@ -49,17 +51,34 @@ class Theme:
     @cached_property
     def faded(self) -> Theme:
         """The palette of what stands back behind something else: most of it is the page."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        taken = set(self.colors.values())
 
         def fade(color: str) -> str:
-            return mixed(color, self.page, 0.22)
+            faded = mixed(color, self.page, 0.22)
+            while faded in taken:  # the next shade of blue
+                faded = f"{faded[:-2]}{(int(faded[-2:], 16) - 1) % 256:02X}"
+            taken.add(faded)
+            return faded
 
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
         for name, value in values.items():
             if isinstance(value, Surface):
                 values[name] = Surface(fade(value.fill), fade(value.stroke))
             elif name != "page":
                 values[name] = fade(value)
         return Theme(**values)
+
+    @property
+    def colors(self) -> dict[str, str]:
+        """All colours by name: ``ink``, ``input-fill``, ``input-stroke``."""
+        found: dict[str, str] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Surface):
+                found |= {f"{field.name}-fill": value.fill, f"{field.name}-stroke": value.stroke}
+            else:
+                found[field.name] = value
+        return found
 
 
 def mixed(color: str, page: str, share: float) -> str:
@@ -80,8 +99,8 @@ LIGHT = Theme(
     input=Surface("#E6F4EF", "#00795A"),
     parameter=Surface("#F3ECFB", "#6D3FC0"),
     constant=Surface("#F3F4F6", "#6B7280"),
-    computed=Surface("#FFFFFF", "#6B7280"),
-    output=Surface("#FFFAE3", "#111827"),
+    computed=Surface("#FFFFFE", "#6B7281"),
+    output=Surface("#FFFAE3", "#111828"),
 )
 
 DARK = Theme(

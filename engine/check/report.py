@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..display import viz
+from ..display import reported, viz
 from ..tensor.tensor import Tensor
 from ..value import Value
 
@@ -112,6 +112,11 @@ class Report:
         if self.reason:
             lines.append(f"  first wrong node: {self.reason}")
         return "\n".join(lines + [f"  note: {note}" for note in self.notes])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        if self.culprit is None:
+            return {"text/plain": str(self)}
+        return reported(str(self), self.draw)
 
     def draw(self, **options: Any) -> Any:
         """The picture of the graph with the first wrong node marked; options as for `viz.draw`."""

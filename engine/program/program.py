@@ -220,6 +220,11 @@ class Program:
         count = sum(op.rule is not None for op in self._derived.code.ops)
         return f"<program {self._name}({given}), {count} operation{'s' * (count != 1)}>"
 
+    def _repr_markdown_(self) -> str:
+        from ..display import code
+
+        return code(self.source)
+
     def __copy__(self) -> Program:
         return self
 

@@ -134,6 +134,8 @@ class Holding(Node):
         kind = "" if self._data.dtype == np.float64 else f", dtype={self._data.dtype}"
         return f"{head}{array}{kind})"
 
+    _repr_pretty_ = Node._repr_pretty_  # IPython takes it from the class that has the repr
+
     def __format__(self, spec: str) -> str:
         numbers = self._read("its text")
         return format(numbers.item(), spec) if spec else repr(self)

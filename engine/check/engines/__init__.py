@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...display import reported
 from ...rule import TABLE
 from .battery import Battery
 from .child import Target, label
@@ -68,6 +69,11 @@ class Conformance:
 
     def __str__(self) -> str:
         return report(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        if not self.findings:
+            return {"text/plain": str(self)}
+        return reported(str(self), self.findings[0].draw)
 
 
 def conformance(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...display import viz
+from ...display import reported, viz
 from ...files import write_atomically
 from ...rule import TABLE
 from ..computation import INFIX, Computation
@@ -119,6 +119,9 @@ class Finding:
             f"      {a:{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {mark}".rstrip()
             for a, b, c, mark in rows
         ]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return reported(str(self), self.draw)
 
     def draw(self, **options: Any) -> Any:
         """The picture of the right graph with the engine's wrong numbers marked."""
