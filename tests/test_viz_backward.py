@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import xml.etree.ElementTree as ET
+
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from engine import Value, gradient, topological_order
+from engine.strategies import Computation, computations
 from nn import MLP
-from viz import draw_backward
+from viz import derive, draw_backward
 from viz.backward import both
+from viz.pathsum import path_sum
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def network() -> tuple[Value, MLP]:
@@ -49,8 +58,8 @@ def test_stored_values_that_the_backward_pass_needs_are_seen() -> None:
     assert svg.count("stroke-dasharray") >= len(needed)
     edges = sum(len(node.args) for node in [*passes.forward, *passes.backward])
     assert svg.count('class="edge"') == edges
-    assert svg.count('class="cluster"') == 2
     assert "forward: values" in svg
+    assert "backward: derivatives" in svg
     assert "a stored value that the backward pass needs" in svg
 
 
@@ -62,6 +71,78 @@ def test_a_derivative_that_is_a_stored_value_is_said() -> None:
     assert not passes.backward
     assert sorted(r for r in passes.remarks if "/∂y" not in r) == ["∂y/∂w is x", "∂y/∂x is w"]
     assert "∂y/∂w is x" in draw_backward(y, [x, w]).source
+
+
+def places(svg: bytes) -> dict[str, tuple[float, float]]:
+    """Where texts stand in a picture: the left end of their baselines."""
+    texts = ET.fromstring(svg).iter(f"{SVG}text")
+    return {t.text or "": (float(t.get("x", "")), float(t.get("y", ""))) for t in texts}
+
+
+@settings(max_examples=15)
+@given(computations(max_nodes=8), st.sampled_from(["", "A title"]))
+def test_the_backward_pass_stands_above_and_nothing_goes_through_a_heading(
+    c: Computation, title: str
+) -> None:
+    root = c.run()[-1]
+    order = topological_order(root)
+    variables = [node for node in order if not node.args and node.role != "constant"][:3]
+    assume(len(order) > 1 and variables)
+    passes = both(root, variables)
+    assume(passes.backward)
+    svg = draw_backward(root, variables, title=title).pipe("svg")
+    found = places(svg)
+    above, below = found["backward: derivatives"], found["forward: values"]
+    nodes = {
+        int(group.findtext("{*}title", "")[1:]): [
+            float(t.get("y", "")) for t in group.iter(f"{SVG}text")
+        ]
+        for group in ET.fromstring(svg).iter(f"{SVG}g")
+        if group.get("class") == "node"
+    }
+    count = len(passes.forward)
+    forward = [y for node, ys in nodes.items() if node < count for y in ys]
+    backward = [y for node, ys in nodes.items() if node >= count for y in ys]
+    assert above[1] < min(backward) < max(backward) < min(forward) < max(forward) < below[1]
+    for path in re.findall(r'<path fill="none"[^>]* d="([^"]*)"', svg.decode()):
+        numbers = [float(x) for x in re.findall(r"-?[\d.]+", path)]
+        for x, y in zip(numbers[::2], numbers[1::2], strict=True):
+            for left, base in (above, below):
+                assert not (left <= x <= left + 90 and base - 8 <= y <= base)
+
+
+def test_each_product_is_named_and_names_that_are_no_words_stand_in_parentheses() -> None:
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    s = a * b + a**2
+    s.label = "a·b + a²"
+    y = s.tanh()
+    y.label = "y"
+    passes = both(y, [a, b])
+    assert "∂y/∂(a·b + a²)" in " ".join(passes.named.values())
+    assert set(passes.formulas) == {node for node in passes.backward if node.args}
+    assert all(passes.formulas.values())
+    shown = set(places(draw_backward(y, [a, b]).pipe("svg")))
+    assert {"y·y", "= 1 − y·y", "∂y/∂b", "= a·∂y/∂(a·b + a²)"} <= shown
+    assert not [text for text in shown if "^" in text or "¹" in text]
+    assert not [node for node in passes.backward if node.sign == "^1"]
+    text = str(derive(y, b))
+    assert "∂y/∂(a·b + a²)" in text
+    assert r"\partial \left(\text{a$\cdot$b + a²}\right)" in derive(y, b).latex()
+    assert str(path_sum(s, b, 3)).startswith("∂(a·b + a²)/∂b is")
+
+
+def test_what_is_hidden_is_left_blank() -> None:
+    loss, model = network()
+    wrt = model.layers[1].parameters()
+    key = places(draw_backward(loss, wrt, digits=3).pipe("svg"))
+    sheet = places(draw_backward(loss, wrt, hide="grad", legend=False).pipe("svg"))
+    assert "________" in sheet
+    assert "________" not in key
+    assert "a stored value" not in " ".join(sheet)
+    with pytest.raises(ValueError, match="digits must be"):
+        draw_backward(loss, wrt, digits=99)
+    with pytest.raises(TypeError, match="wrt is a Value or several, not str: 'w1'"):
+        draw_backward(loss, ["w1"])  # type: ignore[list-item]
 
 
 def test_nothing_changes_and_it_is_the_same_each_time() -> None:

@@ -10,7 +10,7 @@ from engine import Value, gradient, topological_order
 from engine.paths import MOST_BITS, Path, count_paths, heaviest_paths
 
 from .names import names
-from .text import rounded
+from .text import rounded, term
 
 FACTORS = 12  # local derivatives that are listed
 MOST_DIGITS = 60  # of a number of paths that is written out
@@ -39,7 +39,7 @@ class PathSum:
     @property
     def derivative(self) -> str:
         """What is summed: ``∂y/∂x``."""
-        return f"∂{self.output}/∂{self.node}"
+        return f"∂{term(self.output)}/∂{term(self.node)}"
 
     @property
     def remainder(self) -> float:

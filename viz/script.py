@@ -12,7 +12,7 @@ from engine.symbol import latex as in_latex
 from engine.symbol import plain as in_text
 
 from .names import Name, latex_text
-from .text import rounded
+from .text import rounded, term
 
 DIGITS = 6  # significant ones of a number
 LONGEST = 300  # characters of a formula
@@ -27,8 +27,7 @@ class Script:
 
     def name(self, name: Name) -> str:
         """A node's name; one that is no word stands in parentheses."""
-        text = str(name)
-        return text if not set(text) & set(" +−-·*/×÷^()") else f"({text})"
+        return term(str(name))
 
     def derivative(self, upper: str, lower: str) -> str:
         """∂upper/∂lower."""
@@ -75,8 +74,8 @@ class Latex(Script):
     arrow, dots, times, transposed = r" \leftarrow ", r"\dots", r" \odot ", r"^{\top}"
 
     def name(self, name: Name) -> str:
-        """A node's name."""
-        return name.latex()
+        """A node's name; one that is no word stands in parentheses."""
+        return name.latex() if term(str(name)) == str(name) else rf"\left({name.latex()}\right)"
 
     def derivative(self, upper: str, lower: str) -> str:
         """The fraction of two differentials."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import accumulate
 
 from .theme import MONO
 
@@ -22,6 +23,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _BREAK = re.compile("[\n\r\t]")
+_OPERATORS = frozenset(" +−-·*/×÷^()")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
@@ -107,6 +109,17 @@ def printable(text: str) -> str:
 def shorten(text: str, length: int = NAME_LENGTH) -> str:
     """At most ``length`` characters, the last one an ellipsis where something is left out."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def term(text: str) -> str:
+    """A name as a part of a formula: in parentheses if it is no single word, ``(x1 + x2)``."""
+    return text if not set(text) & _OPERATORS or _enclosed(text) else f"({text})"
+
+
+def _enclosed(text: str) -> bool:
+    """Whether one pair of parentheses stands around all of it."""
+    depths = list(accumulate((c == "(") - (c == ")") for c in text))
+    return text[0] == "(" and not depths[-1] and min(depths[:-1]) > 0
 
 
 def html(text: str, length: int = NAME_LENGTH) -> str:
