@@ -19,6 +19,7 @@ from .matrix import find_network, matrix_form
 from .names import Name, latex_text, names
 from .pathsum import PathSum, counted, path_sum
 from .script import Latex, Script, partial_formulas, value_formula
+from .theme import DARK, LIGHT, MONO, SANS
 
 WIDTH = 96  # columns of the text
 MOST_LEAVES = 40  # whose values are listed
@@ -27,6 +28,19 @@ MOST_USES = 200  # of a node whose terms are written
 MOST_NODES = 100_000  # of a graph that is derived
 
 PLAIN, LATEX = Script(), Latex()
+STYLE = f"""
+:root{{color-scheme:light dark;--page:{LIGHT.page};--ink:{LIGHT.ink};--rule:{LIGHT.faint}}}
+@media (prefers-color-scheme:dark){{
+:root{{--page:{DARK.page};--ink:{DARK.ink};--rule:{DARK.faint}}}}}
+body{{background:var(--page);color:var(--ink);font:17px/1.6 {",".join(SANS)};margin:2rem}}
+main{{max-width:60rem;margin:auto}}
+h1{{font-size:1.7rem}}
+h2{{font-size:1.2rem;margin:2rem 0 .5rem;border-top:1px solid var(--rule);padding-top:1rem}}
+main>div{{display:flex;gap:.6em;margin:.7rem 0;font-family:{",".join(MONO)};overflow-wrap:anywhere}}
+main>div>span{{flex:none;max-width:45%}}
+main>div>div>span{{display:block}}
+@media print{{body{{margin:0}}main>div{{break-inside:avoid}}}}
+"""
 
 Item = TypeVar("Item")
 
@@ -78,6 +92,25 @@ class Derivation:
         Labels in other scripts than Latin and Greek need a TeX that knows Unicode.
         """
         return self._laid_out(r"\paragraph{{{}}}", "\\[\n{}\n\\]", latex_text, latex_text)
+
+    def html(self) -> str:
+        """A page of its own, light or dark as the system is, that fetches nothing."""
+        parts = []
+        for section in self.sections:
+            parts.append(f"<h2>{escape(section.heading)}</h2>")
+            for item in section.text:
+                if isinstance(item, str):
+                    parts.append(f"<p>{escape(item)}</p>")
+                    continue
+                first, *others = map(escape, item.sides)
+                rows = "".join(f"<span>= {side}</span>" for side in others)
+                parts.append(f"<div><span>{first}</span><div>{rows}</div></div>")
+        title, body = escape(self.sections[0].heading), "\n".join(parts)
+        return (
+            f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
+            f'<meta name="viewport" content="width=device-width">\n<style>{STYLE}</style>\n'
+            f"<main>\n{body.replace('h2>', 'h1>', 2)}\n</main></html>\n"
+        )
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))

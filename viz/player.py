@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from engine import Value, topological_order
+from engine.files import write_atomically
 
-from .export import save
+from .destination import destination
 from .film import SCORES, Film
 from .graphs import draw
 from .notebook import beside
@@ -89,13 +90,12 @@ def play(
         raise ValueError("a wrong pass is shown on one graph, not on a film: give root and wrong")
     content = score(film.order, film.states)
     content["film"] = reel(film) if frames else None
-    content["passes"] = None
+    content["passes"], passes = None, []
     if wrong:
         sides = (("wrong", wrong), ("right", right or (lambda root: root.backward())))
-        content["passes"] = [
-            {"name": name, **moves(rehearse(film.order, side))} for name, side in sides
-        ]
-    return Player(content, film.order[-1])
+        passes = [(name, rehearse(film.order, side)) for name, side in sides]
+        content["passes"] = [{"name": name, **moves(made)} for name, made in passes]
+    return Player(content, film, passes)
 
 
 def checked(root: Value | None, frames: Film | None) -> Film:
@@ -153,23 +153,28 @@ class Player:
     Attributes:
         html: the page, one self-contained HTML document. It fetches nothing from anywhere, and its
             content-security policy allows no script but its own.
+        film: the recorded states of the graph, of which there may be but one.
+        passes: the moves of a wrong pass and a right one, by name, if two are compared.
     """
 
-    def __init__(self, content: dict[str, Any], root: Value) -> None:
-        self.html, self._root = page(content), root
+    def __init__(
+        self, content: dict[str, Any], film: Film, passes: Sequence[tuple[str, list[Move]]] = ()
+    ) -> None:
+        self.html, self.film, self.passes = page(content), film, passes
+        self._root = film.order[-1]
 
     def still(self, *, dark: bool = False) -> Picture:
         """The graph as a picture, for paper; its gradients are those that the nodes have now."""
         return draw(self._root, dark=dark)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page to a file, whole or not at all.
+        """Write the page to a file, whole or not at all; `viz.save` writes slides, too.
 
         Raises:
             ValueError: if the name does not end in ``.html``.
             FileNotFoundError: if the folder does not exist.
         """
-        return save(self, path)
+        return write_atomically(destination(path, [".html"]), self.html)
 
     def __repr__(self) -> str:
         return f"<Player of {len(self.html) / 1000:,.0f} kB: save('player.html') writes it>"

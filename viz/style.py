@@ -13,9 +13,10 @@ from io import BytesIO
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
@@ -138,6 +139,19 @@ def measured_in(axis: Axis, size: float) -> None:
         axis.set_major_formatter(lambda x, _: f"{short_number(x)}·{power}" if x else "0")
 
 
+def tinted(scores: Any, theme: Theme) -> Any:
+    """Tints of the page by the signs of scores, transparent the less, the larger they are.
+
+    Scores are from −1 to 1; nan is grey.
+    """
+    plus, minus, grey = map(np.array, map(to_rgb, (theme.plus, theme.minus, theme.zero)))
+    size = np.abs(np.nan_to_num(scores))[..., None]
+    hues = np.where((scores > 0)[..., None], plus, minus)
+    none = np.isnan(scores)[..., None]
+    strength = np.where(none, 0.2, 0.12 + 0.3 * np.minimum(size, 1.0))
+    return np.concatenate([np.where(none, grey, hues), strength], axis=-1)
+
+
 def shown(name: object) -> str:
     """User text as plots show it."""
     return shorten(printable(str(name)), 60)
@@ -146,12 +160,19 @@ def shown(name: object) -> str:
 def rendered(figure: Figure, file_format: str, dpi: float = 200) -> bytes:
     """The figure as the content of a file, the same whenever it is made."""
     buffer = BytesIO()
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_REPEATABLE)
-        warnings.filterwarnings("ignore", _BOXES)
+    with repeatable():
         figure.savefig(buffer, format=file_format, dpi=dpi, metadata=_UNDATED.get(file_format))
     content = buffer.getvalue()
     if file_format == "svg" and isinstance(figure, Plot):
         return described(content.decode(), figure.words).encode()
     return content
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Figures are drawn in the same way whenever it is, whatever the user has set."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_REPEATABLE)
+        warnings.filterwarnings("ignore", _BOXES)
+        yield
