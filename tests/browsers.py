@@ -48,19 +48,18 @@ class Visit:
     Attributes:
         page: Playwright's page.
         troubles: errors, warnings and violations of the content-security policy.
-        requests: the addresses it asked for, but for its own.
+        requests: the addresses it asked for; none but its own may be left at the end.
     """
 
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
+    def __init__(self, browser: Any, path: Path, /, *, at: str = "", **options: Any) -> None:
         self.page = browser.new_page(**options)
         self.troubles: list[str] = []
         self.requests: list[str] = []
-        address = path.as_uri()
+        self._own = path.as_uri()
         self.page.on("console", lambda message: self.troubles.append(message.text))
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(address)
-        self.requests = [url for url in self.requests if url not in (address, "data:,")]
+        self.page.goto(f"{self._own}#{at}" if at else self._own)
 
     def __enter__(self) -> Visit:
         return self
@@ -69,4 +68,5 @@ class Visit:
         self.page.close()
         if kind is None:
             assert not self.troubles
-            assert not self.requests
+            known = (self._own, "data:,")
+            assert not [url for url in self.requests if url.partition("#")[0] not in known]

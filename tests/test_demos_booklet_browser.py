@@ -63,7 +63,7 @@ def booklet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_the_page_is_as_wide_as_the_screen(
     browser: Any, booklet: Path, width: int, scheme: str
 ) -> None:
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    options: Any = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     with Visit(browser, booklet, **options) as visit:
         page = visit.page
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -29,6 +29,7 @@ class Film:
             where −; it is called 1,089 times for every state.
         points: the data, as pairs (x, y).
         classes: for each point a number that is > 0 for class +, and not for class −.
+        title: what is being trained, in words.
 
     Attributes:
         epochs: the numbers that the states were added with.
@@ -42,6 +43,7 @@ class Film:
         classifier: Classifier | None = None,
         points: Iterable[Iterable[SupportsFloat]] = (),
         classes: Iterable[SupportsFloat] = (),
+        title: str = "",
     ) -> None:
         self.points = [(float(x), float(y)) for x, y in points]
         self.classes = [float(c) > 0 for c in classes]
@@ -50,7 +52,7 @@ class Film:
                 "a Film with a classifier takes at least one point and one class for each point, "
                 f"not {len(self.points)} and {len(self.classes)}"
             )
-        self.classifier = classifier
+        self.classifier, self.title = classifier, str(title)
         self.epochs: list[int] = []
         self.states: list[Numbers] = []
         self.fields: list[bytes] = []

@@ -20,7 +20,9 @@ from engine.files import write_atomically
 from .destination import destination
 from .film import SCORES, Film
 from .graphs import draw
+from .neurons import network
 from .notebook import beside
+from .nudge import nudge
 from .picture import Picture
 from .rehearsal import Move, Pass, rehearse
 from .score import packed, score, state
@@ -30,18 +32,13 @@ from .words import Words
 
 MOST_NODES = 2_000
 PAGE = Path(__file__).with_name("page")
+STYLES = ("player", "graph", "training", "media")
 SCRIPTS = (
-    "text",
-    "score",
-    "passes",
-    "paths",
-    "stage",
-    "camera",
-    "panel",
-    "pathlist",
-    "film",
-    "side",
-    "player",
+    *("text", "score", "passes", "paths", "culprit"),
+    *("routes", "labels", "stage", "camera", "side"),
+    *("panel", "program", "pathlist"),
+    *("axes", "curve", "plane", "network", "film"),
+    *("address", "sheets", "controls", "player", "start"),
 )
 
 
@@ -51,29 +48,42 @@ def play(
     frames: Film | None = None,
     wrong: Pass | None = None,
     right: Pass | None = None,
+    path_to: Value | None = None,
+    path: int | None = None,
+    dark: bool | None = None,
 ) -> Player:
     """A page that steps through the forward and the backward pass, one node at a time.
 
-    Every step shows the node, its local derivatives, and what is added to whose gradient; a leaf
-    that is chosen shows the paths that its gradient is the sum over. The backward pass starts from
-    gradients of 0 and from the recorded local derivatives; no ``grad`` is read or changed.
+    It begins with what a gradient means: one leaf is nudged. Every step shows the node, its local
+    derivatives, and what is added to whose gradient, and lights the node's formula, and the line of
+    Python that made it if that was under `detect_anomaly`; a leaf that is chosen shows the paths
+    that its gradient is the sum over. The backward pass starts from gradients of 0 and from the
+    recorded local derivatives; no ``grad`` is read or changed.
+
+    A clicker steps (Page Down, Page Up), plays (Space) and blanks the screen (full stop); ``p`` is
+    for large type. The page's address says what it shows: ``#step=7``, ``#paths=w1&path=2``,
+    ``#epoch=120``, ``#view=graph``, ``#present``, ``#theme=dark``; ``#print=steps`` has every step
+    on a page of its own.
 
     Args:
         root: the output.
-        frames: instead of it, the recorded states of a training run: the page then also steps
-            through the epochs.
+        frames: instead of it, the recorded states of a training run: the page then opens on the
+            network, its loss and its decision regions, and has the graph of every state.
         wrong: a backward pass as a function of the output, to be shown beside the right one. It is
             given a copy of the graph and uses ``args`` and ``partials``, ``_prev`` and
             ``_backward()``, ``grad`` and ``data`` of its nodes.
         right: the pass it is compared with, likewise; by default ``lambda root: root.backward()``.
+        path_to: a node whose paths the page opens with, at the end of the backward pass.
+        path: which of them stands out, from 1, the heaviest.
+        dark: open it dark or light; by default as the reader's system is.
 
     Returns:
         The page: it shows itself in a notebook, and ``save`` writes it as one HTML file.
 
     Raises:
         TypeError: if ``root`` is no Value, ``frames`` no Film, or a pass no function.
-        ValueError: if the graph has more than 2,000 nodes, the film is empty, or there is not just
-            one of ``root`` and ``frames``.
+        ValueError: if the graph has more than 2,000 nodes, the film is empty, there is not just one
+            of ``root`` and ``frames``, or ``path_to`` is not in the graph.
         RuntimeError: for a node made by hand that was given no ``_backward``.
         GraphvizError: if there is no Graphviz to lay the graph out, or it takes too long.
     """
@@ -89,6 +99,8 @@ def play(
     if wrong and frames:
         raise ValueError("a wrong pass is shown on one graph, not on a film: give root and wrong")
     content = score(film.order, film.states)
+    content["opening"] = opening(film.order, path_to, path, dark)
+    content["nudge"] = packed_nudge(film, path_to)
     content["film"] = reel(film) if frames else None
     content["passes"], passes = None, []
     if wrong:
@@ -125,18 +137,57 @@ def checked(root: Value | None, frames: Film | None) -> Film:
     return film
 
 
+def opening(
+    order: Sequence[Value], path_to: Value | None, path: int | None, dark: bool | None
+) -> dict[str, str]:
+    """What the page opens with, as its address would say it."""
+    words = {} if dark is None else {"theme": "dark" if dark else "light"}
+    if path_to is None:
+        if path is not None:
+            raise ValueError("path is one of the paths to a node: give path_to, too")
+        return words
+    if not isinstance(path_to, Value):
+        raise TypeError(f"path_to is a Value of the graph, not {type(path_to).__name__}")
+    if path_to not in order:
+        raise ValueError("path_to is not in the graph: there is no path to it")
+    if path is not None and (not isinstance(path, int) or path < 1):
+        raise ValueError(f"path is the number of a path, from 1, not {path!r:.60}")
+    words |= {"node": str(order.index(path_to)), "step": "last"}
+    return words if path is None else words | {"path": str(path)}
+
+
+def packed_nudge(film: Film, leaf: Value | None) -> dict[str, Any] | None:
+    """The nudged leaf, with its numbers as the bytes of floats."""
+    found = nudge(film.order, film.states, leaf)
+    if found:
+        for name in ("after", "gradient"):
+            found[name] = packed(np.array(found[name], "<f8"))
+    return found
+
+
 def reel(film: Film) -> dict[str, Any]:
     """What a film has beside its states."""
-    plane = None
+    plane, known = None, network(film.order)
     if film.fields:
         plane = {
             "side": SCORES,
             "extent": film.extent,
+            "names": known["inputs"] if known and len(known["inputs"]) == 2 else ["x", "y"],
             "points": film.points,
             "classes": film.classes,
             "scores": base64.b64encode(b"".join(film.fields)).decode(),
         }
-    return {"epochs": film.epochs, "plane": plane}
+    count = sum(node.role == "parameter" and not node.args for node in film.order)
+    what = f"a {'-'.join(map(str, known['sizes']))} network" if known else "a graph"
+    on = f" on {len(film.points)} points" if film.points else ""
+    output = shorten(printable(str(film.order[-1].label))) or "the output"
+    return {
+        "epochs": film.epochs,
+        "plane": plane,
+        "network": known,
+        "title": shorten(printable(film.title), 120) or f"Training {what}",
+        "subject": f"{count:,} parameters of {what} are moved to make {output} small{on}.",
+    }
 
 
 def moves(made: Sequence[Move]) -> dict[str, Any]:
@@ -204,8 +255,9 @@ class Player:
 
 def page(content: dict[str, Any]) -> str:
     """The HTML document."""
-    title = f"Backpropagation through {shorten(printable(content['nodes'][-1]['name']))}"
-    style = palette() + read("player.css")
+    name = shorten(printable(content["nodes"][-1]["name"]))
+    title = content["film"]["title"] if content["film"] else f"Backpropagation through {name}"
+    style = palette() + "".join(read(f"{s}.css") for s in STYLES)
     script = "'use strict';\n(() => {\n" + "".join(read(f"{s}.js") for s in SCRIPTS) + "})();\n"
     policy = (
         f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(style)}'; "
@@ -239,6 +291,7 @@ def palette() -> str:
         f"@media (prefers-color-scheme:dark){{:root{{color-scheme:dark;{dark}}}}}\n"
         f":root[data-theme=light]{{color-scheme:light;{light}}}\n"
         f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
+        f"@media print{{:root,:root[data-theme=dark]{{color-scheme:light;{light}}}}}\n"
     )
 
 

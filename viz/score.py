@@ -7,8 +7,10 @@ several states only what differs between them is stored more than once.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ Numbers = Any
 OPEN, CLOSE = "\ue000", "\ue001"  # around the index of a node in a formula; names have none of them
 WIDEST = -8.88e-88
 NAME_LENGTH, SCOPE_LENGTH = 60, 200
+_ORIGIN = re.compile(r"(?P<file>.*):(?P<line>\d+): (?P<code>.+)")
 
 SCRIPT = Script()
 
@@ -55,6 +58,7 @@ def score(order: Sequence[Value], states: Sequence[Numbers]) -> dict[str, Any]:
                 "scope": safe(card.scope, SCOPE_LENGTH),
                 "box": [round(x, 2) for x in box],
                 "formula": written(value_formula(node, symbols)),
+                "line": made_at(node),
             }
         )
     partials = [formula for node in order for formula in formulas(node, symbols)]
@@ -75,6 +79,17 @@ def score(order: Sequence[Value], states: Sequence[Numbers]) -> dict[str, Any]:
         "nodes": nodes,
         "edges": edges,
         "numbers": packed_states(states),
+    }
+
+
+def made_at(node: Value) -> dict[str, str] | None:
+    """The line of Python that made a node, if it was made under `detect_anomaly`."""
+    match = _ORIGIN.fullmatch(node.origin) if node.args else None
+    if not match:
+        return None
+    return {
+        "at": safe(f"{Path(match['file']).name}, line {match['line']}", SCOPE_LENGTH),
+        "code": safe(match["code"], SCOPE_LENGTH),
     }
 
 

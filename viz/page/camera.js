@@ -1,9 +1,10 @@
 // Zoom and pan of one stage, by wheel, drag, pinch, buttons and keys.
 
 const CLOSEST = 4;
-// The scale below which the camera follows the step rather than show everything: on a phone, where
-// everything would be tiny, it goes nearer.
-const READABLE = { wide: 0.62, narrow: 0.92, compact: 0.9 };
+const SMALLEST = 11; // pixels: the type of cards where room is scarce; below it the camera follows
+const USUAL = 7.5; // on a larger stage
+const PRESENTED = 24; // in a presentation
+const MARGIN = 12;
 
 class Camera {
   constructor(frame, stage) {
@@ -26,21 +27,24 @@ class Camera {
     return { w: this.frame.clientWidth || 1, h: this.frame.clientHeight || 1 };
   }
 
+  // The least scale at which all that is on a card can be read.
   get readable() {
-    if (this.stage.score.compact) return READABLE.compact;
-    return this.view.w < 520 ? READABLE.narrow : READABLE.wide;
+    const { w, h } = this.view;
+    const small = w < 520 || h < 420 ? SMALLEST : USUAL;
+    return (document.body.classList.contains('present') ? PRESENTED : small) / this.stage.type;
   }
 
   get wholeScale() {
     const { w, h } = this.view;
-    return Math.min(CLOSEST / 2, (w - 40) / this.width, (h - 40) / this.height);
+    return Math.min(CLOSEST, (w - 2 * MARGIN) / this.width, (h - 2 * MARGIN) / this.height);
   }
 
   // As much as can be read: everything, or else as large as it takes, with the camera following.
   fit(whole = false) {
     const scale = this.wholeScale;
     this.fitted = whole ? 'whole' : 'readable';
-    this.scale = Math.min(1.6, whole ? scale : Math.max(scale, this.readable));
+    const largest = document.body.classList.contains('present') ? CLOSEST : 1.8;
+    this.scale = Math.min(largest, whole ? scale : Math.max(scale, this.readable));
     const { w, h } = this.view;
     this.x = (w - this.width * this.scale) / 2;
     this.y = (h - this.height * this.scale) / 2;
@@ -78,7 +82,7 @@ class Camera {
     const inSight = this.fitted && this.scale <= this.wholeScale;
     if (inSight || !nodes.length) return;
     const { w, h } = this.view;
-    const margin = 36;
+    const margin = Math.min(36, w / 12, h / 12);
     for (const node of [...nodes].reverse()) {
       const [x, y, width, height] = this.stage.score.nodes[node].box;
       const [left, top] = [x * this.scale + this.x, y * this.scale + this.y];

@@ -27,7 +27,7 @@ class Panel {
   // The content for a step of the usual passes, or of one that someone has written.
   step(step, now, state) {
     const write = {
-      start: () => this.start(),
+      start: () => this.start(state),
       ready: () => this.readyToGo(),
       forward: () => this.forward(step, state),
       seed: () => this.seed(step),
@@ -40,17 +40,48 @@ class Panel {
     return write();
   }
 
-  start() {
+  // It begins with what all of it is for: what a gradient says, on one number.
+  start(state) {
     const { leaves, computed } = this.score;
     const given = leaves.length === 1 ? '1 leaf' : `${leaves.length} leaves`;
+    const how = `${given}, ${counted(computed.length, 'operation')}. `
+      + 'Forward, each operation computes its value and its local derivatives. '
+      + 'Backward, each multiplies the gradient that has arrived by its local derivatives '
+      + 'and sends it on.';
+    const meaning = this.meaning(state);
+    if (meaning.length) return [...meaning, element('h3', {}, 'How all of them are found'), words(how)];
+    return [heading('Start', 'The leaves have their numbers'), words(how)];
+  }
+
+  // One leaf nudged: what the output becomes, and what the gradient says about it.
+  meaning(state) {
+    const { nudge, nodes, root } = this.score;
+    if (!nudge) return [];
+    const { leaf, by, gradient } = nudge;
+    const after = floats(nudge.after)[state.index] ?? NaN;
+    const [name, output] = [leaf, root].map((node) => nodes[node].name);
+    const [x, y] = [state.data[leaf], state.data[root]];
+    const slope = floats(gradient)[state.index];
+    if (![x, y, after, slope].every(Number.isFinite)) return [];
+    const six = (value) => short(value, 6);
+    const change = signed(short(after - y));
     return [
-      heading('Start', 'The leaves have their numbers'),
-      words(
-        `${given}, ${counted(computed.length, 'operation')}. ` +
-          'Forward, each operation computes its value and its local derivatives. ' +
-          'Backward, each multiplies the gradient that has arrived by its local derivatives ' +
-          'and sends it on.',
-      ),
+      heading('What a gradient means', `Nudge ${name} by ${by}`),
+      line(strong(name), ` = ${six(x)} + ${by} = ${six(x + by)}`),
+      line(strong(output), ` = ${six(y)} becomes ${six(after)}`),
+      line('a change of ', colored(after - y, change)),
+      words(`The gradient of ${name} tells that without trying, to first order:`),
+      line(`${this.score.derivative(root, leaf)} × ${by} = ${signed(short(slope))} × ${by} = `,
+        colored(slope * by)),
+    ];
+  }
+
+  // What is not finite, named, with a way to the step where it happens.
+  trouble(found, state, go) {
+    if (!found) return [];
+    return [
+      element('p', {}, element('b', {}, 'The first that is not finite: '), accusation(this.score, state, found)),
+      element('button', { type: 'button', onclick: go }, 'Show that step'),
     ];
   }
 
@@ -109,7 +140,7 @@ class Panel {
   }
 
   // child.grad += local × upstream, in names and in numbers.
-  update(edge, { before, upstream, sent, after }, now, state, added = true) {
+  update(edge, { before, upstream, sent, after, count }, now, state, added = true) {
     const { tail, head } = this.score.edges[edge];
     const child = bracketed(this.score.nodes[tail].name);
     const derivative = this.score.derivative(head, tail);
@@ -123,7 +154,7 @@ class Panel {
     ];
     const uses = this.score.outOf[tail].length;
     if (uses > 1) {
-      item.push(note(`contribution ${now.arrived[tail]} of ${uses} to ${child}: gradients add up`));
+      item.push(note(`contribution ${count} of ${uses} to ${child}: gradients add up`));
     }
     return element('div', { class: `update ${sign(sent)}` }, ...item);
   }
@@ -172,7 +203,7 @@ class Panel {
     });
     if (now.updates.length > 6) sends.push(`and ${now.updates.length - 6} more`);
     return {
-      start: () => 'Start: the leaves have their numbers.',
+      start: () => `Start. ${this.meaning(state).map((part) => part.textContent).join('; ')}`,
       ready: () => 'All values are computed, every gradient is 0.',
       forward: () => `Forward: ${name} is ${short(state.data[step.node])}.`,
       seed: () => `Backward: the gradient of ${name} is 1.`,

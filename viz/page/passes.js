@@ -30,7 +30,7 @@ class Situation {
     this.arrived = new Int32Array(n); // how many contributions a gradient consists of so far
     this.sent = new Float64Array(score.edges.length).fill(NaN);
     this.traversed = new Uint8Array(score.edges.length);
-    this.updates = []; // of the last step: { edge, before, sent, after }
+    this.updates = []; // of the last step: { edge, before, upstream, sent, after, count }
     this.backward = false;
   }
 }
@@ -62,6 +62,6 @@ function perform(score, state, step, now) {
     now.arrived[tail] += 1;
     now.sent[edge] = sent;
     now.traversed[edge] = 1;
-    now.updates.push({ edge, before, upstream, sent, after: now.grad[tail] });
+    now.updates.push({ edge, before, upstream, sent, after: now.grad[tail], count: now.arrived[tail] });
   }
 }

@@ -48,10 +48,16 @@ class PathList {
   items({ heaviest }, state) {
     const sizes = heaviest.map((path) => Math.abs(path.product)).filter(Number.isFinite);
     const largest = Math.max(0, ...sizes);
-    return heaviest.map((path) => element('li', {}, this.item(path, largest, state)));
+    this.buttons = heaviest.map((path, i) => this.item(path, i, largest, state));
+    return this.buttons.map((button) => element('li', {}, button));
   }
 
-  item(path, largest, state) {
+  // Mark the path that stands out, if one does.
+  light(index) {
+    this.buttons?.forEach((button, i) => button.classList.toggle('lit', i === index));
+  }
+
+  item(path, index, largest, state) {
     const { root, edges } = this.score;
     const nodes = [root, ...path.edges.map((edge) => edges[edge].tail)];
     const way = ends(nodes.map((node) => this.name(node))).join(' ← ');
@@ -59,7 +65,7 @@ class PathList {
     const factors = ends(partials).join(' × ') || '1';
     const bar = element('span', { class: `bar ${sign(path.product)}` });
     bar.style.width = `${100 * Math.min(1, Math.abs(path.product) / largest) || 0}%`;
-    const [look, leave] = [() => this.onPath(path), () => this.onPath(null)];
+    const [look, leave] = [() => this.onPath(index), () => this.onPath(null)];
     const events = { onmouseenter: look, onfocus: look, onmouseleave: leave, onblur: leave };
     return element(
       'button',

@@ -1,15 +1,13 @@
-// The player: which step and which epoch is shown, and everything one can do about it.
-
-const STEP_TIME = 1100; // milliseconds
-const EPOCH_TIME = 110;
+// The player: which step and which epoch is shown, and how.
 
 const score = new Score(JSON.parse(byId('score').textContent));
 const panel = new Panel(score);
 const list = new PathList(score, look);
+const program = new Program(score);
 
-// ---------------------------------------------------------------- what is shown
-
-const shown = { step: 0, epoch: 0, chosen: null, path: null, playing: null };
+const shown = {
+  step: 0, epoch: 0, chosen: null, path: null, playing: null, view: 'graph', speed: 1, present: false,
+};
 const stepsOf = score.passes
   ? score.passes.map((pass) => ({ name: pass.name, steps: writtenSteps(score, pass) }))
   : [{ name: '', steps: usualSteps(score) }];
@@ -18,6 +16,7 @@ const sides = stepsOf.map(({ name, steps }) => new Side(name, steps));
 const reference = sides[sides.length - 1];
 const film = score.film ? new Film(score, (index) => toEpoch(index)) : null;
 const lastEpoch = score.numbers.count - 1;
+const address = new Address((words) => arrive(words));
 
 const leftmost = score.leaves.reduce((a, b) =>
   score.nodes[b].box[0] < score.nodes[a].box[0] ? b : a);
@@ -28,60 +27,87 @@ function outcome(side) {
   return side.outcomes[shown.epoch];
 }
 
+// The first number of an epoch that is not finite, if there is one.
+const culprits = [];
+function accused() {
+  if (culprits[shown.epoch] === undefined) {
+    culprits[shown.epoch] = culprit(score, score.state(shown.epoch), reference.steps);
+  }
+  return culprits[shown.epoch];
+}
+
 function show(follow = true) {
   const state = score.state(shown.epoch);
   const end = outcome(reference);
   const finite = [...end.sent].filter(Number.isFinite).map(Math.abs);
   const largest = Math.max(0, ...finite);
   const paths = shown.chosen === null ? null : pathsTo(score, state, shown.chosen);
-  const path = shown.path && {
-    edges: new Set(shown.path.edges),
-    nodes: new Set([score.root, ...shown.path.edges.map((edge) => score.edges[edge].tail)]),
+  const way = paths && shown.path !== null ? paths.heaviest[shown.path] : null;
+  const path = way && {
+    edges: new Set(way.edges),
+    nodes: new Set([score.root, ...way.edges.map((edge) => score.edges[edge].tail)]),
   };
   const situations = sides.map((side) => (side.now = side.at(shown.step, state)));
-  sides.forEach((side, i) => {
+  const found = accused();
+  const lit = shown.step === 0 && panel.meaning(state).length ? score.nudge.leaf : null;
+  sides.forEach((side) => {
     const step = side.stepAt(shown.step);
     const others = sides.length > 1 && side !== reference ? situations[sides.length - 1].grad : null;
-    side.stage.show(side.now, { state, step, paths, path, largest, others });
-    if (follow) {
-      const edges = step.kind === 'forward' ? score.into[step.node] : step.sends;
-      const around = edges.map((edge) => score.edges[edge].tail);
-      const outermost = step.kind === 'done' ? score.root : leftmost;
-      side.camera.follow([step.node ?? outermost, ...around.slice(0, 4)]);
-    }
+    side.stage.show(side.now, { state, step, paths, path, largest, others, lit, culprit: found?.node });
+    if (follow) followStep(side, step);
     if (side.inspected !== null && side.inspected !== undefined) side.inspect(side.inspected);
     byId('stages').dataset.step = step.kind;
   });
-  showPanel(situations, end, paths, state);
+  showPanel(situations, end, paths, state, found);
   showControls(situations, state);
+  tellAddress();
 }
 
-function showPanel(situations, end, paths, state) {
+function followStep(side, step) {
+  const edges = step.kind === 'forward' ? score.into[step.node] : step.sends;
+  const around = edges.map((edge) => score.edges[edge].tail);
+  const first = score.nudge && !score.passes ? score.nudge.leaf : leftmost;
+  const outermost = step.kind === 'done' ? score.root : first;
+  side.camera.follow([step.node ?? outermost, ...around.slice(0, 4)]);
+}
+
+function showPanel(situations, end, paths, state, found) {
+  const training = film && shown.view === 'training';
   const blocks = sides.flatMap((side, i) => {
     const content = panel.step(side.stepAt(shown.step), situations[i], state);
     const over = shown.step > side.steps.length - 1 ? [note('this pass is over')] : [];
     const title = side.name ? [element('h3', { class: `side ${side.name}` }, `${side.name} pass`)] : [];
     return [element('section', {}, ...title, ...content, ...over)];
   });
+  if (score.passes && shown.step === 0) blocks.unshift(element('section', {}, ...panel.meaning(state)));
+  if (training) blocks.splice(0, blocks.length, element('section', {}, ...film.words(shown.epoch)));
   byId('step').replaceChildren(...blocks);
-  if (!shown.path) {
+  const go = () => (found && shown.view === 'training' ? toView('graph') : null, toStep(found.step));
+  byId('trouble').replaceChildren(...panel.trouble(found, state, go));
+  byId('trouble').hidden = !found;
+  const step = reference.stepAt(shown.step);
+  program.show(step.node, step.kind);
+  if (shown.path === null || byId('paths').hidden) {
     const totals = { right: paths && end.grad[paths.target] };
     if (paths && sides.length > 1) totals.wrong = outcome(sides[0]).grad[paths.target];
     byId('paths').replaceChildren(...(paths ? list.show(paths, totals, state) : []));
   }
+  list.light(shown.path);
   byId('paths').hidden = !paths;
   byId('choice').value = shown.chosen === null ? '' : String(shown.chosen);
   byId('clear').hidden = !paths;
 }
 
 function showControls(situations, state) {
+  const training = film && shown.view === 'training';
   const step = reference.stepAt(shown.step);
   const phases = { start: 'start', ready: 'start', forward: 'forward', done: 'done' };
-  const phase = phases[step.kind] ?? 'backward';
+  const phase = training ? 'training' : phases[step.kind] ?? 'backward';
   byId('steps').value = shown.step;
   byId('steps').setAttribute('aria-valuetext', `Step ${shown.step} of ${lastStep}, ${phase}`);
   byId('count').textContent = `${shown.step} / ${lastStep}`;
-  byId('phase').textContent = phase;
+  const arrow = { forward: '→ ', backward: '← ' }[phase] ?? '';
+  byId('phase').textContent = arrow + phase;
   byId('phase').dataset.phase = phase;
   for (const id of ['first', 'previous']) byId(id).disabled = shown.step === 0;
   for (const id of ['next', 'last']) byId(id).disabled = shown.step === lastStep;
@@ -97,155 +123,38 @@ function showControls(situations, state) {
     byId('epoch').textContent = `epoch ${film.epochs[shown.epoch]}`;
     byId('loss').textContent = `loss ${short(film.losses[shown.epoch])}`;
   }
-  if (shown.playing !== 'epochs') byId('said').textContent = epoch + said.join(' ');
+  if (shown.playing !== 'epochs') byId('said').textContent = epoch + (training ? '' : said.join(' '));
 }
 
-// ---------------------------------------------------------------- what one can do
-
-const within = (x, last) => Math.max(0, Math.min(last, x));
-
-function toStep(step, by = 'hand') {
-  if (by === 'hand') pause();
-  shown.step = within(step, lastStep);
-  show();
+function tellAddress() {
+  const words = new Map();
+  if (shown.step && !(film && shown.step === lastStep)) words.set('step', shown.step);
+  if (film && shown.epoch) words.set('epoch', film.epochs[shown.epoch]);
+  if (film?.network && shown.view === 'graph') words.set('view', 'graph');
+  if (shown.chosen !== null) words.set('paths', score.nodes[shown.chosen].name);
+  if (shown.chosen !== null && shown.path !== null) words.set('path', shown.path + 1);
+  if (shown.present) words.set('present', '');
+  const { theme } = document.documentElement.dataset;
+  if (theme) words.set('theme', theme);
+  address.write(words);
 }
 
-function toEpoch(epoch, by = 'hand') {
-  if (by === 'hand') pause();
-  shown.epoch = within(epoch, lastEpoch);
-  show(false);
-}
-
-function choose(node) {
-  shown.path = null;
-  shown.chosen = node === shown.chosen ? null : node;
-  show(false);
-  if (shown.chosen !== null) byId('paths').scrollIntoView({ block: 'nearest' });
-}
-
-function look(path) {
-  shown.path = path;
-  show(false);
-}
-
-let timer = null;
-
-function pause() {
-  clearTimeout(timer);
-  shown.playing = null;
-  for (const id of ['play', 'train']) {
-    byId(id).classList.remove('playing');
-    byId(id).setAttribute('aria-label', id === 'play' ? 'Play the steps' : 'Play the epochs');
-  }
-}
-
-function play(what) {
-  const again = shown.playing === what;
+// Show what an address asks for; what it does not name stays as a page begins.
+function arrive(words) {
+  const whole = (name, fallback) => (/^\d+$/.test(words.get(name)) ? Number(words.get(name)) : fallback);
   pause();
-  if (again) return;
-  shown.playing = what;
-  const button = byId(what === 'epochs' ? 'train' : 'play');
-  button.classList.add('playing');
-  button.setAttribute('aria-label', 'Pause');
-  if (what === 'epochs' && shown.epoch === lastEpoch) toEpoch(0, 'player');
-  if (what === 'steps' && shown.step === lastStep) toStep(0, 'player');
-  advance();
+  shown.step = words.get('step') === 'last' ? lastStep : within(whole('step', film ? lastStep : 0), lastStep);
+  const epoch = film ? film.epochs.indexOf(whole('epoch', film.epochs[0])) : 0;
+  shown.epoch = Math.max(0, epoch);
+  const named = score.nodes.findIndex(({ name }) => name === words.get('paths'));
+  const node = named < 0 ? whole('node', -1) : named;
+  shown.chosen = node < 0 ? null : node;
+  const path = whole('path', 0) - 1;
+  shown.path = node >= 0 && path >= 0 ? path : null;
+  if (shown.path !== null) shown.path = within(path, pathsTo(score, score.state(shown.epoch), node).heaviest.length - 1);
+  if (['light', 'dark'].includes(words.get('theme'))) document.documentElement.dataset.theme = words.get('theme');
+  toView(film?.network && words.get('view') !== 'graph' ? 'training' : 'graph');
+  toPresent(words.has('present'));
+  toSheets(words.get('print') === 'steps');
+  if (shown.chosen !== null) cameras((camera) => camera.follow([shown.chosen], false));
 }
-
-function advance() {
-  const epochs = shown.playing === 'epochs';
-  timer = setTimeout(() => {
-    if (epochs) toEpoch(shown.epoch + 1, 'player');
-    else toStep(shown.step + 1, 'player');
-    const over = epochs ? shown.epoch === lastEpoch : shown.step === lastStep;
-    if (over) pause();
-    else advance();
-  }, epochs ? EPOCH_TIME : STEP_TIME);
-}
-
-function toggleTheme() {
-  const root = document.documentElement;
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-  const now = root.dataset.theme ?? (dark ? 'dark' : 'light');
-  root.dataset.theme = now === 'dark' ? 'light' : 'dark';
-  if (film) film.show(shown.epoch);
-}
-
-const cameras = (action) => sides.forEach((side) => action(side.camera));
-
-const KEYS = {
-  ArrowRight: () => toStep(shown.step + 1),
-  ArrowLeft: () => toStep(shown.step - 1),
-  Home: () => toStep(0),
-  End: () => toStep(lastStep),
-  Escape: () => {
-    pause();
-    sides.forEach((side) => side.inspect(null));
-    if (shown.chosen !== null) choose(shown.chosen);
-  },
-  ' ': () => play(film ? 'epochs' : 'steps'),
-  '+': () => cameras((camera) => camera.zoom(1.25)),
-  '=': () => cameras((camera) => camera.zoom(1.25)),
-  '-': () => cameras((camera) => camera.zoom(0.8)),
-  0: () => cameras((camera) => camera.fit(true)),
-  '[': () => toEpoch(shown.epoch - 1),
-  ']': () => toEpoch(shown.epoch + 1),
-};
-
-function pressed(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const { target, key } = event;
-  const card = target.closest?.('[data-node]');
-  if (card && (key === 'Enter' || key === ' ')) {
-    event.preventDefault();
-    choose(Number(card.dataset.node));
-    return;
-  }
-  const own = target.matches?.('input, select') && key !== 'Escape';
-  if (own || (key === ' ' && target.matches?.('button')) || !KEYS[key]) return;
-  event.preventDefault();
-  KEYS[key]();
-}
-
-function prepare() {
-  document.addEventListener('keydown', pressed);
-  const buttons = {
-    first: KEYS.Home,
-    previous: KEYS.ArrowLeft,
-    next: KEYS.ArrowRight,
-    last: KEYS.End,
-    play: () => play('steps'),
-    train: () => play('epochs'),
-    theme: toggleTheme,
-    closer: KEYS['+'],
-    farther: KEYS['-'],
-    fit: KEYS[0],
-    clear: () => choose(shown.chosen),
-  };
-  for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener('click', action);
-  byId('steps').max = lastStep;
-  byId('steps').addEventListener('input', (event) => toStep(Number(event.target.value)));
-  byId('epochs').max = lastEpoch;
-  byId('epochs').addEventListener('input', (event) => toEpoch(Number(event.target.value)));
-  const turn = score.passes ? 0 : (score.computed.length + 0.5) / lastStep;
-  byId('steps').style.setProperty('--turn', `${100 * turn}%`);
-  for (const [title, nodes] of [['leaves', score.leaves], ['computed', score.computed]]) {
-    const options = nodes.map((node) => element('option', { value: node }, score.nodes[node].name));
-    byId('choice').append(element('optgroup', { label: title }, ...options));
-  }
-  byId('choice').addEventListener('change', ({ target }) => {
-    shown.chosen = null;
-    choose(target.value === '' ? null : Number(target.value));
-    if (shown.chosen !== null) cameras((camera) => camera.follow([shown.chosen]));
-  });
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => film?.show(shown.epoch));
-  byId('title').textContent = score.title;
-  document.body.classList.toggle('has-film', Boolean(film));
-  document.body.classList.toggle('has-sides', sides.length > 1);
-  byId('stages').dataset.ready = 'true';
-}
-
-prepare();
-if (film) shown.step = lastStep;
-show();
-cameras((camera) => camera.fit());

@@ -6,8 +6,14 @@ const floats = (text) => {
   return Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
 };
 
-// A name that is no word, or a negative number, in parentheses.
-const bracketed = (name) => (/[\s+−·*/×÷^()-]/.test(name) ? `(${name})` : name);
+// A name that is no word, or a negative number, in parentheses, unless it has them already.
+const bracketed = (name) => (/[\s+−·*/×÷^()-]/.test(name) && !enclosed(name) ? `(${name})` : name);
+
+function enclosed(text) {
+  let depth = 0;
+  const depths = [...text].map((c) => (depth += (c === '(') - (c === ')')));
+  return text[0] === '(' && depth === 0 && Math.min(...depths.slice(0, -1)) > 0;
+}
 
 class Score {
   constructor(content) {
@@ -34,7 +40,8 @@ class Score {
       moving.forEach((place, i) => (all[place] = this.moved[index * moving.length + i]));
       const [n, m] = [this.nodes.length, this.edges.length];
       const data = all.slice(0, n);
-      this.states.set(index, { data, partials: all.slice(n, n + m), nothing: all.slice(n + m) });
+      const [partials, nothing] = [all.slice(n, n + m), all.slice(n + m)];
+      this.states.set(index, { index, data, partials, nothing });
     }
     return this.states.get(index);
   }

@@ -6,14 +6,22 @@ class Side {
     this.name = name;
     this.steps = steps;
     this.outcomes = [];
-    this.stage = new Stage(score, name ? `The graph, ${name} pass` : 'The computation graph');
     this.tip = element('div', { class: 'tip', hidden: '' });
     const title = name ? [element('h2', { class: `side ${name}` }, `${name} pass`)] : [];
-    this.frame = element('div', { class: 'frame' }, this.stage.svg, ...title, this.tip);
+    this.frame = element('div', { class: 'frame' }, ...title, this.tip);
     byId('stages').append(this.frame);
-    this.stage.fitNames();
+    this.raise(false);
     this.camera = new Camera(this.frame, this.stage);
     this.listen();
+  }
+
+  // Build the stage, in the usual type or in that of a presentation.
+  raise(large) {
+    this.stage?.svg.remove();
+    this.stage = new Stage(score, this.name ? `The graph, ${this.name} pass` : 'The computation graph', large);
+    this.frame.prepend(this.stage.svg);
+    this.stage.fitNames();
+    if (this.camera) this.camera.stage = this.stage;
   }
 
   stepAt(index) {

@@ -2,31 +2,44 @@
 
 const ROLE_WORDS = { input: 'input', parameter: 'param', constant: 'const' };
 const MANY = 150; // cards above which none is a stop of the Tab key: the list of nodes leads there
+const SANS = 'Helvetica, Arial, "Liberation Sans", "DejaVu Sans", sans-serif';
+const MONO = 'Menlo, "DejaVu Sans Mono", Consolas, monospace';
+
+const WIDEST = textWidth('−8.88e−88', `bold 10px ${SANS}`); // number on a compact card
 
 const written = (cls, x, y, text = '') => svg('text', { class: cls, x, y }, text);
 
+// `large`: with the type of a presentation, for which a card has room if it says less.
 class Stage {
-  constructor(score, title) {
+  constructor(score, title, large = false) {
     this.score = score;
+    this.large = large && !score.compact;
+    this.type = this.large ? 17 : 10; // the smallest type, in points
+    this.routes = routes(score);
+    this.room = new Room(score.nodes.map((node) => node.box), this.routes);
     this.world = svg('g', { class: 'world' });
-    this.edges = score.edges.map((edge, i) => this.makeEdge(edge, i));
+    this.edges = score.edges.map((_, i) => this.makeEdge(i));
     this.cards = score.nodes.map((node, i) => this.makeCard(node, i));
     this.chips = svg('g', { class: 'chips', 'aria-hidden': 'true' });
     const lines = svg('g', { 'aria-hidden': 'true' }, ...this.edges.map((edge) => edge.group));
-    this.world.append(lines, ...this.cards.map((card) => card.group), this.chips);
-    const cls = score.compact ? 'graph' : 'graph lively';
+    const texts = score.compact ? [] : this.edges.map((edge) => edge.label);
+    const labels = svg('g', { 'aria-hidden': 'true' }, ...texts);
+    this.world.append(lines, ...this.cards.map((card) => card.group), labels, this.chips);
+    const cls = `graph${score.compact ? '' : ' lively'}${this.large ? ' large' : ''}`;
     this.svg = svg('svg', { class: cls, role: 'group', 'aria-label': title }, this.world);
   }
 
   makeCard(node, index) {
     const [, , w, h] = node.box;
-    const parts = this.score.compact ? this.compactParts(node) : this.fullParts(node);
-    const { name, data, grad, others, room } = parts;
+    const shape = this.score.compact ? 'compactParts' : this.large ? 'largeParts' : 'fullParts';
+    const { name, data, grad, others, room, corner, pill } = this[shape](node);
     const [right, base] = ['x', 'y'].map((axis) => Number(grad.getAttribute(axis)));
-    const pill = { x: right - parts.pill + 3, y: base - 10.5, width: parts.pill, height: 14, rx: 4 };
+    const high = this.type + 4;
+    const under = { x: right - pill + 3, y: base - 0.8 * high, width: pill, height: high, rx: 4 };
     const cls = ['node', node.role];
     if (index === this.score.root) cls.push('output');
     if (this.score.compact) cls.push('compact');
+    const flag = svg('g', { class: 'flag' }, svg('circle', { r: 6.5 }), written('', 0, 3.6, '!'));
     const group = svg(
       'g',
       {
@@ -36,13 +49,14 @@ class Stage {
         role: 'button',
         tabindex: this.score.nodes.length > MANY ? -1 : 0,
       },
-      svg('rect', { class: 'halo', x: -4, y: -4, width: w + 8, height: h + 8, rx: parts.corner + 3 }),
-      svg('rect', { class: 'card', width: w, height: h, rx: parts.corner }),
+      svg('rect', { class: 'halo', x: -4, y: -4, width: w + 8, height: h + 8, rx: corner + 3 }),
+      svg('rect', { class: 'card', width: w, height: h, rx: corner }),
       ...others,
-      svg('rect', { class: 'pill', ...pill }),
+      svg('rect', { class: 'pill', ...under }),
       name,
       data,
       grad,
+      flag,
     );
     return { group, cls: cls.join(' '), data, grad, name, room, now: {} };
   }
@@ -51,10 +65,11 @@ class Stage {
   fullParts(node) {
     const w = node.box[2];
     const top = node.scope ? 9 : 0;
+    const base = node.scope ? 13.5 : 16;
     const right = w - 8;
-    const sign = written(node.sign ? 'sign' : 'role', right, 16, node.sign || ROLE_WORDS[node.role]);
+    const sign = written(node.sign ? 'sign' : 'role', right, base, node.sign || ROLE_WORDS[node.role]);
     return {
-      name: written(node.named ? 'name named' : 'name', 8, 16, node.label),
+      name: written(node.named ? 'name named' : 'name', 8, base, node.label),
       data: written('data', right, 40 + top),
       grad: written('grad', right, 54 + top),
       others: [
@@ -62,11 +77,34 @@ class Stage {
         svg('path', { class: 'rule', d: `M0 ${23 + top}H${w}` }),
         written('what', 8, 40 + top, 'data'),
         written('what', 8, 54 + top, 'grad'),
-        ...(node.scope ? [written('scope', 8, 26, node.scope)] : []),
+        ...(node.scope ? [written('scope', 8, 27, node.scope)] : []),
       ],
       room: right - 14 - 8 * Math.max(2, sign.textContent.length),
       corner: 9,
       pill: 61,
+    };
+  }
+
+  // The same without words for what stands where: data, and below it the gradient.
+  largeParts(node) {
+    const w = node.box[2];
+    const right = w - 8;
+    const sign = node.sign || ROLE_WORDS[node.role];
+    const named = textWidth(node.label, `bold 17px ${SANS}`);
+    const down = Math.max(0, Math.min(3, node.box[3] - 61)); // where there is room above
+    const both = node.sign || named + textWidth(sign, `17px ${SANS}`) < w - 24;
+    const beside = both ? textWidth(sign, `bold 17px ${SANS}`) + 6 : 0;
+    return {
+      name: written(node.named ? 'name named' : 'name', 8, 14.5 + down, node.label),
+      data: written('data', right, 35.5 + down),
+      grad: written('grad', right, 55.5 + down),
+      others: [
+        ...(both ? [written(node.sign ? 'sign' : 'role', right, 14.5 + down, sign)] : []),
+        svg('path', { class: 'rule', d: `M0 ${19.5 + down}H${w}` }),
+      ],
+      room: right - 8 - beside,
+      corner: 9,
+      pill: w - 10,
     };
   }
 
@@ -81,36 +119,35 @@ class Stage {
     );
     return {
       name,
-      data: written('data', w - 60, base),
+      data: written('data', w - WIDEST - 10, base),
       grad: written('grad', w - 6, base),
       others: [],
-      room: w - 114,
+      room: w - 2 * WIDEST - 18,
       corner: 5,
-      pill: 52,
+      pill: WIDEST,
     };
   }
 
-  makeEdge(edge, index) {
-    const [start, ...rest] = edge.curve;
-    const tip = rest.pop();
-    const before = rest[rest.length - 1];
-    const curve = `M${start}C${rest.join(' ')}L${tip}`;
-    const angle = (Math.atan2(tip[1] - before[1], tip[0] - before[0]) * 180) / Math.PI;
-    const line = svg('path', { class: 'line', d: curve });
-    const flow = svg('path', { class: 'flow', d: curve });
-    const there = `translate(${tip}) rotate(${angle})`;
-    const head = svg('path', { class: 'head', d: 'M-9 -4L0 0L-9 4Z', transform: there });
-    const label = svg('text', { class: 'partial', x: tip[0] - 24, y: tip[1] - 4 });
+  makeEdge(index) {
+    const route = this.routes[index];
+    const line = svg('path', { class: 'line', d: route.forward });
+    const flow = svg('path', { class: 'flow', d: route.forward });
+    const head = svg('path', { class: 'head', d: `M-${HEAD} -4L0 0L-${HEAD} 4Z` });
     const group = svg('g', { 'data-edge': index }, line, flow, head);
-    if (!this.score.compact) group.append(label);
-    return { group, line, head, label, start, tip, now: {} };
+    return { group, line, flow, head, label: svg('text', { class: 'partial' }), route, now: {} };
   }
 
-  // Names that are wider than their card has room for are squeezed.
+  // Names that are wider than their card has room for are squeezed, and shortened before that where
+  // they would be squeezed to less than two thirds.
   fitNames() {
     const long = this.cards.filter(({ name }) => name.textContent.length > 5);
-    const wide = long.filter(({ name, room }) => name.getComputedTextLength() > room);
-    for (const { name, room } of wide) { // after all have been measured, so as to lay out once
+    const wide = long
+      .map((card) => ({ ...card, width: card.name.getComputedTextLength() }))
+      .filter(({ width, room }) => width > room);
+    for (const { name, room, width } of wide) { // after all have been measured, to lay out once
+      const kept = Math.floor((name.textContent.length * room) / width / 0.67);
+      const text = name.firstChild.firstChild ?? name.firstChild;
+      if (kept < text.length) text.data = `${text.data.slice(0, Math.max(1, kept - 1))}…`;
       name.setAttribute('textLength', Math.max(room, 20));
       name.setAttribute('lengthAdjust', 'spacingAndGlyphs');
     }
@@ -122,47 +159,69 @@ class Stage {
     const receiving = new Set(now.updates.map(({ edge }) => this.score.edges[edge].tail));
     this.cards.forEach((card, i) => this.showCard(card, i, now, view, receiving));
     this.edges.forEach((edge, i) => this.showEdge(edge, i, now, view));
+    if (this.score.compact) return;
+    this.showPartials(now, view);
     this.showChips(now);
   }
 
   showCard(card, i, now, view, receiving) {
     const { step, paths, path, others } = view;
     const wrong = others && !Object.is(others[i] + 0, now.grad[i] + 0);
+    const ready = Boolean(now.ready[i]);
     const classes = [card.cls, sign(now.grad[i])];
-    if (!now.ready[i]) classes.push('pending');
+    if (!ready) classes.push('pending');
+    if (ready && !Number.isFinite(view.state.data[i])) classes.push('broken');
     if (step.node === i) classes.push('active', step.kind);
+    if (view.lit === i) classes.push('lit');
     if (receiving.has(i)) classes.push('receiving');
     if (wrong) classes.push('wrong');
+    if (view.culprit === i) classes.push('culprit');
     const on = path ? path.nodes.has(i) : paths?.inside[i];
     if (paths && !on) classes.push('dimmed');
     if (paths?.target === i) classes.push('chosen');
     this.change(card, 'cls', classes.join(' '), (value) => card.group.setAttribute('class', value));
-    const data = now.ready[i] ? number(view.state.data[i]) : '–';
-    this.change(card, 'data', data, (value) => (card.data.textContent = value));
-    this.change(card, 'grad', number(now.grad[i]), (value) => (card.grad.textContent = value));
+    const data = ready ? number(view.state.data[i]) : '–';
+    const grad = number(now.grad[i]);
+    this.change(card, 'data', data, (value) => this.write(card.data, value));
+    this.change(card, 'grad', grad, (value) => this.write(card.grad, value));
     const node = this.score.nodes[i];
-    const what = node.sign || node.role;
     const differs = wrong ? ', differs' : '';
-    const said = `${node.name}, ${what}, data ${data}, gradient ${number(now.grad[i])}${differs}`;
+    const first = view.culprit === i ? ', the first that is not finite' : '';
+    const said = `${node.name}, ${node.sign || node.role}, data ${data}, gradient ${grad}${differs}${first}`;
     this.change(card, 'said', said, (value) => card.group.setAttribute('aria-label', value));
     const pressed = String(paths?.target === i);
     this.change(card, 'pressed', pressed, (value) => card.group.setAttribute('aria-pressed', value));
   }
 
+  // A number, squeezed where large type has no room for all its digits.
+  write(text, value) {
+    text.textContent = value;
+    if (!this.large) return;
+    if (value.length > 8) text.setAttribute('textLength', 86);
+    else text.removeAttribute('textLength');
+    text.setAttribute('lengthAdjust', 'spacingAndGlyphs');
+  }
+
+  // Once a gradient has gone back along an edge, its head points back.
   showEdge(edge, i, now, view) {
     const { step, paths, path } = view;
     const { head } = this.score.edges[i];
+    const back = Boolean(now.traversed[i]);
     const classes = ['edge'];
     if (!now.ready[head]) classes.push('pending');
     if (step.kind === 'forward' && step.node === head) classes.push('forth');
     if (step.sends.includes(i)) classes.push('back');
-    classes.push(now.traversed[i] ? sign(now.sent[i]) : 'quiet');
+    if (back) classes.push('returned');
+    classes.push(back ? sign(now.sent[i]) : 'quiet');
     if (paths && !(path ? path.edges.has(i) : paths.lit[i])) classes.push('dimmed');
     this.change(edge, 'cls', classes.join(' '), (value) => edge.group.setAttribute('class', value));
-    const width = now.traversed[i] ? this.width(now.sent[i]) : 1.2;
+    const width = back ? this.width(now.sent[i]) : 1.2;
     this.change(edge, 'width', width.toFixed(2), (value) => edge.line.setAttribute('stroke-width', value));
-    const text = now.ready[head] ? `∂ ${short(view.state.partials[i], 3)}` : '';
-    this.change(edge, 'text', text, (value) => (edge.label.textContent = value));
+    this.change(edge, 'direction', back, () => {
+      const { route } = edge;
+      for (const line of [edge.line, edge.flow]) line.setAttribute('d', back ? route.backward : route.forward);
+      edge.head.setAttribute('transform', back ? route.headBack : route.headThere);
+    });
   }
 
   // Square roots keep gradients that differ a thousandfold apart and visible.
@@ -173,18 +232,47 @@ class Stage {
     return sent === 0 ? 1 : 1 + (thickest - 1) * Math.sqrt(share);
   }
 
-  // What is being sent stands beside the card that it arrives at.
+  // The local derivatives, each where it has room in whatever step.
+  showPartials(now, view) {
+    const { partials } = view.state;
+    if (this.placed !== view.state) {
+      this.placed = view.state;
+      this.room.backTo(0);
+      const size = `${this.type}px ${SANS}`;
+      this.places = this.edges.map(({ route }, i) => {
+        const text = `∂ ${brief(partials[i])}`;
+        const box = [1.08 * textWidth(text, `bold ${size}`) + 1, 1.22 * this.type];
+        return { text, box: this.room.take(beside(route, box, 'tip')) };
+      });
+      this.mark = this.room.mark;
+    }
+    this.edges.forEach((edge, i) => {
+      const { text, box } = this.places[i];
+      const shown = box && now.ready[this.score.edges[i].head] ? text : '';
+      this.change(edge, 'text', shown, (value) => (edge.label.textContent = value));
+      const place = box && `${box[2].toFixed(2)},${(box[3] - 0.26 * this.type).toFixed(2)}`;
+      this.change(edge, 'place', place, () => box && this.put(edge.label, place));
+      const cls = `partial ${edge.now.cls.replace('edge', '')}`;
+      this.change(edge, 'partial', cls, (value) => edge.label.setAttribute('class', value));
+    });
+  }
+
+  put(text, place) {
+    ['x', 'y'].forEach((axis, i) => text.setAttribute(axis, place.split(',')[i]));
+  }
+
+  // What is being sent stands on its way, near the card that it arrives at.
   showChips(now) {
     this.chips.replaceChildren();
-    if (this.score.compact) return;
-    const stacked = new Map();
+    this.room.backTo(this.mark);
+    const size = this.large ? 17 : 11;
     for (const { edge, sent } of now.updates) {
-      const { start } = this.edges[edge];
-      const at = stacked.get(String(start)) ?? 0;
-      stacked.set(String(start), at + 1);
-      const text = `${sent < 0 ? '−' : '+'} ${short(Math.abs(sent), 3)}`;
-      const y = start[1] - 7 - 15 * at;
-      this.chips.append(svg('text', { class: `chip ${sign(sent)}`, x: start[0] + 5, y }, text));
+      const text = `${sent < 0 ? '−' : '+'} ${brief(Math.abs(sent))}`;
+      const box = [textWidth(text, `bold ${size}px ${MONO}`) + 2, 1.28 * size];
+      const place = this.room.take(beside(this.routes[edge], box, 'start'));
+      if (!place) continue;
+      const chip = svg('text', { class: `chip ${sign(sent)}`, x: place[0] + 1, y: place[3] - 0.28 * size }, text);
+      this.chips.append(chip);
     }
   }
 

@@ -1,0 +1,69 @@
+// On paper: what is on the screen as one page with every card on it, or each step as a page.
+
+const MOST_SHEETS = 300;
+
+// A stage as a picture of its own, whole.
+function still(stage) {
+  const [w, h] = stage.score.size;
+  const picture = stage.svg.cloneNode(true);
+  picture.setAttribute('viewBox', `-10 -10 ${w + 20} ${h + 20}`);
+  picture.setAttribute('role', 'img');
+  picture.querySelectorAll('[tabindex]').forEach((card) => {
+    for (const name of ['tabindex', 'role', 'aria-pressed', 'aria-label']) card.removeAttribute(name);
+  });
+  picture.querySelector('.world').style.transform = '';
+  return picture;
+}
+
+// Every step as a page: the graph and what happens in it.
+function makeSheets() {
+  const { step, epoch } = shown;
+  const training = film && shown.view === 'training';
+  const count = training ? film.epochs.length : lastStep + 1;
+  const every = Math.ceil(count / MOST_SHEETS);
+  const sheets = [];
+  for (let i = 0; i < count; i += every) {
+    Object.assign(shown, training ? { epoch: i } : { step: i });
+    show(false);
+    const title = element('h2', {}, `${score.title} · ${training ? 'state' : 'step'} ${i} of ${count - 1}`);
+    const pictures = training ? film.stills() : sides.map((side) => still(side.stage));
+    const text = byId('step').cloneNode(true);
+    text.removeAttribute('id');
+    text.className = 'what';
+    sheets.push(element('section', { class: 'sheet' }, title, ...pictures, text));
+  }
+  Object.assign(shown, { step, epoch });
+  show(false);
+  return sheets;
+}
+
+// Show all steps one below the other, or no longer.
+function toSheets(on) {
+  document.body.classList.toggle('sheets', on);
+  byId('sheets').replaceChildren(...(on ? makeSheets() : []));
+}
+
+// For the paper the stages are as large as their graphs, whatever the camera looks at.
+function onPaper(on) {
+  for (const { stage } of sides) {
+    const [w, h] = score.size;
+    if (on) stage.svg.setAttribute('viewBox', `-10 -10 ${w + 20} ${h + 20}`);
+    else stage.svg.removeAttribute('viewBox');
+  }
+}
+
+function prepareSheets() {
+  addEventListener('beforeprint', () => onPaper(true));
+  addEventListener('afterprint', () => {
+    onPaper(false);
+    if (shown.printing) toSheets((shown.printing = false));
+  });
+  matchMedia('print').addEventListener('change', ({ matches }) => onPaper(matches));
+}
+
+function printSteps() {
+  pause();
+  shown.printing = true;
+  toSheets(true);
+  print();
+}
