@@ -66,9 +66,9 @@ function show(follow = true) {
 function followStep(side, step) {
   const edges = step.kind === 'forward' ? score.into[step.node] : step.sends;
   const around = edges.map((edge) => score.edges[edge].tail);
-  const first = score.nudge && !score.passes ? score.nudge.leaf : leftmost;
-  const outermost = step.kind === 'done' ? score.root : first;
-  side.camera.follow([step.node ?? outermost, ...around.slice(0, 4)]);
+  if (step.node !== undefined) side.camera.follow([step.node, ...around.slice(0, 4)]);
+  else if (step.kind === 'done') side.camera.follow([score.root]);
+  else side.camera.follow(score.nudge && !score.passes ? [score.nudge.leaf, leftmost] : [leftmost]);
 }
 
 function showPanel(situations, end, paths, state, found) {
