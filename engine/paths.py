@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Edge = tuple[int, float, Any]  # an argument's position, its local derivative, the argument
 
 LONGEST_TEXT = 24  # nodes of a path that its text shows
+CROSSINGS = 3  # places where it could have gone another way between the same nodes, that are told
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+WORDS = {"mul": "factor", "add": "summand", "sum": "summand"}  # what an operation's arguments are
 MOST_BITS = 16_384  # of a number of paths; longer ones take long and tell nobody anything
 
 
@@ -63,11 +66,33 @@ class Path:
     def __hash__(self) -> int:
         return hash((self.nodes, self.positions))
 
+    def through(self, names: Sequence[str]) -> str:
+        """What tells it from other paths through the same nodes: ``through y's first factor``.
+
+        Args:
+            names: what its nodes are called.
+
+        Returns:
+            "" if no node on it is used more than once by the one above.
+        """
+        steps = zip(names, self.nodes, self.nodes[1:], self.positions, strict=False)
+        found = [
+            f"{name}'s {ordinal(position)} {WORDS.get(name_of(upper), 'argument')}"
+            for name, upper, lower, position in steps
+            if sum(arg is lower for arg in upper.args) > 1
+        ]
+        if len(found) > CROSSINGS:
+            found[CROSSINGS:] = [f"{len(found) - CROSSINGS:,} more"]
+        *others, last = found or [""]
+        return f"through {', '.join(others)}{' and ' if others else ''}{last}" if last else ""
+
     def __str__(self) -> str:
         """``y ← × ← x: 1 · (-2) = -2``; of a long path, both ends."""
-        names = [node.label or node.sign or f"{node.data:g}" for node in self.nodes]
+        names = [str(node.label or node.sign or f"{node.data:g}") for node in self.nodes]
+        told = self.through(names)
         factors = [f"({d:.4g})" if d < 0 else f"{d:.4g}" for d in self.partials] or ["1"]
-        return f"{shown(names, ' ← ')}: {shown(factors, ' · ')} = {self.product:.4g}"
+        way = shown(names, " ← ") + (f", {told}" if told else "")
+        return f"{way}: {shown(factors, ' · ')} = {self.product:.4g}"
 
     def __repr__(self) -> str:
         return f"<Path {self}>"
@@ -274,6 +299,16 @@ def leads(order: Sequence[Value]) -> dict[int, list[Edge]]:
         edges[id(node)] = [(i, d, arg) for i, (arg, d) in steps if id(arg) in inside]
         inside.add(id(node))
     return edges
+
+
+def ordinal(position: int) -> str:
+    """Which one it is in words, counted from 0."""
+    return ORDINALS[position] if position < len(ORDINALS) else f"{position + 1}th"
+
+
+def name_of(node: Value) -> str:
+    """The name of a node's operation."""
+    return node.rule.name if node.rule else ""
 
 
 def shown(parts: Sequence[str], joint: str) -> str:

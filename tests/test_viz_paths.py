@@ -16,7 +16,7 @@ from engine.graph import between
 from engine.paths import count_paths
 from engine.strategies import Computation, computations
 from nn import MLP
-from viz import draw, draw_backward, draw_paths
+from viz import derive, draw, draw_backward, draw_paths
 from viz.names import names
 from viz.paths import describe_paths, study
 from viz.pathsum import path_sum
@@ -68,6 +68,38 @@ def test_the_other_edge_of_a_square_fades() -> None:
     first, second = (describe_paths(y, a, rank).edges for rank in (1, 2))
     assert [edge.faded for edge in first] == [False, True]
     assert [edge.faded for edge in second] == [True, False]
+
+
+def test_two_paths_through_the_same_nodes_are_told_apart() -> None:
+    a = Value(3.0, label="a")
+    b = a * a
+    c = b + b - a
+    b.label, c.label = "b", "c"
+    found = path_sum(c, a, 9)
+    ways = [(found.way(path), found.through(path)) for path in found.heaviest]
+    assert len(set(ways)) == found.count == 5
+    s = c.args[0]
+    assert {through for _, through in ways} == {
+        f"through {found.names[s]}'s {i} summand and b's {j} factor"
+        for i in ("first", "second")
+        for j in ("first", "second")
+    } | {""}
+    texts = {through for _, through in ways if through}
+    said = [describe_paths(c, a, rank).caption for rank in range(1, 6)]
+    assert {line for lines in said for line in lines if line.startswith("through")} == texts
+    for text in texts:
+        assert text in str(found)
+        assert text in str(derive(c, a))
+        assert text in derive(c, a).latex()
+
+
+@given(computations(max_nodes=8), st.data())
+@settings(max_examples=40)
+def test_no_two_paths_are_told_alike(c: Computation, data: st.DataObject) -> None:
+    known = c.run()
+    found = path_sum(known[-1], data.draw(st.sampled_from(known)), 20)
+    ways = [(found.way(path), found.through(path)) for path in found.heaviest]
+    assert len(set(ways)) == len(ways)
 
 
 def test_path_pictures_need_no_backward_pass_and_change_nothing() -> None:

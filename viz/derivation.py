@@ -359,7 +359,9 @@ def along_paths(work: Work, script: Script, summary: PathSum) -> Iterator[Equati
             script.dots if isinstance(node, int) else script.name(work.names[node])
             for node in parts(path.nodes, MOST_FACTORS)
         ]
-        yield Equation([script.words(f"path {rank}:  ") + script.arrow.join(way)])
+        told = summary.through(path)
+        after = script.words(f",  {told}") if told else ""
+        yield Equation([script.words(f"path {rank}:  ") + script.arrow.join(way) + after])
         yield Equation(distinct(product(work, script, path)))
     products = [script.quantity(path.product) for path in summary.heaviest]
     if rest := summary.count - len(summary.heaviest):

@@ -164,8 +164,10 @@ class Study:
             paths = counted(self.summary.count)
             raise ValueError(f"there is no path {rank}: {paths} lead to {self.summary.node!r}")
         path = self.summary.heaviest[rank - 1]
+        way = self.summary.through(path)
         said = (
             f"path {rank} of {many(self.summary.count)} by |product|:  {factors(path)}",
+            *([way] if way else []),
             f"{self.summary.derivative} = {number(self.summary.total)}, the sum over all",
         )
         return self.drawn(path.nodes, steps(path), path, marks, said)

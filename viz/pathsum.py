@@ -57,12 +57,17 @@ class PathSum:
         """The path by the names of its nodes: ``y ← z ← x``."""
         return " ← ".join(shortened([self.names[node] for node in path.nodes]))
 
+    def through(self, path: Path) -> str:
+        """What tells it from other paths through the same nodes: ``through y's first factor``."""
+        return path.through([self.names[node] for node in path.nodes])
+
     def __str__(self) -> str:
         """A table of the paths with their products, the remainder and the sum."""
         paths = counted(self.count)
         lines = [f"{self.derivative} is the sum over {paths} from {self.output} to {self.node}", ""]
         for rank, path in enumerate(self.heaviest, 1):
-            lines += [f"{rank:>4}.  {self.way(path)}", f"       {factors(path)}"]
+            way = ", ".join(filter(None, (self.way(path), self.through(path))))
+            lines += [f"{rank:>4}.  {way}", f"       {factors(path)}"]
         if rest := self.count - len(self.heaviest):
             said = number(self.remainder)
             if math.isnan(self.remainder):
