@@ -166,7 +166,7 @@ def test_mistakes() -> None:
     with pytest.raises(ValueError, match="was not computed from"):
         derive(f, Value(1.0))
     with pytest.raises(TypeError):
-        derive(f, 1.0)  # type: ignore[arg-type]
+        derive(f, 1.0)
     for wrong in ({"steps": 0}, {"paths": 0}):
         with pytest.raises(ValueError, match=r"(steps|paths) must be at least 1"):
             derive(f, a, **wrong)

@@ -117,7 +117,7 @@ def test_the_error_names_what_was_given() -> None:
     with pytest.raises(TypeError, match=r"not float: 3\.0"):
         draw(3.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"item 1 is str: 'x'"):
-        draw([Value(1.0), "x"])  # type: ignore[list-item]
+        draw([Value(1.0), "x"])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="empty"):
         draw([])
     with pytest.raises(ValueError, match=r"rankdir must be one of LR, TB, not 'RL'"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +11,12 @@ from engine.graph import between
 
 from .cards import BLANK
 from .dot import headed, legend
-from .drawing import FULL_CARDS, sign
+from .drawing import FULL_CARDS, written_sign
 from .look import Look, look
 from .names import names
 from .picture import Picture
 from .script import Script, value_formula
-from .text import bold, exact_number, font, html, mono, number, raised, term, tooltip
+from .text import bold, exact_number, font, html, mono, number, powers_raised, term, tooltip
 from .theme import SANS, Surface
 
 MOST_NAMES = 3  # of derivatives that are one and the same node
@@ -181,17 +180,17 @@ def entitle(
             formula = value_formula(
                 node, {arg: symbols[passes.same.get(arg, arg)] for arg in node.args}
             )
-            passes.formulas[node] = written(formula) or sign(node)
+            passes.formulas[node] = written(formula) or written_sign(node)
             if not titles:
-                symbols[node] = formula if formula is not None else Symbol(sign(node))
+                symbols[node] = formula if formula is not None else Symbol(written_sign(node))
 
 
 def written(formula: Any) -> str:
     """A formula as text, whole powers raised: ``3·a²``; "" if there is none."""
     if formula is None:
         return ""
-    text = PLAIN.write(formula if isinstance(formula, Symbol) else PLAIN.quantity(formula))
-    return re.sub(r"\^(\d+)(?![\d.])", lambda power: raised(power[1]), text)
+    formula = formula if isinstance(formula, Symbol) else PLAIN.quantity(formula)
+    return powers_raised(PLAIN.write(formula))
 
 
 def statements(passes: Passes, ends: set[Value], look: Look) -> Iterator[str]:
@@ -245,7 +244,7 @@ def card(node: Value, passes: Passes, end: bool, look: Look) -> str:
             else [bold(font(html(name, LONGEST), colors.ink, 11))]
         )
         if rows and node.args:
-            rows[0] += "  " + bold(font(html(sign(node)), colors.ink, 11))
+            rows[0] += "  " + bold(font(html(written_sign(node)), colors.ink, 11))
     else:
         what = "grad"
         if titles:
@@ -261,7 +260,7 @@ def card(node: Value, passes: Passes, end: bool, look: Look) -> str:
     style = "ROUNDED,DASHED" if node.role == "constant" else "ROUNDED"
     cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
     exact = [] if what in look.hide else [f"data {exact_number(node.data)}"]
-    tip = tooltip(f"{name} · {sign(node) or node.role}", *exact)
+    tip = tooltip(f"{name} · {written_sign(node) or node.role}", *exact)
     return (
         f'label=<<TABLE STYLE="{style}" BORDER="{2 if end else 1}" CELLBORDER="0" CELLSPACING="0"'
         f' CELLPADDING="4" COLOR="{surface.stroke}" BGCOLOR="{surface.fill}">{cells}</TABLE>>'

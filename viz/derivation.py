@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from engine import Symbol, Value, gradient, topological_order
 from engine.graph import between
+from engine.node import Node
 from engine.paths import Path
 from engine.value import recompute
 
@@ -63,11 +64,11 @@ class Derivation:
     """A derivative written out, as text (``str``), Markdown or LaTeX.
 
     Attributes:
-        value: the derivative as a number.
+        value: the derivative, a number; of Tensors an array.
         sections: its parts, for those who lay it out in another way.
     """
 
-    def __init__(self, value: float, sections: Sequence[Section]) -> None:
+    def __init__(self, value: Any, sections: Sequence[Section]) -> None:
         self.value, self.sections = value, sections
 
     def __str__(self) -> str:
@@ -150,22 +151,23 @@ def aligned(sides: Sequence[str]) -> Iterator[str]:
         yield from (f"{indent} = {side}" for side in sides[2:])
 
 
-def derive(root: Value, to: Value, *, steps: int = 40, paths: int = 6) -> Derivation:
+def derive(root: Any, to: Any, *, steps: int = 40, paths: int = 6) -> Derivation:
     """Why ∂root/∂to has its value: the chain rule, written out for this graph.
 
     First the forward pass, then the derivative step by step from the output down, with every local
     derivative as the engine's table writes it and then as a number; then path by path. If the
     graph is that of a network with one hidden layer, and ``to`` one of its weights or biases,
-    also in matrix form, checked against the engine.
+    also in matrix form, checked against the engine. Of Tensors the chain rule is written in matrix
+    form: every gradient by the pullbacks of the table, ``δW = xᵀ·δz``.
 
     Args:
-        root: the output.
-        to: the node to differentiate by, a leaf or not.
+        root: the output, a `Value`, or a `Tensor` of one number.
+        to: the node to differentiate by, a leaf or not, of the same kind.
         steps: of how many nodes to show the step; what is left out is said.
         paths: how many paths to show, the heaviest.
 
     Raises:
-        TypeError: if ``root`` or ``to`` is not a Value.
+        TypeError: if ``root`` or ``to`` is neither a Value nor a Tensor.
         ValueError: if root does not depend on it, if a node's data no longer follows from its
             arguments, if ``steps`` or ``paths`` is less than 1, or if the graph has more than
             100,000 nodes.
@@ -173,6 +175,10 @@ def derive(root: Value, to: Value, *, steps: int = 40, paths: int = 6) -> Deriva
     for what, least in (("steps", steps), ("paths", paths)):
         if least < 1:
             raise ValueError(f"{what} must be at least 1, not {least}")
+    if isinstance(root, Node) and not isinstance(root, Value):
+        from .twinderivation import derive_twin
+
+        return derive_twin(root, to, steps)
     refuse_large(root)
     summary = path_sum(root, to, paths)
     work = Work(root, to)

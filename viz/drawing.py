@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from engine import Value
 from engine.graph import topological_order
+from engine.node import Node
 from engine.rule import SIGN
 
 from .text import raised
@@ -162,7 +163,7 @@ def checked(marks: Mapping[Value, str] | None) -> Mapping[Value, str]:
     if not isinstance(marks, Mapping):
         raise TypeError(f"{accepted}, not {type(marks).__name__}: {marks!r:.60}")
     for node, mark in marks.items():
-        if not isinstance(node, Value) or not isinstance(mark, str):
+        if not isinstance(node, Node) or not isinstance(mark, str):
             raise TypeError(f"{accepted}; one is {node!r:.60}: {mark!r:.60}")
     return marks
 
@@ -183,7 +184,7 @@ def card(node: Value, unnamed: str, output: bool, mark: str) -> Card:
     return Card(
         name=str(node.label) or unnamed,
         named=bool(node.label),
-        sign=sign(node),
+        sign=written_sign(node),
         role=node.role,
         scope=str(node.scope),
         data=float(node.data),
@@ -211,7 +212,7 @@ def partials(node: Value) -> Sequence[float | None]:
         return [None] * len(node.args)
 
 
-def sign(node: Value) -> str:
+def written_sign(node: Node) -> str:
     """The operation as cards write it: ``×``, ``tanh``, ``x²``, ``−x``; empty for a leaf.
 
     An operator of one argument is written with the argument in its place, so that −x is not taken
@@ -223,4 +224,4 @@ def sign(node: Value) -> str:
     if written.startswith("^"):
         exponent = raised(written[1:])
         return f"x{written}" if set(exponent) & set(".e+") else f"x{exponent}"
-    return str(rule.text % "x") if rule.level == SIGN else written
+    return str(rule.text % "x") if getattr(rule, "level", None) == SIGN else written

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from engine import Value
+from engine.node import Node
 
 from .collapse import Expand, describe_any
 from .look import look
 from .paths import describe_paths
 from .picture import Picture, picture
 
+if TYPE_CHECKING:
+    from engine import Tensor
+
 
 def draw(
-    root: Value | Sequence[Value],
+    root: Value | Tensor | Sequence[Value] | Sequence[Tensor],
     *,
     dark: bool = False,
     rankdir: str = "LR",
@@ -22,7 +27,7 @@ def draw(
     scale: float = 1.0,
     legend: bool = True,
     hide: str | Collection[str] = (),
-    marks: Mapping[Value, str] | None = None,
+    marks: Mapping[Any, str] | None = None,
     path_to: Value | None = None,
     path: int | None = None,
     expand: Expand = None,
@@ -38,7 +43,9 @@ def draw(
     card each, with their number and the norm of their gradients.
 
     Args:
-        root: one `Value`, or a sequence of them drawn together.
+        root: one `Value`, or a sequence of them drawn together. Of a `Tensor`, or several, cards
+            give the shape, the type and the norms of data and gradient, and every edge the
+            gradient that is sent back there as a formula, ``δ·Wᵀ``, with δ the result's.
         dark: light on dark instead of dark on light.
         rankdir: ``"LR"`` to draw from left to right, ``"TB"`` from top to bottom.
         title: what stands above the picture.
@@ -66,8 +73,22 @@ def draw(
             such path or card.
     """
     seen = look(dark, rankdir, title, digits, scale, legend, hide)
+    if twins := tensors(root):
+        for name, given in (("path_to", path_to), ("path", path), ("expand", expand)):
+            if given is not None:
+                raise ValueError(f"{name} is for graphs of Values; this is one of Tensors")
+        from .twin import draw_twin
+
+        return draw_twin(twins, seen, marks)
     if path_to is not None:
-        return picture(describe_paths(root, path_to, path, marks), seen)
+        return picture(describe_paths(root, path_to, path, marks), seen)  # type: ignore[arg-type]
     if path is not None:
         raise ValueError("path is the rank of a path to a node: say to which with path_to")
-    return picture(describe_any(root, marks, expand), seen)
+    return picture(describe_any(root, marks, expand), seen)  # type: ignore[arg-type]
+
+
+def tensors(root: Any) -> list[Any]:
+    """The Tensors that are to be drawn; none if they are Values, or something else."""
+    several = list(root) if isinstance(root, (list, tuple)) else [root]
+    twins = all(isinstance(x, Node) and not isinstance(x, Value) for x in several)
+    return several if twins else []

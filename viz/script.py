@@ -33,6 +33,14 @@ class Script:
         """∂upper/∂lower."""
         return f"∂{upper}/∂{lower}"
 
+    def embraced(self, formula: str) -> str:
+        """A formula in parentheses."""
+        return f"({formula})"
+
+    def gradient(self, name: str) -> str:
+        """The gradient of the output by what has that name: δh."""
+        return f"δ{name}"
+
     def number(self, x: float) -> str:
         """A number to six digits."""
         return rounded(x, DIGITS)
@@ -80,6 +88,14 @@ class Latex(Script):
     def derivative(self, upper: str, lower: str) -> str:
         """The fraction of two differentials."""
         return rf"\frac{{\partial {upper}}}{{\partial {lower}}}"
+
+    def embraced(self, formula: str) -> str:
+        """A formula in parentheses."""
+        return rf"\left({formula}\right)"
+
+    def gradient(self, name: str) -> str:
+        """The gradient of the output by what has that name."""
+        return rf"\delta_{{{name}}}"
 
     def number(self, x: float) -> str:
         """A number to six digits, with a power of ten where it has an exponent."""

@@ -23,6 +23,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _BREAK = re.compile("[\n\r\t]")
+_POWER = re.compile(r"\^(\d+)(?![\d.])")
 _OPERATORS = frozenset(" +−-·*/×÷^()")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
@@ -114,6 +115,11 @@ def shorten(text: str, length: int = NAME_LENGTH) -> str:
 def term(text: str) -> str:
     """A name as a part of a formula: in parentheses if it is no single word, ``(x1 + x2)``."""
     return text if not set(text) & _OPERATORS or _enclosed(text) else f"({text})"
+
+
+def powers_raised(formula: str) -> str:
+    """A formula with whole exponents as one writes them: ``3·a²`` for ``3·a^2``."""
+    return _POWER.sub(lambda power: raised(power[1]), formula)
 
 
 def _enclosed(text: str) -> bool:

@@ -1,0 +1,317 @@
+"""Pictures of a graph of Tensors: shapes and norms on the cards, pullbacks on the edges."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine import Tensor, topological_order
+from engine.tensor.arrays import ARRAYS
+
+from .arrayformulas import ArraySymbol, array_formula, pullbacks, symbol
+from .cards import BLANK, ROLE_WORDS, SIGN_LENGTH
+from .dot import headed, legend
+from .drawing import FULL_CARDS, checked, written_sign
+from .look import Look
+from .names import Name, short_scope
+from .picture import Picture
+from .script import Latex, Script, simplified
+from .text import (
+    bold,
+    exact_number,
+    font,
+    html,
+    mono,
+    number,
+    powers_raised,
+    printable,
+    shorten,
+    term,
+    tooltip,
+)
+from .theme import SANS, Surface, Theme
+
+SHORTEST, LONGEST = 16, 40  # characters of an expression that is a name, and of an edge's label
+LEAVES = {"input": "input", "parameter": "p", "constant": "c"}  # arrays that have no label
+PLAIN = Script()
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A graph of Tensors with what its picture and its derivation say.
+
+    Attributes:
+        order: all nodes, arguments before results.
+        names: what they are called, no two alike.
+        symbols: the nodes in formulas.
+        expressed: those that are named by how they are computed.
+        variable: those that a gradient is computed for: all but what constants are made into.
+    """
+
+    order: Sequence[Tensor]
+    names: Mapping[Tensor, Name]
+    symbols: Mapping[Tensor, ArraySymbol]
+    expressed: Collection[Tensor]
+    variable: Collection[Tensor]
+
+    def wanted(self, node: Tensor) -> list[bool]:
+        """For each argument whether it is sent anything."""
+        return [arg in self.variable for arg in node.args]
+
+    def formula(self, node: Tensor) -> Any:
+        """How a node is computed, of its arguments."""
+        return simplified(array_formula(node, [self.symbols[arg] for arg in node.args]))
+
+    def pullbacks(self, node: Tensor, upstream: str = "δ") -> list[Any]:
+        """What a node sends its arguments back, as formulas; None where it sends nothing.
+
+        Args:
+            node: the node; a leaf sends nothing.
+            upstream: what its own gradient is called.
+        """
+        args = [self.symbols[arg] for arg in node.args]
+        if not args:
+            return []
+        wanted = self.wanted(node)
+        return pullbacks(node, symbol(node, upstream), self.symbols[node], args, wanted)
+
+
+def study(roots: Sequence[Tensor], script: Script = PLAIN) -> Twin:
+    """The graph of some Tensors, its names written in a script."""
+    order: list[Tensor] = topological_order(roots)
+    labels, expressed = bare_names(order)
+    often, used = Counter(labels), Counter[str]()
+    names: dict[Tensor, Name] = {}
+    symbols: dict[Tensor, ArraySymbol] = {}
+    inner: dict[Tensor, ArraySymbol] = {}  # what stands in the expressions that are names
+    for node, label in zip(order, labels, strict=True):
+        name = Name(label, short_scope(node.scope) if often[label] > 1 and node.scope else "")
+        used[str(name)] += 1
+        if used[str(name)] > 1:
+            which = str(used[str(name)])
+            name = Name(label, f"{name.place}#{which}" if name.place else which)
+        names[node] = name
+        symbols[node] = inner[node] = symbol(node, script.name(name))
+        if not isinstance(script, Latex):
+            continue
+        if node in expressed:
+            inner[node] = array_formula(node, [inner[arg] for arg in node.args])
+            symbols[node] = symbol(node, script.embraced(script.write(simplified(inner[node]))))
+        elif not node.label and node.role == "constant" and node.data.ndim == 0:
+            symbols[node] = inner[node] = symbol(node, script.number(float(node.data)))
+    variable: set[Tensor] = set()
+    for node in order:
+        leaf = not node.args and node.role != "constant" and node.dtype.kind == "f"
+        if leaf or any(arg in variable for arg in node.args):
+            variable.add(node)
+    return Twin(order, names, symbols, expressed, variable)
+
+
+def bare_names(order: Sequence[Tensor]) -> tuple[list[str], set[Tensor]]:
+    """What the nodes would be called if no two were called the same, and which by expressions.
+
+    By their labels, or as the numbers that they are; else by short expressions, ``(x·W + b)``, or
+    by their operations.
+    """
+    found, expressed = [], set()
+    known: dict[Tensor, ArraySymbol] = {}
+    often = Counter(str(node.label) for node in order)
+    for node in order:
+        label, place = shorten(printable(str(node.label))), ""
+        if label and often[str(node.label)] > 1 and node.scope:
+            place = f"[{short_scope(node.scope)}]"
+        elif not label and not node.args:
+            label = number(float(node.data)) if node.data.ndim == 0 else LEAVES[node.role]
+        elif not label:
+            expression = array_formula(node, [known[arg] for arg in node.args])
+            text = powers_raised(PLAIN.write(simplified(expression)))
+            label = str(node.sign)
+            if len(text) <= SHORTEST:
+                label, known[node] = term(text), expression
+                expressed.add(node)
+        found.append(label)
+        known.setdefault(node, symbol(node, term(label + place)))
+    return found, expressed
+
+
+def draw_twin(
+    roots: Sequence[Tensor], look: Look, marks: Mapping[Any, str] | None = None
+) -> Picture:
+    """The picture of a graph of Tensors.
+
+    Raises:
+        ValueError: if it has more than 150 nodes.
+    """
+    twin = study(roots)
+    if len(twin.order) > FULL_CARDS:
+        raise ValueError(
+            f"the graph has {len(twin.order):,} Tensors; a picture can show at most {FULL_CARDS}: "
+            "draw the loss of one step, or a node in the middle of it"
+        )
+    typeface, colors = ",".join(SANS), look.theme
+    back = "◂" if look.rankdir == "LR" else "▴"
+    signs = [
+        f"{back} what is sent back",
+        "δ the gradient of the result",
+        "⊙ entry by entry",
+        "𝟏 repeated",
+        "‖·‖ the norm",
+    ]
+    if not any(np.any(node.grad) for node in twin.order if node.grad is not None):
+        signs.append("no gradients yet: call backward()")
+    graph = {
+        "rankdir": look.rankdir, "bgcolor": colors.page, "fontname": typeface, "pad": "0.15",
+        "margin": "0", "nodesep": "0.2", "ranksep": "0.25", "tooltip": " ", "labelloc": "b",
+        "outputorder": "edgesfirst", "dpi": f"{72 * look.scale:g}",
+        "label": legend(signs, [], look),
+    }  # fmt: skip
+    node = {"shape": "plain", "fontname": typeface, "fontsize": "12"}
+    body = headed(look.title, statements(twin, set(roots), checked(marks), look), look)
+    return Picture("gradpath", graph_attr=graph, node_attr=node, edge_attr=node, body=body)
+
+
+def statements(
+    twin: Twin, roots: set[Tensor], marks: Mapping[Any, str], look: Look
+) -> Iterator[str]:
+    """One line for every node, then for every edge: a label that the edge runs through."""
+    place = {node: i for i, node in enumerate(twin.order)}
+    for node in twin.order:
+        yield f"\tn{place[node]} [{card(node, twin, node in roots, marks.get(node, ''), look)}]\n"
+    sent = {node: sent_back(node, twin.wanted(node)) for node in twin.order}
+    largest = max((x for found in sent.values() for x in found if math.isfinite(x)), default=0.0)
+    for node in twin.order:
+        for position, formula in enumerate(twin.pullbacks(node)):
+            arg, size = node.args[position], sent[node][position] if sent[node] else 0.0
+            said = "" if formula is None else powers_raised(PLAIN.write(formula))
+            share = size / largest if largest and math.isfinite(size) else 0.0
+            about = [f"{twin.names[arg]} → {twin.names[node]}"]
+            if said and "partial" not in look.hide:
+                about.append(f"sent back {said}")
+            if size and "grad" not in look.hide:
+                about.append(f"its norm {exact_number(size)}")
+            width = 1.2 + 3 * math.sqrt(share) * ("grad" not in look.hide)
+            yield from edge(place[arg], place[node], position, said, width, about, look)
+
+
+def edge(
+    tail: int, head: int, position: int, said: str, width: float, about: list[str], look: Look
+) -> Iterator[str]:
+    """An edge in two halves with what is sent back between them; plain where nothing is."""
+    tip = f"tooltip={tooltip(*about)}"
+    style = f"{tip} arrowsize=0.7"
+    if not said:
+        yield f'\tn{tail} -> n{head} [color="{look.theme.faint}" {style}]\n'
+        return
+    back = "◂" if look.rankdir == "LR" else "▴"
+    text = "____" if "partial" in look.hide else html(said, LONGEST)
+    label = font(f"{back} {text}", look.theme.ink, 10)
+    middle = f"e{head}_{position}"
+    yield f'\t{middle} [label=<{label}> shape=none margin="0.05,0.02" width=0 height=0 {tip}]\n'
+    style = f'color="{look.theme.zero}" penwidth={width:.2f} {style}'
+    yield f"\tn{tail} -> {middle} [arrowhead=none {style}]\n"
+    yield f"\t{middle} -> n{head} [{style}]\n"
+
+
+def sent_back(node: Tensor, wanted: Sequence[bool]) -> list[float]:
+    """The norms of what a node sent its arguments in the backward pass; empty before one."""
+    if not node.args or node.grad is None:
+        return []
+    m = ARRAYS.get(node.dtype, ARRAYS[np.dtype(float)])
+    data = [arg.data for arg in node.args]
+    with np.errstate(all="ignore"):
+        found = node.rule.pull(m, node.grad, node.data, data, node.params, wanted)
+    return [0.0 if x is None else norm(x) for x in found]
+
+
+def norm(x: Any) -> float:
+    """The root of the sum of all squares."""
+    with np.errstate(all="ignore"):
+        return float(np.linalg.norm(np.asarray(x, float).ravel()))
+
+
+def card(node: Tensor, twin: Twin, output: bool, mark: str, look: Look) -> str:
+    """The attributes of a node: its name and operation, shape and type, data and gradient."""
+    colors = look.theme
+    surface: Surface = getattr(colors, node.role)
+    surface = colors.output if output and node.args else surface
+    stroke = colors.alert if mark else surface.stroke
+    rows = [
+        title(node, twin.names[node], colors),
+        f'<TD COLSPAN="2" WIDTH="104" HEIGHT="1" CELLPADDING="0" BGCOLOR="{surface.stroke}"></TD>',
+        both(mono(dimensions(node), colors.muted, 10), mono(str(node.dtype), colors.muted, 9)),
+        quantity("data", node.data, look),
+        quantity("grad", None if node.role == "constant" else node.grad, look),
+    ]
+    if mark:
+        said = font(html(mark, 60), colors.page, 9)
+        rows.append(f'<TD COLSPAN="2" ALIGN="LEFT" BGCOLOR="{colors.alert}">{said}</TD>')
+    style = "ROUNDED,DASHED" if node.role == "constant" else "ROUNDED"
+    cells = "".join(f"<TR>{row}</TR>" for row in rows)
+    return (
+        f'label=<<TABLE STYLE="{style}" BORDER="{2 if output or mark else 1}" CELLBORDER="0"'
+        f' CELLSPACING="0" CELLPADDING="3" COLOR="{stroke}" BGCOLOR="{surface.fill}">{cells}'
+        f"</TABLE>> tooltip={told(node, twin, mark, look)}"
+    )
+
+
+def both(left: str, right: str) -> str:
+    """Two cells of a row."""
+    return f'<TD ALIGN="LEFT">{left}</TD><TD ALIGN="RIGHT">{right}</TD>'
+
+
+def title(node: Tensor, name: Name, colors: Theme) -> str:
+    """The name, and the operation or the role."""
+    called = html(str(name))
+    left = bold(
+        font(called, colors.ink, 12) if node.label else f"<I>{font(called, colors.zero, 12)}</I>"
+    )
+    if node.role in ROLE_WORDS:  # a leaf
+        color = colors.zero if node.role == "constant" else getattr(colors, node.role).stroke
+        return both(left, font(ROLE_WORDS[node.role], color, 9))
+    sign = "" if name.label == node.sign else html(written_sign(node), SIGN_LENGTH)
+    return both(left, bold(font(sign, colors.ink, 12)) if sign else "")
+
+
+def dimensions(node: Tensor) -> str:
+    """A shape as one says it: ``4 × 2``, ``4``, ``one number``."""
+    return " × ".join(map(str, node.shape)) or "one number"
+
+
+def quantity(what: str, x: Any, look: Look) -> str:
+    """A row for data or a gradient: its norm, or the number if it is one."""
+    colors, single = look.theme, np.ndim(x) == 0
+    weight = bold if what == "grad" else str
+    real = x is not None and np.asarray(x).dtype.kind == "f"
+    left = weight(mono(f"‖{what}‖" if real and not single else what, colors.muted, 10))
+    if what in look.hide:
+        return both(left, weight(mono(BLANK, colors.muted, 10)))
+    if x is None:
+        return both(left, weight(mono("–", colors.muted, 10)))
+    if not real:
+        text = f"{np.min(x):g} … {np.max(x):g}" if np.size(x) else "–"
+        return both(left, mono(text, colors.muted, 10))
+    value = float(x) if single else norm(x)
+    color = colors.sign(value) if what == "grad" and single else colors.ink
+    text = weight(
+        mono(number(value, look.digits), color if math.isfinite(value) else colors.page, 10)
+    )
+    if math.isfinite(value):
+        return both(left, text)
+    return f'<TD ALIGN="LEFT">{left}</TD><TD ALIGN="RIGHT" BGCOLOR="{colors.alert}">{text}</TD>'
+
+
+def told(node: Tensor, twin: Twin, mark: str, look: Look) -> str:
+    """The tooltip: where a node belongs, how it is computed, its norms in full."""
+    lines = [f"{twin.names[node]} · {node.sign or node.role}", str(node.scope)]
+    if node.args:
+        lines.append(f"{twin.names[node]} = {PLAIN.write(twin.formula(node))}")
+    lines.append(f"shape {node.shape}, {node.dtype}")
+    for what, x in (("data", node.data), ("grad", node.grad)):
+        if x is not None and what not in look.hide:
+            lines.append(f"norm of {what} {exact_number(norm(x))}")
+    return tooltip(*filter(None, (*lines, mark)))

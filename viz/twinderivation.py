@@ -1,0 +1,154 @@
+"""The chain rule written out for arrays: every gradient as a product of matrices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine import Tensor, gradient
+from engine.graph import between
+
+from .derivation import Derivation, Equation, distinct, parts, section, total
+from .drawing import FULL_CARDS
+from .script import Latex, Script
+from .text import powers_raised, term
+from .twin import Twin, dimensions, norm, study
+
+WRITTEN = 24  # entries of a gradient that are written out
+SCRIPTS = (Script(), Latex())
+_TWICE = re.compile(r"\(\(([^()]+)\)\)")  # parentheses of a name in those of a function
+
+
+def derive_twin(root: Any, to: Any, steps: int) -> Derivation:
+    """Why ∂root/∂to has its value, for Tensors: the chain rule in matrix form.
+
+    Raises:
+        TypeError: if one of them is not a Tensor.
+        ValueError: if the root is not one number, or does not depend on ``to``; if data was
+            changed since it was recorded; if the graph has more than 150 nodes.
+    """
+    for x in (root, to):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"the derivation of a Tensor is by a Tensor, not {type(x).__name__}")
+    if root.size != 1:
+        raise ValueError(
+            f"a derivation starts from one number; this Tensor has shape {root.shape}: sum it"
+        )
+    nodes: list[Tensor] = between(root, to)
+    if not nodes:
+        raise ValueError(f"{root.label or 'the root'!r} was not computed from {to.label or to!r}")
+    works = [Work(root, to, nodes, script) for script in SCRIPTS]
+    order = works[0].twin.order
+    if len(order) > FULL_CARDS:
+        raise ValueError(
+            f"the graph has {len(order):,} Tensors; a derivation is written for at most "
+            f"{FULL_CARDS}: derive one step, or from or to a node within it"
+        )
+    slope = works[0].slopes[to]
+    plain = works[0]
+    heading = f"∂{plain.name(root)}/∂{plain.name(to)}: {dimensions(to)}"
+
+    def by_script(write: Any) -> Any:
+        return lambda script: write(next(w for w in works if type(w.script) is type(script)))
+
+    return Derivation(
+        slope,
+        [
+            section(heading, by_script(lambda work: work.intro())),
+            section("Forward", by_script(lambda work: work.forward(steps))),
+            section("Backward", by_script(lambda work: work.backward(steps))),
+            section("The gradient", by_script(lambda work: work.result())),
+        ],
+    )
+
+
+class Work:
+    """What the derivation is written from, in one script.
+
+    Args:
+        root, to: the output and the node to differentiate by.
+        nodes: those on the paths between them, arguments before results.
+        script: how it is written.
+    """
+
+    def __init__(self, root: Tensor, to: Tensor, nodes: Sequence[Tensor], script: Script) -> None:
+        self.root, self.to, self.nodes, self.script = root, to, nodes, script
+        self.twin: Twin = study([root], script)
+        self.slopes: dict[Tensor, Any] = dict(zip(nodes, gradient(root, list(nodes)), strict=True))
+
+    def name(self, node: Tensor) -> str:
+        """A node's name."""
+        return self.twin.symbols[node].name
+
+    def delta(self, node: Tensor) -> str:
+        """The gradient of a node: δh."""
+        return self.script.gradient(self.name(node))
+
+    def write(self, formula: Any) -> str:
+        """A formula in the script."""
+        text = self.script.write(formula)
+        if isinstance(self.script, Latex):
+            return text
+        return _TWICE.sub(r"(\1)", powers_raised(text))
+
+    def shaped(self, node: Tensor) -> str:
+        """A node's shape, behind an equation."""
+        return self.script.words(f"   ({dimensions(node)})")
+
+    def intro(self) -> Iterator[Equation | str]:
+        """What the letters mean."""
+        root, to = (str(self.twin.names[node]) for node in (self.root, self.to))
+        yield (
+            f"The gradient of {root} with respect to {to} has the shape of {to}. Below, δh stands "
+            f"for ∂{term(root)}/∂h; a circled dot multiplies entry by entry; a bold 1 repeats "
+            "along axes; brackets are 1 where what stands in them is true, and else 0. Numbers "
+            "have six digits."
+        )
+
+    def forward(self, steps: int) -> Iterator[Equation | str]:
+        """How every node on the paths was computed, and its shape; if its name does not say it."""
+        told = {self.to, *self.twin.expressed}
+        for node in parts([node for node in self.nodes if node not in told], steps):
+            if isinstance(node, int):
+                yield f"… {node:,} nodes are left out …"
+                continue
+            sides = [self.name(node), self.write(self.twin.formula(node)) + self.shaped(node)]
+            yield Equation(sides)
+
+    def backward(self, steps: int) -> Iterator[Equation | str]:
+        """The gradient of every node on the paths, from the output down, and its norm."""
+        inside = set(self.nodes)
+        for node in parts([*reversed(self.nodes)], steps):
+            if isinstance(node, int):
+                yield f"… {node:,} steps are left out …"
+                continue
+            if node is self.root:
+                yield Equation([self.delta(node), "1"])
+                continue
+            terms = [
+                formula
+                for upper in self.nodes
+                if upper is not self.to and node in upper.args
+                for arg, formula in zip(
+                    upper.args, self.twin.pullbacks(upper, self.delta(upper)), strict=True
+                )
+                if arg is node and upper in inside and formula is not None
+            ]
+            size = self.script.words(f"   (norm {SCRIPTS[0].number(norm(self.slopes[node]))})")
+            sent = self.write(total(terms)) if terms else "0"
+            yield Equation(distinct([self.delta(node), sent + size]))
+
+    def result(self) -> Iterator[Equation | str]:
+        """The gradient in numbers; of a large one how large it is."""
+        slope = np.asarray(self.slopes[self.to], float)
+        left = self.script.derivative(self.name(self.root), self.name(self.to))
+        if slope.ndim == 0:
+            yield Equation([left, self.script.number(float(slope))])
+        elif slope.size <= WRITTEN and slope.ndim <= 2:
+            rows = slope if slope.ndim == 2 else slope[None]
+            yield Equation([left, self.script.matrix(rows.tolist())])
+        else:
+            yield Equation([self.script.words(f"norm {SCRIPTS[0].number(norm(slope))}")])
