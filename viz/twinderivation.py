@@ -11,8 +11,8 @@ import numpy as np
 from engine import Tensor, gradient
 from engine.graph import between
 
-from .derivation import Derivation, Equation, distinct, parts, section, total
 from .drawing import FULL_CARDS
+from .equations import Derivation, Equation, distinct, parts, section, total
 from .script import Latex, Script
 from .text import powers_raised, term
 from .twin import Twin, dimensions, norm, study
