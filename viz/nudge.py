@@ -31,7 +31,7 @@ def nudge(
     place = {node: i for i, node in enumerate(order)}
     args = [[place[arg] for arg in node.args] for node in order]
     slopes = gradients(args, states[0])
-    index = place[leaf] if leaf in place and not leaf.args else best(order, slopes)
+    index = place[leaf] if leaf in place and not leaf.args else best(order, args, slopes)
     if index is None or len(order) < 2:
         return None
     moved = {index}
@@ -65,13 +65,18 @@ def gradients(args: Sequence[Sequence[int]], state: Any) -> list[float]:
     return found
 
 
-def best(order: Sequence[Value], slopes: Sequence[float]) -> int | None:
-    """The leaf whose nudge tells most: no constant, named, with the largest finite gradient."""
+def best(
+    order: Sequence[Value], args: Sequence[Sequence[int]], slopes: Sequence[float]
+) -> int | None:
+    """The leaf whose nudge tells most: one that the computation begins with, a named parameter."""
     leaves = [i for i, x in enumerate(order[:-1]) if not x.args and x.role != "constant"]
+    depth = [0] * len(order)  # operations between the node and the output
+    for i in range(len(order) - 1, -1, -1):
+        for j in args[i]:
+            depth[j] = max(depth[j], depth[i] + 1)
 
-    def rank(i: int) -> tuple[bool, bool, bool, float]:
-        known = math.isfinite(slopes[i])
-        size = abs(slopes[i]) if known else 0.0
-        return known and size > 0, order[i].role == "parameter", bool(order[i].label), size
+    def rank(i: int) -> tuple[Any, ...]:
+        size = abs(slopes[i]) if math.isfinite(slopes[i]) else 0.0
+        return size > 0, depth[i], order[i].role == "parameter", bool(order[i].label), size
 
     return max(leaves, key=rank, default=None)
