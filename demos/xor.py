@@ -256,7 +256,8 @@ def film(options: Any) -> viz.Player:
     """The network's training once more, on scalars, as a film of at most 101 states."""
     mlp = network(options.hidden, options.seed)
     optimiser = SGD(mlp.parameters(), options.lr, momentum=MOMENTUM)
-    states = viz.Film(lambda x0, x1: mlp((x0, x1)).data - 0.5, POINTS, TARGETS)
+    title = f"A network with {options.hidden} hidden neurons learns XOR"
+    states = viz.Film(lambda x0, x1: mlp((x0, x1)).data - 0.5, POINTS, TARGETS, title)
     for step in range(options.steps + 1):
         loss = loss_of(mlp)
         loss.label = "loss"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -39,8 +41,28 @@ def test_a_page_steps_through_the_formula(tmp_path: Path) -> None:
     path = tmp_path / "steps.html"
     main([*NEURON, "-o", str(path)])
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
-    with pytest.raises(SystemExit):
-        main([*NEURON, "--dark", "-o", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("options", "opening"),
+    [
+        ([], {}),
+        (["--wrt", "w1"], {"name": "w1", "step": "last"}),
+        (["--wrt", "w1", "--paths"], {"name": "w1", "step": "last", "path": "1"}),
+        (["--dark"], {"theme": "dark"}),
+    ],
+)
+def test_a_page_opens_on_what_is_asked_for(
+    tmp_path: Path, options: list[str], opening: dict[str, str]
+) -> None:
+    path = tmp_path / "steps.html"
+    main([*NEURON, *options, "-o", str(path)])
+    found = re.search(r'id="score">(.*?)</script>', path.read_text(encoding="utf-8"))
+    assert found
+    score = json.loads(found[1])
+    if "node" in score["opening"]:
+        score["opening"]["name"] = score["nodes"][int(score["opening"].pop("node"))]["name"]
+    assert score["opening"] == opening
 
 
 # ---------------- formulas

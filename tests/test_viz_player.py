@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from engine import Value, topological_order
+from engine import Value, detect_anomaly, topological_order
 from engine.strategies import Computation, computations
 from nn import MLP, SGD, mean_squared_error
 from viz import Film, Player, draw, play
@@ -194,6 +194,36 @@ def test_cards_are_apart_and_edges_go_from_card_to_card() -> None:
         assert y - 1 <= curve[-1][1] <= y + h + 1
 
 
+def test_a_nudge_is_what_the_engine_computes() -> None:
+    a, b = Value(-2.0, label="a"), Value(3.0, label="b", role="parameter")
+    f = (a * b).tanh() + a
+    found = content(play(f))["nudge"]
+    assert [topological_order(f)[found["leaf"]].label, found["by"]] == ["b", 0.01]
+    assert unpacked(found["after"]).tolist() == [math.tanh(-2.0 * 3.01) - 2.0]
+    f.backward()
+    assert unpacked(found["gradient"]).tolist() == [b.grad]
+    chosen = content(play(f, path_to=a))["nudge"]
+    assert unpacked(chosen["after"]).tolist() == [math.tanh(-1.99 * 3.0) - 1.99]
+
+
+def test_what_cannot_be_nudged_is_not() -> None:
+    x = Value(1.0, label="x")
+    made = Value(2.0, (x,), "double")
+    made._backward = lambda: None
+    assert content(play(made))["nudge"] is None
+    assert content(play(Value(1.0, role="constant") * 2))["nudge"] is None
+    assert content(play(x))["nudge"] is None
+
+
+def test_a_line_of_python_is_known_if_it_was_recorded() -> None:
+    x = Value(1.0, label="x")
+    with detect_anomaly():
+        y = (x * 2).tanh()
+    lines = [node["line"] for node in content(play(y + 1))["nodes"] if node["line"]]
+    assert [line["code"] for line in lines] == ["y = (x * 2).tanh()"] * 2
+    assert all(line["at"].startswith("test_viz_player.py, line ") for line in lines)
+
+
 def test_formulas_come_from_the_table() -> None:
     x = Value(0.5, label="x")
     y = x.tanh()
@@ -306,6 +336,22 @@ def test_a_film_stores_what_changes_and_gives_every_state_back() -> None:
     assert found["film"]["epochs"] == [0, 10, 20, 30]
 
 
+def test_a_film_knows_its_network() -> None:
+    film = Film(title="<title>")
+    film.add(network_loss(MLP(2, [3, 1], rng=0)))
+    found = content(play(frames=film))["film"]
+    assert found["title"] == "<title>"
+    nodes = content(play(frames=film))["nodes"]
+    layers = found["network"]["layers"]
+    assert [len(layer) for layer in layers] == [3, 1]
+    first = layers[0][2]
+    assert [nodes[i]["label"] for i in first["weights"]] == ["w0", "w1"]
+    assert {nodes[i]["scope"] for i in [*first["weights"], first["bias"]]} == {"layers.0.neurons.2"}
+    other = Film()
+    other.add(product())
+    assert content(play(frames=other))["film"]["network"] is None
+
+
 def test_the_plane_keeps_the_sign_of_every_score() -> None:
     film = Film(lambda x, y: math.nan if x < 0 else 1e-9 * (x - y), [(0, 0), (1, 1)], [1, 0])
     film.add(product())
@@ -328,6 +374,9 @@ def test_the_plane_keeps_the_sign_of_every_score() -> None:
         (lambda: play(frames=Film()), ValueError, "film is empty"),
         (lambda: anyhow(product(), wrong=3), TypeError, "wrong is a backward pass"),
         (lambda: play(product(), right=print), ValueError, "give both"),
+        (lambda: play(product(), path_to=Value(1.0)), ValueError, "not in the graph"),
+        (lambda: anyhow(product(), path_to="a"), TypeError, "Value of the graph, not str"),
+        (lambda: play(product(), path=1), ValueError, "give path_to"),
         (lambda: anyhow(sum(Value(i) for i in range(2001))), ValueError, "at most 2,000"),
         (lambda: Film(lambda x, y: x), ValueError, "at least one point"),
         (lambda: Film(points=[(0, 0)]), ValueError, "one class for each point"),

@@ -22,7 +22,7 @@ examples:
   python -m viz "tanh(x1*w1 + x2*w2 + b)" x1=2 x2=0 w1=-3 w2=1 b=6.88 -o neuron.svg
   python -m viz "(a*b)*(a+b)" a=-2 b=3 --wrt a --paths -o paths.svg
   python -m viz "a*a" a=3 --wrt a -o derivation.tex
-  python -m viz "tanh(w*x) + w" w=2 x=-3 -o steps.html
+  python -m viz "tanh(w*x) + w" w=2 x=-3 --wrt w -o steps.html
 
 -o - writes text to standard output, -o-.svg a picture (or another ending that format).
 A formula that begins with a minus sign is given in parentheses.
@@ -109,7 +109,9 @@ def parser() -> Parser:
         metavar="NAME",
         help="show how the derivative with respect to it comes about",
     )
-    add("--paths", action="store_true", help="every path by itself, with its product")
+    add(
+        "--paths", action="store_true", help="every path by itself, with its product; on a page lit"
+    )
     add("--dark", action="store_true", help="light on dark")
     endings = " ".join((*PICTURES, *TEXTS, PAGE))
     add("-o", "--out", type=output, default="-", metavar="FILE", help=f"what to write: {endings}")
@@ -153,7 +155,7 @@ def write(root: Value, variables: dict[str, Value], wrt: Value | None, options: 
             put(path, content)
         return
     if ending == PAGE:
-        put(name, page(root, options))
+        put(name, page(root, wrt, options))
         return
     put(name, text_of(root, variables, wrt, options.paths, ending))
 
@@ -173,14 +175,12 @@ def pictures(root: Value, wrt: Value | None, options: Any) -> list[tuple[str, An
     return [(name, found.overview), *each]
 
 
-def page(root: Value, options: Any) -> str:
-    """The page that steps through both passes."""
+def page(root: Value, wrt: Value | None, options: Any) -> str:
+    """The page that steps through both passes, or opens on the paths to a name."""
     from . import play
 
-    for name in ("wrt", "paths", "dark"):
-        if getattr(options, name):
-            fail(f"--{name} is not for a page, which itself offers all paths and both themes")
-    return play(root).html
+    path = 1 if options.paths else None
+    return play(root, path_to=wrt, path=path, dark=options.dark or None).html
 
 
 def text_of(

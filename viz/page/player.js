@@ -76,7 +76,7 @@ function showPanel(situations, end, paths, state, found) {
   const blocks = sides.flatMap((side, i) => {
     const content = panel.step(side.stepAt(shown.step), situations[i], state);
     const over = shown.step > side.steps.length - 1 ? [note('this pass is over')] : [];
-    const title = side.name ? [element('h3', { class: `side ${side.name}` }, `${side.name} pass`)] : [];
+    const title = side.name ? [element('h2', { class: `side ${side.name}` }, `${side.name} pass`)] : [];
     return [element('section', {}, ...title, ...content, ...over)];
   });
   if (score.passes && shown.step === 0) blocks.unshift(element('section', {}, ...panel.meaning(state)));

@@ -6,7 +6,7 @@ const MOST_LINES = 400;
 class Program {
   constructor(score) {
     this.lines = new Map();
-    const list = element('ol', { class: 'program' });
+    const list = element('ol', { class: 'program', tabindex: 0, 'aria-label': 'The computation, line by line' });
     let python = null; // the line that the operations below it come from
     for (const node of score.computed.slice(0, MOST_LINES)) {
       const { name, formula, sign: operation, line: made } = score.nodes[node];
