@@ -67,7 +67,7 @@ def test_nothing_is_in_the_way_of_a_graphs_reader(
     browser: Any, tmp_path: Path, axe: str, at: str, scheme: str
 ) -> None:
     path = play(diamond()).save(tmp_path / "page.html")
-    options = {"color_scheme": scheme, "viewport": SLIDE, "reduced_motion": "reduce"}
+    options: Any = {"color_scheme": scheme, "viewport": SLIDE, "reduced_motion": "reduce"}
     with Visit(browser, path, at=at, **options) as visit:
         assert not violations(visit.page, axe)
 
@@ -93,7 +93,7 @@ def test_nothing_is_in_the_way_of_others(
         "state": lambda: play(frames=film),
     }
     path = made[name]().save(tmp_path / "page.html")
-    options = {"color_scheme": scheme, "reduced_motion": "reduce"}
+    options: Any = {"color_scheme": scheme, "reduced_motion": "reduce"}
     at = "view=graph&step=30" if name == "state" else "step=3"
     with Visit(browser, path, at=at, **options) as visit:
         assert not violations(visit.page, axe)
@@ -125,7 +125,7 @@ def test_it_keeps_the_colours_that_its_reader_has_chosen(
     browser: Any, tmp_path: Path, scheme: str
 ) -> None:
     path = play(neuron()).save(tmp_path / "page.html")
-    options = {"color_scheme": scheme, "forced_colors": "active", "viewport": SLIDE}
+    options: Any = {"color_scheme": scheme, "forced_colors": "active", "viewport": SLIDE}
     with Visit(browser, path, **options) as visit:
         page = visit.page
         go_to(page, 9)
