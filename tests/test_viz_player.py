@@ -336,6 +336,48 @@ def test_a_film_stores_what_changes_and_gives_every_state_back() -> None:
     assert found["film"]["epochs"] == [0, 10, 20, 30]
 
 
+def test_a_state_of_a_film_is_a_graph_like_any_other() -> None:
+    model = MLP(2, [3, 1], rng=1, activation="tanh")
+    optimiser, film, seen = SGD(model.parameters(), 0.1), Film(), []
+    for _ in range(4):
+        loss = network_loss(model)
+        film.add(loss)
+        model.zero_grad()
+        loss.backward()
+        order = topological_order(loss)
+        seen.append([(n.data, n.grad, n.label, n.role, n.scope) for n in order])
+        optimiser.step()
+    for index, known in enumerate(seen):
+        root = film[index]
+        order = topological_order(root)
+        assert [(n.data, n.grad, n.label, n.role, n.scope) for n in order] == known
+    assert film[-1].data == film[3].data < film[0].data
+    assert not {*topological_order(film[0])} & {*topological_order(film[0])}
+    with pytest.raises(IndexError, match="the film has 4 states; there is no state 4"):
+        film[4]
+    by_hand = Film()
+    x = Value(1.0)
+    made = Value(2.0, (x,), "mine", label="m")
+
+    def backward() -> None:
+        x.grad += 2 * made.grad
+
+    made._backward = backward
+    by_hand.add(made)
+    with pytest.raises(ValueError, match="'m' was made by hand"):
+        by_hand[0]
+
+
+def test_a_page_has_a_title_and_says_what_it_is_about() -> None:
+    player = play(product(), title="<b>Why?</b>", about="Because `a < b`.\n\nAnd so on.")
+    found = content(player)
+    assert found["title"] == "<b>Why?</b>"
+    assert found["about"] == ["Because `a < b`.", "And so on."]
+    assert "<title>&lt;b&gt;Why?&lt;/b&gt;</title>" in player.html
+    with pytest.raises(TypeError, match="about is a str, not int: 3"):
+        play(product(), about=3)  # type: ignore[arg-type]
+
+
 def test_a_film_knows_its_network() -> None:
     film = Film(title="<title>")
     film.add(network_loss(MLP(2, [3, 1], rng=0)))

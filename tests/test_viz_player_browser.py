@@ -479,3 +479,21 @@ def test_a_large_graph_is_compact_and_follows_the_step(browser: Any, tmp_path: P
         page.keyboard.press("End")
         root.backward()
         assert [read(grad) for _, grad in cards(page)] == [shown(node.grad) for node in order]
+
+
+def test_paths_through_the_same_nodes_are_told_apart(browser: Any, tmp_path: Path) -> None:
+    a = Value(3.0, label="a")
+    b = a * a
+    c = b + b - a
+    b.label, c.label = "b", "c"
+    player = play(c, path_to=a, title="Why?", about="Because `a < b`.")
+    with opened(browser, tmp_path, player) as visit:
+        ways = visit.page.eval_on_selector_all(".way", "ways => ways.map(w => w.textContent)")
+        told = {way.partition(", ")[2] for way in ways}
+        names = {path.through([str(n.label or n.sign) for n in path.nodes]) for path in
+                 heaviest_paths(c, a, 9)}  # fmt: skip
+        assert len(set(ways)) == 5
+        assert {way.split("'s ")[-1] for way in told} == {name.split("'s ")[-1] for name in names}
+        visit.page.keyboard.press("Home")
+        assert visit.page.inner_text("#step code") == "a < b"
+        assert visit.page.inner_text("#title") == "Why?"

@@ -8,6 +8,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from engine import Value, no_grad, topological_order
+from engine.numbers import apply
 
 from .score import Numbers, outline, state
 
@@ -90,6 +91,35 @@ class Film:
         self.states.append(state(order))
         if self.classifier:
             self.fields.append(self._scores(self.classifier))
+
+    def __getitem__(self, index: int) -> Value:
+        """The graph as it was in a state, with its gradients: to be drawn or derived, as any.
+
+        Args:
+            index: which state, counted from 0, or from −1 backwards; not the epoch's number.
+
+        Returns:
+            The root of a graph of its own, made by the same operations on that state's leaves.
+
+        Raises:
+            IndexError: if there is no such state.
+            ValueError: if a node was made by hand: nobody knows how it was computed.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"the film has {len(self)} states; there is no state {index}")
+        made: dict[Value, Value] = {}
+        for node, data in zip(self.order, self.states[index].tolist(), strict=False):
+            label, scope = str(node.label), str(node.scope)
+            if not node.args:
+                made[node] = Value(data, label=label, role=node.role, scope=scope)
+                continue
+            if node.rule is None:
+                raise ValueError(f"{label or node.sign!r} was made by hand: it can't be made anew")
+            made[node] = apply(node.rule, [made[arg] for arg in node.args], node.params)
+            made[node].label, made[node].scope = label, scope
+        root = made[self.order[-1]]
+        root.backward()
+        return root
 
     def __len__(self) -> int:
         return len(self.states)

@@ -48,6 +48,8 @@ def play(
     frames: Film | None = None,
     wrong: Pass | None = None,
     right: Pass | None = None,
+    title: str = "",
+    about: str = "",
     path_to: Value | None = None,
     path: int | None = None,
     dark: bool | None = None,
@@ -73,6 +75,9 @@ def play(
             given a copy of the graph and uses ``args`` and ``partials``, ``_prev`` and
             ``_backward()``, ``grad`` and ``data`` of its nodes.
         right: the pass it is compared with, likewise; by default ``lambda root: root.backward()``.
+        title: what stands above; by default what the page goes through.
+        about: what the first step says before all else, a paragraph a line; code stands between
+            backquotes.
         path_to: a node whose paths the page opens with, at the end of the backward pass.
         path: which of them stands out, from 1, the heaviest.
         dark: open it dark or light; by default as the reader's system is.
@@ -81,7 +86,8 @@ def play(
         The page: it shows itself in a notebook, and ``save`` writes it as one HTML file.
 
     Raises:
-        TypeError: if ``root`` is no Value, ``frames`` no Film, or a pass no function.
+        TypeError: if ``root`` is no Value, ``frames`` no Film, a pass no function, or ``title`` or
+            ``about`` no str.
         ValueError: if the graph has more than 2,000 nodes, the film is empty, there is not just one
             of ``root`` and ``frames``, or ``path_to`` is not in the graph.
         RuntimeError: for a node made by hand that was given no ``_backward``.
@@ -94,6 +100,9 @@ def play(
                 f"{name} is a backward pass as a function of the output, "
                 f"not {type(backward).__name__}"
             )
+    for name, text in (("title", title), ("about", about)):
+        if not isinstance(text, str):
+            raise TypeError(f"{name} is a str, not {type(text).__name__}: {text!r:.60}")
     if right and not wrong:
         raise ValueError("right is what a wrong pass is compared with: give both, or none")
     if wrong and frames:
@@ -102,6 +111,8 @@ def play(
     content["opening"] = opening(film.order, path_to, path, dark)
     content["nudge"] = packed_nudge(film, path_to)
     content["film"] = reel(film) if frames else None
+    content["title"] = shorten(printable(title), 120)
+    content["about"] = [printable(line) for line in about.split("\n") if line.strip()]
     content["passes"], passes = None, []
     if wrong:
         sides = (("wrong", wrong), ("right", right or (lambda root: root.backward())))
@@ -257,13 +268,14 @@ def page(content: dict[str, Any]) -> str:
     """The HTML document."""
     name = shorten(printable(content["nodes"][-1]["name"]))
     title = content["film"]["title"] if content["film"] else f"Backpropagation through {name}"
+    title = content["title"] or title
     style = palette() + "".join(read(f"{s}.css") for s in STYLES)
     script = "'use strict';\n(() => {\n" + "".join(read(f"{s}.js") for s in SCRIPTS) + "})();\n"
     policy = (
         f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    data = json.dumps({"title": title, **content}, separators=(",", ":"))
+    data = json.dumps({**content, "title": title}, separators=(",", ":"))
     return Template(read("player.html")).substitute(
         policy=policy,
         title=html.escape(title),

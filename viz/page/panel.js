@@ -48,9 +48,16 @@ class Panel {
       + 'Forward, each operation computes its value and its local derivatives. '
       + 'Backward, each multiplies the gradient that has arrived by its local derivatives '
       + 'and sends it on.';
-    const meaning = this.meaning(state);
-    if (meaning.length) return [...meaning, element('h3', {}, 'How all of them are found'), words(how)];
-    return [heading('Start', 'The leaves have their numbers'), words(how)];
+    const meaning = [...this.about(), ...this.meaning(state)];
+    if (this.meaning(state).length) return [...meaning, element('h3', {}, 'How all of them are found'), words(how)];
+    return [...meaning, heading('Start', 'The leaves have their numbers'), words(how)];
+  }
+
+  // What whoever made the page has to say; code stands between backquotes.
+  about() {
+    const parts = (text) => text.split('`')
+      .map((part, i) => (i % 2 ? element('code', {}, part) : part));
+    return this.score.about.map((text) => element('p', { class: 'about' }, ...parts(text)));
   }
 
   // One leaf nudged: what the output becomes, and what the gradient says about it.

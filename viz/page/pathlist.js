@@ -1,5 +1,8 @@
 // The paths to a node in words: each with its product, and what they add up to.
 
+const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth'];
+const NOUNS = { '×': 'factor', '+': 'summand', Σ: 'summand' };
+
 class PathList {
   constructor(score, onPath) {
     this.score = score;
@@ -57,10 +60,24 @@ class PathList {
     this.buttons?.forEach((button, i) => button.classList.toggle('lit', i === index));
   }
 
+  // What tells a path from others through the same nodes, as `engine.paths` says it.
+  through(path) {
+    const { edges, into, nodes } = this.score;
+    const crossings = path.edges.map((edge) => edges[edge]).filter(({ head, tail }) => (
+      into[head].filter((other) => edges[other].tail === tail).length > 1));
+    const told = crossings.slice(0, 3).map(({ head, position }) => (
+      `${this.name(head)}'s ${ORDINALS[position] ?? `${position + 1}th`} `
+      + (NOUNS[nodes[head].sign] ?? 'argument')));
+    if (crossings.length > 3) told.push(`${(crossings.length - 3).toLocaleString('en')} more`);
+    const last = told.pop();
+    return last ? `through ${told.join(', ')}${told.length ? ' and ' : ''}${last}` : '';
+  }
+
   item(path, index, largest, state) {
     const { root, edges } = this.score;
     const nodes = [root, ...path.edges.map((edge) => edges[edge].tail)];
-    const way = ends(nodes.map((node) => this.name(node))).join(' ← ');
+    const names = ends(nodes.map((node) => this.name(node))).join(' ← ');
+    const way = [names, this.through(path)].filter(Boolean).join(', ');
     const partials = path.edges.map((edge) => signed(short(state.partials[edge])));
     const factors = ends(partials).join(' × ') || '1';
     const bar = element('span', { class: `bar ${sign(path.product)}` });
