@@ -28,7 +28,7 @@ def test_cards_show_what_the_nodes_know() -> None:
     y.label = "y"
     y.backward()
     cards = describe(y).cards
-    assert [c.name for c in cards] == ["x", "w", "v2", "v3", "y"]
+    assert [c.name for c in cards] == ["x", "w", "(x·w)", "1", "y"]
     assert [c.named for c in cards] == [True, True, False, False, True]
     assert [c.role for c in cards] == ["input", "parameter", "computed", "constant", "computed"]
     assert [c.sign for c in cards] == ["", "", "×", "", "+"]

@@ -139,7 +139,7 @@ def drawn() -> Svg:
 @pytest.fixture(scope="module")
 def network() -> Svg:
     """The network, whose neurons are single nodes of 5 and 9 arguments."""
-    return Svg(draw(xor()).pipe("svg"))
+    return Svg(draw(xor(), expand=True).pipe("svg"))
 
 
 # ---------------- what a picture shows
@@ -151,7 +151,7 @@ def test_a_card_shows_name_operation_data_and_gradient(drawn: Svg) -> None:
         "w1", "layers.0.neurons.0", "param", "data", "−3", "grad", "1",
     ]  # fmt: skip
     assert drawn.texts(2) == [
-        "∂ −3", "◂ −1.5", "∂ 2", "◂ 1", "v2", "×", "data", "−6", "grad", "0.5",
+        "∂ −3", "◂ −1.5", "∂ 2", "◂ 1", "(x1·w1)", "×", "data", "−6", "grad", "0.5",
     ]  # fmt: skip
     assert drawn.texts(9) == ["∂ 0.5", "◂ 0.5", "o", "tanh", "data", "0.7071", "grad", "1"]
 
@@ -161,7 +161,7 @@ def test_tooltips_have_full_precision_and_the_scope(drawn: Svg) -> None:
         "w1 · parameter", "layers.0.neurons.0", "data −3.0", "grad 0.9999999999999996",
     ]  # fmt: skip
     assert tip(drawn.groups("edge")[0]).split("\n") == [
-        "x1 → v2", "local derivative −3.0", "gradient sent back −1.4999999999999993",
+        "x1 → (x1·w1)", "local derivative −3.0", "gradient sent back −1.4999999999999993",
     ]  # fmt: skip
 
 
@@ -291,17 +291,17 @@ def test_compact_cards_are_one_line_and_say_the_rest_in_tooltips() -> None:
     for _ in range(200):
         y = y.tanh()
     y.backward()
-    svg = Svg(draw(y).pipe("svg"))
+    svg = Svg(draw(y, expand=True).pipe("svg"))
     assert len(svg.groups("node")) == 201
     words = " ".join(" ".join(svg.texts(1)).split())
-    assert re.fullmatch(r"v1 tanh 0\.4621 0\.00\d\d", words)
+    assert re.fullmatch(r"tanh\(x\) tanh 0\.4621 0\.00\d\d", words)
     assert "local derivative" in tip(svg.groups("edge")[0])
 
 
 def test_two_thousand_nodes_are_drawn() -> None:
     y = MLP(2, [24, 24, 1], rng=0, fused=False)([Value(1.0), Value(-1.0)])
     y.backward()
-    svg = Svg(draw(y).pipe("svg"))
+    svg = Svg(draw(y, expand=True).pipe("svg"))
     assert 1900 < len(svg.groups("node")) < 2100
     assert len(svg.groups("edge")) == len(describe(y).edges)
 
@@ -315,7 +315,7 @@ def test_hostile_names_are_shown_as_they_are(compact: bool) -> None:
     y = sum(leaves[1:], leaves[0])
     made_by_hand = [Value(0.0, (y,), name, label=name) for name in HOSTILE]
     padding = [Value(0.0) for _ in range(150 if compact else 0)]
-    svg = Svg(draw([*leaves, *made_by_hand, *padding]).pipe("svg"))
+    svg = Svg(draw([*leaves, *made_by_hand, *padding], expand=True).pipe("svg"))
     titles = {node.findtext(f"{SVG}title") for node in svg.groups("node")}
     assert titles == {f"n{i}" for i in range(len(titles))}
     assert len(titles) == 3 * len(HOSTILE) - 1 + len(padding)

@@ -148,12 +148,12 @@ def test_the_backward_step_says_what_is_multiplied_and_added(browser: Any, tmp_p
         go_to(page, 5 + 1 + 2)  # all computed, the seed, y and then o·o have sent
         text = page.inner_text("#step")
         o = math.tanh(2 * -0.7 + 0.9)
-        assert "o.grad += ∂v6/∂o × v6.grad" in text
+        assert "o.grad += ∂(o·o)/∂o × (o·o).grad" in text
         assert f"o.grad = 0 + (−{-o:.4g}) × 1 = −{-o:.4g}" in text
         assert f"(−{-o:.4g}) × 1 = −{-2 * o:.4g}" in text
         assert "contribution 2 of 2 to o" in text
         said = page.inner_text("#said")
-        assert said.startswith("Backward through v6: o gets")
+        assert said.startswith("Backward through (o·o): o gets")
 
 
 # ---------------- controls

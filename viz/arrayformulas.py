@@ -20,7 +20,7 @@ from engine.rule import ATOM, CHOICE, POWER, PRODUCT, SIGN, ArrayRule, Rule
 from engine.symbol import BOTH, COMPARED, EQUAL, WHERE, Form, SymbolMathematics
 from engine.tensor.arrays import ARRAYS
 
-from .script import simplified
+from .formulas import simplified
 
 NUMBERS = ARRAYS[np.dtype(float)]  # the mathematics that says what shape a result has
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

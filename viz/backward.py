@@ -12,10 +12,11 @@ from engine.graph import between
 from .cards import BLANK
 from .dot import headed, legend
 from .drawing import FULL_CARDS, written_sign
+from .formulas import value_formula
 from .look import Look, look
 from .names import names
 from .picture import Picture
-from .script import Script, value_formula
+from .script import Script
 from .text import bold, exact_number, font, html, mono, number, powers_raised, term, tooltip
 from .theme import SANS, Surface
 

@@ -25,24 +25,24 @@ def full_card(card: Card, arguments: list[Edge], look: Look, back: bool) -> str:
     """
     lit, look = look, look.faded() if card.faded else look
     theme = look.theme
-    surface = _surface(card, theme)
+    face = surface(card, theme)
     style = "ROUNDED,DASHED" if card.role == "constant" else "ROUNDED"
     rest = height(len(arguments)) - _HEIGHT if look.rankdir == "LR" else 0
     across = '<TD COLSPAN="2" CELLPADDING="0"'
     rows = [
         _title(card, theme),
-        f'{across} WIDTH="{_WIDTH}" HEIGHT="1" BGCOLOR="{surface.stroke}"></TD>',
-        _quantity("data", card.data, theme.ink, look),
-        _quantity("grad", card.grad, theme.sign(card.grad), look),
-        *([] if card.share is None or "grad" in look.hide else [_share(card.share, look)]),
-        *([_mark(card, theme)] if card.mark else []),
+        f'{across} WIDTH="{_WIDTH}" HEIGHT="1" BGCOLOR="{face.stroke}"></TD>',
+        quantity("data", card.data, theme.ink, look),
+        quantity("grad", card.grad, theme.sign(card.grad), look),
+        *([] if card.share is None or "grad" in look.hide else [share_row(card.share, look)]),
+        *([mark_row(card, theme)] if card.mark else []),
         f'{across} HEIGHT="{max(8 if card.mark or card.share is not None else 3, rest)}"></TD>',
     ]
     return (
         'label=<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
         f"{strip(arguments, lit, back)}"
-        f'<TD><TABLE STYLE="{style}" BORDER="{_border(card)}" CELLBORDER="0" CELLSPACING="0"'
-        f' CELLPADDING="3" COLOR="{surface.stroke}" BGCOLOR="{surface.fill}">'
+        f'<TD><TABLE STYLE="{style}" BORDER="{border(card)}" CELLBORDER="0" CELLSPACING="0"'
+        f' CELLPADDING="3" COLOR="{face.stroke}" BGCOLOR="{face.fill}">'
         f"{''.join(f'<TR>{row}</TR>' for row in rows)}</TABLE></TD></TR></TABLE>>"
     )
 
@@ -50,39 +50,22 @@ def full_card(card: Card, arguments: list[Edge], look: Look, back: bool) -> str:
 def compact_card(card: Card, look: Look) -> str:
     """The attributes of the node for a card of one line: name, operation, data, grad."""
     theme = look.theme.faded if card.faded else look.theme
-    surface = _surface(card, theme)
+    face = surface(card, theme)
     name = html(card.name)
     data = "" if "data" in look.hide else number(card.data, look.digits)
     grad = "" if "grad" in look.hide else number(card.grad, look.digits)
+    place = font(html(f"[{card.place}]"), theme.zero, 10) if card.place else ""
     words = [
-        bold(name) if card.named else font(name, theme.zero, 10),
+        (bold(name) if card.named else font(name, theme.zero, 10)) + place,
         "  ".join(filter(None, (html(card.sign, SIGN_LENGTH), data))),
         bold(font(grad, theme.sign(card.grad), 10)) if grad else "",
+        brief_share(card, look),
     ]
     style = "rounded,filled,dashed" if card.role == "constant" else "rounded,filled"
     return (
-        f'shape=box style="{style}" color="{surface.stroke}" fillcolor="{surface.fill}"'
-        f' penwidth={_border(card)} width=0 height=0 margin="0.08,0.05" fontsize=10'
+        f'shape=box style="{style}" color="{face.stroke}" fillcolor="{face.fill}"'
+        f' penwidth={border(card)} width=0 height=0 margin="0.08,0.05" fontsize=10'
         f' fontcolor="{theme.ink}" label=<{"   ".join(filter(None, words))}>'
-    )
-
-
-def group_card(card: Card, look: Look) -> str:
-    """The attributes of the node for a card that stands for many nodes."""
-    theme = look.theme
-    surface = _surface(card, theme)
-    grad = bold(font(number(card.grad, look.digits), theme.ink, 10))
-    sign = f"{html(card.sign, SIGN_LENGTH)}   " if card.sign else ""
-    rows = [
-        bold(html(card.name)),
-        font(f"{sign}{card.size:,} nodes", theme.muted, 10),
-        *([] if "grad" in look.hide else [font("‖grad‖  ", theme.muted, 10) + grad]),
-        *([font(html(card.mark, 60), theme.alert, 10)] if card.mark else []),
-    ]
-    return (
-        f'shape=box style="rounded,filled" peripheries=2 color="{surface.stroke}"'
-        f' fillcolor="{surface.fill}" fontcolor="{theme.ink}" fontsize=11 width=0 height=0'
-        f' margin="0.1,0.06" label=<{"<BR/>".join(rows)}>'
     )
 
 
@@ -90,9 +73,12 @@ def card_tooltip(card: Card, look: Look) -> str:
     """Everything about a node, in full precision."""
     grad = "" if "grad" in look.hide else exact_number(card.grad)
     if card.size > 1:
-        return tooltip(card.name, f"{card.size:,} nodes", *([f"‖grad‖ {grad}"] if grad else []))
+        data = f"data {exact_number(card.data)}" if card.result and "data" not in look.hide else ""
+        slope = f"{'grad' if card.result else '‖grad‖'} {grad}" if grad else ""
+        said = (card.title, card.scope, f"{card.size:,} nodes", data, slope, card.mark)
+        return tooltip(*filter(None, said))
     said = (
-        f"{card.name} · {card.sign or card.role}",
+        f"{card.title} · {card.sign or card.role}",
         card.scope,
         "" if "data" in look.hide else f"data {exact_number(card.data)}",
         f"grad {grad}" if grad else "",
@@ -102,14 +88,16 @@ def card_tooltip(card: Card, look: Look) -> str:
     return tooltip(*filter(None, said))
 
 
-def _surface(card: Card, theme: Theme) -> Surface:
-    surface: Surface = getattr(theme, card.role)
+def surface(card: Card, theme: Theme) -> Surface:
+    """A card's colours: those of its role, the output's, or those of what stands out."""
+    face: Surface = getattr(theme, card.role)
     if card.output and card.role == "computed":
-        surface = theme.output
-    return Surface(surface.fill, theme.alert) if card.mark else surface
+        face = theme.output
+    return Surface(face.fill, theme.alert) if card.mark else face
 
 
-def _border(card: Card) -> int:
+def border(card: Card) -> int:
+    """How wide a card's border is, in points."""
     return 2 if card.output or card.mark else 1
 
 
@@ -119,12 +107,13 @@ def _title(card: Card, theme: Theme) -> str:
     name = bold(
         font(first, theme.ink, 12) if card.named else f"<I>{font(first, theme.zero, 12)}</I>"
     )
+    name += bold(font(html(f"[{card.place}]"), theme.zero, 10)) if card.place else ""
     small = [*(bold(font(line, theme.ink, 10)) for line in rest)]
-    small += [font(html(card.scope), theme.muted, 8)] if card.scope else []
+    small += [font(html(card.scope), theme.muted, 10)] if card.scope and not card.place else []
     name += "".join(f'<BR ALIGN="LEFT"/>{line}' for line in small)
     if card.role in ROLE_WORDS:
         color = theme.zero if card.role == "constant" else getattr(theme, card.role).stroke
-        what = font(ROLE_WORDS[card.role], color, 9)
+        what = font(ROLE_WORDS[card.role], color, 10)
     else:
         what = bold(font(html(card.sign, SIGN_LENGTH), theme.ink, 12))
     end, place = ('<BR ALIGN="LEFT"/>', "TOP") if small else ("", "BOTTOM")
@@ -134,7 +123,7 @@ def _title(card: Card, theme: Theme) -> str:
     )
 
 
-def _share(share: float, look: Look) -> str:
+def share_row(share: float, look: Look) -> str:
     """The two cells of what one path adds to the gradient, as a line of the path."""
     theme = look.theme
     color = theme.sign(share)
@@ -145,20 +134,30 @@ def _share(share: float, look: Look) -> str:
     )
 
 
-def _mark(card: Card, theme: Theme) -> str:
+def brief_share(card: Card, look: Look) -> str:
+    """What one path adds to the gradient, on a card of one line."""
+    if card.share is None or "grad" in look.hide:
+        return ""
+    said = bold(font(number(card.share, look.digits), look.theme.sign(card.share), 10))
+    return f"{font('path', look.theme.muted, 10)} {said}"
+
+
+def mark_row(card: Card, theme: Theme) -> str:
+    """The cell that says why a card stands out."""
     wrapped = textwrap.wrap(shorten(printable(card.mark), 90), 30)
     text = "".join(f'{html(line, 30)}<BR ALIGN="LEFT"/>' for line in wrapped)
-    return f'<TD COLSPAN="2" ALIGN="LEFT" BGCOLOR="{theme.alert}">{font(text, theme.page, 9)}</TD>'
+    return f'<TD COLSPAN="2" ALIGN="LEFT" BGCOLOR="{theme.alert}">{font(text, theme.page, 10)}</TD>'
 
 
-def _quantity(what: str, x: float, color: str, look: Look) -> str:
-    """The two cells of a line; what is not a finite number stands out in a filled cell.
+def quantity(what: str, x: float, color: str, look: Look, called: str = "") -> str:
+    """The two cells of a line, for ``"data"`` or ``"grad"``, by that name or another.
 
-    Where the number is hidden there is a line to write it on.
+    What is not a finite number stands out in a filled cell; where the number is hidden there is a
+    line to write it on.
     """
     theme = look.theme
     weight = bold if what == "grad" else str  # of both cells: else their baselines differ
-    left = f'<TD ALIGN="LEFT">{weight(mono(what, theme.muted, 10))}</TD>'
+    left = f'<TD ALIGN="LEFT">{weight(mono(called or what, theme.muted, 10))}</TD>'
     if what in look.hide:
         return f'{left}<TD ALIGN="RIGHT">{weight(mono(BLANK, theme.muted, 10))}</TD>'
     text = mono(number(x, look.digits), color if math.isfinite(x) else theme.page, 10)

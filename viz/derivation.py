@@ -15,10 +15,11 @@ from engine.paths import Path
 from engine.value import recompute
 
 from .equations import PLAIN, Derivation, Equation, as_item, distinct, parts, section, total
+from .formulas import partial_formulas, value_formula
 from .matrix import find_network, matrix_form
 from .names import Name, names
 from .pathsum import PathSum, counted, path_sum
-from .script import Script, partial_formulas, value_formula
+from .script import Script
 
 MOST_LEAVES = 40  # whose values are listed
 MOST_FACTORS = 24  # of a path that are written
@@ -171,10 +172,12 @@ def forward(work: Work, script: Script, steps: int) -> Iterator[Equation | str]:
         if isinstance(node, int):
             yield f"… {node:,} nodes are left out …"
             continue
-        sides = [script.name(work.names[node])]
+        name = work.names[node]
+        sides = [script.name(name)]
         if (formula := value_formula(node, work.symbols(script, node.args))) is not None:
             data = {arg: script.quantity(arg.data) for arg in node.args}
-            sides += [script.write(formula), script.write(value_formula(node, data))]
+            sides += [] if name.expression and not name.place else [script.write(formula)]
+            sides.append(script.write(value_formula(node, data)))
         else:
             sides.append(script.words(f"{node.sign} of {len(node.args):,}"))
         yield Equation([*sides, script.number(node.data)])

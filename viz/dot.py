@@ -7,13 +7,16 @@ have numbers for names.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from . import strip
-from .cards import card_tooltip, compact_card, full_card, group_card
+from .cards import card_tooltip, compact_card, full_card
 from .drawing import Drawing, Edge
+from .groupcards import compact_group, group_card
+from .legible import gap, ranksep
 from .look import Look
 from .text import bold, exact_number, font, html, lines, tooltip
 from .theme import SANS
@@ -39,11 +42,13 @@ def attributes(drawing: Drawing, look: Look) -> tuple[Attributes, Attributes, At
         "outputorder": "edgesfirst",
         "pad": "0.15",
         "margin": "0",
-        "nodesep": "0.08" if drawing.compact and not drawing.collapsed else "0.2",
-        "ranksep": "1" if drawing.collapsed else "0.5",
+        "nodesep": f"{gap(drawing) / 72:.2g}",
+        "ranksep": f"{ranksep(drawing, look.rankdir) / 72:.2f}",
     }
     if drawing.compact:  # Graphviz's patience, without which a large graph can take minutes
         graph["nslimit"] = graph["mclimit"] = f"{300 / len(drawing.cards):.2f}"
+    if drawing.columns or any(card.box for card in drawing.cards):
+        graph |= {"newrank": "true", "compound": "true", "remincross": "false"}
     if look.scale != 1:
         graph["dpi"] = f"{72 * look.scale:g}"
     node = {"shape": "plain", "fontname": typeface, "fontsize": "12", "fontcolor": theme.ink}
@@ -52,23 +57,90 @@ def attributes(drawing: Drawing, look: Look) -> tuple[Attributes, Attributes, At
 
 
 def statements(drawing: Drawing, look: Look) -> Iterator[str]:
-    """One line for every node, then one for every edge."""
-    rankdir, back = look.rankdir, drawing.differentiated or "grad" in look.hide
+    """One line for every node, in the boxes that they stand in, then one for every edge."""
+    back = drawing.differentiated or "grad" in look.hide
     arguments = {head: list(edges) for head, edges in groupby(drawing.edges, attrgetter("head"))}
+    nodes = []
     for index, card in enumerate(drawing.cards):
+        into = arguments.get(index, [])
         if card.size > 1:
-            shape = group_card(card, look)
-        elif drawing.compact:
-            shape = compact_card(card, look)
+            shape = group_card(card, into, look, back)
         else:
-            shape = full_card(card, arguments.get(index, []), look, back)
-        yield f"\tn{index} [{shape} tooltip={card_tooltip(card, look)}]\n"
-    exit_side, entry_side = ("e", "w") if rankdir == "LR" else ("s", "n")
+            shape = full_card(card, into, look, back)
+        if drawing.compact:
+            shape = (compact_group if card.size > 1 else compact_card)(card, look)
+        nodes.append(f"\tn{index} [{shape} tooltip={card_tooltip(card, look)}]\n")
+    yield from boxed(drawing, nodes, look)
+    exit_side, entry_side = ("e", "w") if look.rankdir == "LR" else ("s", "n")
     for edge in sorted(drawing.edges, key=lambda edge: not edge.faded):  # what stands out, on top
-        plain = drawing.compact or drawing.cards[edge.head].size > 1
-        port = "" if plain else f":a{edge.position}:{entry_side}"
-        ends = f"n{edge.tail}:{exit_side} -> n{edge.head}{port}"
-        yield f"\t{ends} [{_stroke(edge, drawing, look)} tooltip={_tooltip(edge, drawing, look)}]\n"
+        plain = drawing.compact or not drawing.cards[edge.head].labelled
+        port = entry_side if plain else f"a{edge.position}:{entry_side}"
+        ends = f"n{edge.tail}:{exit_side} -> n{edge.head}:{port}"
+        style = _stroke(edge, drawing, look) + clipped(edge, drawing)
+        yield f"\t{ends} [{style} tooltip={_tooltip(edge, drawing, look)}]\n"
+
+
+def boxed(drawing: Drawing, nodes: Sequence[str], look: Look) -> Iterator[str]:
+    """The statements of the nodes, those of a box in a cluster, and columns in their order.
+
+    Graphviz keeps the order of flat edges that nobody sees, but only within a cluster.
+    """
+    columns = {min(column): column for column in drawing.columns}
+    loose = {i for column in drawing.columns for i in column if not drawing.cards[i].box}
+    tree: dict[tuple[str, ...], list[int]] = {}
+    for i, card in enumerate(drawing.cards):
+        tree.setdefault(card.box, []).append(i)
+    for i in tree.pop((), []):
+        if i in loose:
+            yield from column(columns[i], nodes, look) if i in columns else ()
+        else:
+            yield nodes[i]
+    paths = sorted({box[:n] for box in tree for n in range(1, len(box) + 1)})
+    for at, path in enumerate(paths):
+        if at and len(paths[at - 1]) >= len(path):
+            yield "\t}\n" * (len(paths[at - 1]) - len(path) + 1)
+        yield f"\tsubgraph {cluster(path)} {{ {frame(path[-1], look)}\n"
+        held = tree.get(path, [])
+        yield from (nodes[i] for i in held)
+        yield from (in_order(columns[i], look) for i in held if i in columns)
+    yield "\t}\n" * (len(paths[-1]) if paths else 0)
+
+
+def cluster(path: Sequence[str]) -> str:
+    """The identifier of a box."""
+    return f"cluster_{zlib.crc32(repr(path).encode())}"
+
+
+def frame(name: str, look: Look) -> str:
+    """How a box is drawn, with its title."""
+    shown = bold(font(html(name), look.theme.muted, 11))
+    return (
+        f"label=<{shown}> labeljust=l labelloc=t margin=8 peripheries=1 style=rounded"
+        f' color="{look.theme.zero}" tooltip={tooltip(name)}'
+    )
+
+
+def column(cards: Sequence[int], nodes: Sequence[str], look: Look) -> Iterator[str]:
+    """A column that stands in no box."""
+    yield f'\tsubgraph cluster_column{cards[0]} {{ peripheries=0 margin=0 label=""\n'
+    yield from (nodes[i] for i in cards)
+    yield in_order(cards, look)
+    yield "\t}\n"
+
+
+def in_order(cards: Sequence[int], look: Look) -> str:
+    """The statement that keeps cards on one rank, in their order."""
+    way = reversed(cards) if look.rankdir == "LR" else cards
+    return f"\t{{ rank=same {' -> '.join(f'n{i}' for i in way)} [style=invis weight=100] }}\n"
+
+
+def clipped(edge: Edge, drawing: Drawing) -> str:
+    """The attributes of an edge that leads from box to box."""
+    if not edge.boxed:
+        return ""
+    tail, head = (drawing.cards[i].box for i in (edge.tail, edge.head))
+    ltail = f" ltail={cluster(tail[:1])}" if tail else ""
+    return ltail + (f" lhead={cluster(head[:1])}" if head else "")
 
 
 def headed(title: str, body: Iterable[str], look: Look) -> Iterator[str]:
@@ -88,8 +160,10 @@ def _stroke(edge: Edge, drawing: Drawing, look: Look) -> str:
     theme = look.theme.faded if edge.faded else look.theme
     if not drawing.differentiated or "grad" in look.hide:
         return f'color="{theme.zero}" penwidth=1.2'
-    if edge.size > 1 and math.isfinite(edge.sent):
-        return f'color="{theme.zero}" penwidth={_width(edge, drawing):.2f} arrowsize=0.6 {BACK}'
+    if edge.size > 1 and edge.partial is None and math.isfinite(edge.sent):
+        width = _width(edge, drawing) + 2 * edge.boxed
+        arrow = f"arrowsize={0.4 + 0.15 * width:.2f} {BACK}"
+        return f'color="{theme.zero}" penwidth={width:.2f} {arrow}'
     if edge.partial is None:
         return f'color="{theme.zero}" penwidth=1.2'
     color = f'color="{theme.sign(edge.sent)}"'
@@ -97,7 +171,8 @@ def _stroke(edge: Edge, drawing: Drawing, look: Look) -> str:
         return f"{color} penwidth=2 style=dotted arrowhead=diamond"
     if edge.sent == 0:
         return f"{color} penwidth=0.8 style=dashed arrowsize=0.5"
-    width, both = _width(edge, drawing), f" {BACK}" if drawing.compact else ""
+    plain = drawing.compact or not drawing.cards[edge.head].labelled
+    width, both = _width(edge, drawing), f" {BACK}" if plain else ""
     # A hollow arrowhead must be large enough for its own outline to leave a hole.
     arrow = "normal" if edge.sent > 0 else f"onormal arrowsize={0.6 + 0.2 * width:.2f}"
     return f"{color} penwidth={width:.2f} arrowhead={arrow}{both}"
@@ -111,9 +186,12 @@ def _width(edge: Edge, drawing: Drawing) -> float:
 
 
 def _tooltip(edge: Edge, drawing: Drawing, look: Look) -> str:
-    ends = f"{drawing.cards[edge.tail].name} → {drawing.cards[edge.head].name}"
+    tail, head = (drawing.cards[i] for i in (edge.tail, edge.head))
+    ends = f"{tail.title} → {head.title}"
+    if edge.boxed:
+        ends = " → ".join(end.box[0] if end.box else end.title for end in (tail, head))
     shown = "grad" not in look.hide
-    if edge.size > 1:
+    if edge.size > 1 and edge.partial is None:
         sent = [f"norm of the gradients sent back {exact_number(edge.sent)}"] if shown else []
         return tooltip(ends, f"{edge.size:,} edges", *sent)
     if edge.partial is None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine import Value
 from engine.graph import topological_order
 from engine.node import Node
 from engine.rule import SIGN
 
+from .names import Name, names
 from .text import raised
 
 FULL_CARDS = 150
@@ -19,22 +21,30 @@ LARGEST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A node as it is shown.
+    """A node, or several, as they are shown.
 
     Attributes:
-        name: the node's label, or ``v3`` for the fourth node in topological order.
+        name: the user's label, or what the node is: see `names`.
+        place: what tells it from others of that name, such as ``0.1``; often "".
         named: whether the name is the user's.
         sign: how the operation is written; empty for a leaf.
         role: ``"input"``, ``"parameter"``, ``"constant"`` or ``"computed"``.
         scope: the part of a model that the node belongs to, such as ``layers.0.neurons.3``.
-        data: the node's value.
-        grad: its gradient.
+        data: the node's value; of several nodes the value of the one whose result the others
+            serve, nan if there is no such one.
+        grad: its gradient; of several nodes without such a one, the norm of the gradients of the
+            parameters among them, or else of all.
         output: whether it is a root of the drawing.
         mark: why the node stands out; empty for a node that does not.
         faded: whether it stands back, as what lies on no path that is shown does.
         share: where one path is shown, its part of the gradient: the product down to here.
-        size: how many nodes it stands for. If there are several, ``grad`` is the norm of their
-            gradients: of the parameters among them, or else of all.
+        size: how many nodes it stands for.
+        result: whether data and grad are those of one node.
+        rows: of several nodes, those that are listed: name, data and gradient, nan for what is not
+            shown.
+        words: of several nodes, what they are: ``16 neurons``.
+        labelled: whether the edges that arrive are labelled, where cards are more than a line.
+        box: the titles of the boxes that it stands in, the outermost first.
     """
 
     name: str
@@ -46,9 +56,20 @@ class Card:
     grad: float
     output: bool
     mark: str
+    place: str = ""
     faded: bool = False
     share: float | None = None
     size: int = 1
+    result: bool = True
+    rows: tuple[tuple[str, float | None, float | None], ...] = ()
+    words: tuple[str, ...] = ()
+    labelled: bool = True
+    box: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name, which no other card of the drawing has."""
+        return f"{self.name}[{self.place}]" if self.place else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +80,14 @@ class Edge:
         tail: index of the argument's card.
         head: index of the result's card.
         position: which argument of the result it is, from 0.
-        partial: the local derivative ∂head/∂tail; None if the head was made by hand and nobody
-            has said how it is differentiated.
-        sent: the gradient sent back along the edge: partial × the result's gradient.
+        partial: the local derivative ∂head/∂tail; of a card that stands for several nodes the sum,
+            over the paths within it, of the products along them. None if the head was made by hand
+            and nobody has said how it is differentiated, or a card at an end has several results.
+        sent: the gradient sent back along the edge: partial × the result's gradient; the norm of
+            several where there is no partial.
         faded: whether it stands back.
-        size: how many edges it stands for; of several, ``sent`` is the norm.
+        size: how many edges it stands for.
+        boxed: whether it leads from all cards in the tail's box to all in the head's.
     """
 
     tail: int
@@ -73,6 +97,7 @@ class Edge:
     sent: float
     faded: bool = False
     size: int = 1
+    boxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +108,10 @@ class Drawing:
         cards: the nodes, arguments before results.
         edges: grouped by result, arguments in their order.
         differentiated: whether any gradient has arrived: false before the first backward pass.
-        largest_sent: the largest finite |gradient sent back| along an edge, if there are edges that
-            stand for many along one of those; 0 if there is none.
+        largest_sent: the largest finite |gradient sent back| along an edge; 0 if there is none.
         caption: what stands below the picture, line by line.
-        labelled: whether edges are labelled although there are cards that stand for many nodes.
+        compact: whether a card is a single line.
+        columns: cards that stand side by side, in this order, each in boxes of its own.
     """
 
     cards: tuple[Card, ...]
@@ -94,12 +119,8 @@ class Drawing:
     differentiated: bool
     largest_sent: float
     caption: tuple[str, ...] = ()
-    labelled: bool = False
-
-    @property
-    def compact(self) -> bool:
-        """Whether there are too many nodes to show each in full."""
-        return len(self.cards) > FULL_CARDS or self.collapsed and not self.labelled
+    compact: bool = False
+    columns: tuple[tuple[int, ...], ...] = ()
 
     @property
     def collapsed(self) -> bool:
@@ -108,7 +129,7 @@ class Drawing:
 
 
 def describe(root: Value | Sequence[Value], marks: Mapping[Value, str] | None = None) -> Drawing:
-    """The drawing of everything that ``root`` was computed from.
+    """The drawing of everything that ``root`` was computed from, node by node.
 
     Args:
         root: one `Value`, or a sequence of them.
@@ -122,21 +143,25 @@ def describe(root: Value | Sequence[Value], marks: Mapping[Value, str] | None = 
     roots, marks = outputs(root), checked(marks)
     order = topological_order(roots)
     refuse_more_than_fits(len(order))
-    known = {node: f"v{index}" for index, node in enumerate(order)}
-    cards = [card(node, known[node], node in roots, marks.get(node, "")) for node in order]
-    return drawing(cards, edges(order))
+    kept = set(roots)
+    cards = [
+        card(node, name, node in kept, marks.get(node, "")) for node, name in names(order).items()
+    ]
+    return drawing(cards, edges(order), compact=len(cards) > FULL_CARDS)
 
 
-def drawing(cards: Iterable[Card], edges: Iterable[Edge], caption: Iterable[str] = ()) -> Drawing:
+def drawing(
+    cards: Iterable[Card], edges: Iterable[Edge], caption: Iterable[str] = (), **options: Any
+) -> Drawing:
     """A drawing of cards and edges."""
     cards, edges = tuple(cards), tuple(edges)
-    measured = [edge for edge in edges if edge.size > 1] or edges
     return Drawing(
         cards,
         edges,
         differentiated=any(card.grad != 0 for card in cards),
-        largest_sent=max((abs(e.sent) for e in measured if math.isfinite(e.sent)), default=0.0),
+        largest_sent=max((abs(e.sent) for e in edges if math.isfinite(e.sent)), default=0.0),
         caption=tuple(caption),
+        **options,
     )
 
 
@@ -179,10 +204,11 @@ def refuse_more_than_fits(shown: int) -> None:
         )
 
 
-def card(node: Value, unnamed: str, output: bool, mark: str) -> Card:
-    """A node as it is shown, called ``unnamed`` if the user has not named it."""
+def card(node: Value, name: Name, output: bool, mark: str) -> Card:
+    """A node as it is shown."""
     return Card(
-        name=str(node.label) or unnamed,
+        name=str(node.label) or name.label,
+        place=name.place,
         named=bool(node.label),
         sign=written_sign(node),
         role=node.role,

@@ -15,10 +15,11 @@ from engine.paths import send
 from engine.rule import NOTHING
 
 from .drawing import Drawing, Edge, describe
+from .formulas import partial_formulas, value_formula
 from .names import names
 from .rehearsal import Move
 from .score import with_room
-from .script import Script, partial_formulas, value_formula
+from .script import Script
 from .staging import Stage, stage
 from .text import brief_number, number
 

@@ -81,10 +81,10 @@ def draw(
 
         return draw_twin(twins, seen, marks)
     if path_to is not None:
-        return picture(describe_paths(root, path_to, path, marks), seen)  # type: ignore[arg-type]
+        return picture(describe_paths(root, path_to, path, marks, expand, rankdir), seen)  # type: ignore[arg-type]
     if path is not None:
         raise ValueError("path is the rank of a path to a node: say to which with path_to")
-    return picture(describe_any(root, marks, expand), seen)  # type: ignore[arg-type]
+    return picture(describe_any(root, marks, expand, rankdir), seen)  # type: ignore[arg-type]
 
 
 def tensors(root: Any) -> list[Any]:

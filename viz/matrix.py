@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from engine import Rule, Symbol, Value, gradient, topological_order
 from engine.paths import send
 
-from .script import FORMULAS, Latex, Script, simplified
+from .formulas import FORMULAS, simplified
+from .script import Latex, Script
 
 _PLACE = re.compile(r"layers\.(\d+)\.neurons\.(\d+)")
 TOLERANCE = 1e-9  # relative: within it the matrix form is the engine's gradient

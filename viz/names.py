@@ -5,48 +5,70 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from engine import Value
+from engine import Symbol, Value
+from engine.rule import ATOM
+from engine.symbol import latex as in_latex
+from engine.symbol import plain as in_text
+from engine.symbol import write
 
-from .text import printable, shorten
+from .formulas import FORMULAS
+from .text import powers_raised, printable, rounded, shorten, term
+
+LONGEST = 20  # characters of an expression that is a name
+MOST_ARGUMENTS = 4  # of an operation that is written out in a name
 
 
 class Name(NamedTuple):
     """A node's name, which no other node of its graph has.
 
     Attributes:
-        label: the user's label, or ``v3`` for the fourth node in topological order.
+        label: the user's label; without one what the node is: a number, a short expression such
+            as ``(a·2 + 1)``, or the operation and which one of its kind it is, ``tanh₃``.
         place: what tells it from others of the same label: ``1.0`` for layer 1, neuron 0; often "".
+        formula: the label in LaTeX, where the user has given none.
     """
 
     label: str
-    place: str
+    place: str = ""
+    formula: str = ""
 
     def __str__(self) -> str:
         return f"{self.label}[{self.place}]" if self.place else self.label
 
+    @property
+    def expression(self) -> bool:
+        """Whether it says how the node is computed."""
+        return bool(self.formula) and self.label.endswith(")")
+
     def latex(self) -> str:
         r"""The name in LaTeX's mathematics mode: ``w_{0}``, ``{z_{1}^{[0.1]}}``."""
-        name = latex_label(self.label)
+        name = self.formula or latex_label(self.label)
         place = self.place if re.fullmatch(r"[\d.]*", self.place) else latex_word(self.place)
         return f"{{{name}^{{[{place}]}}}}" if place else name
 
 
 def names(order: Sequence[Value]) -> dict[Value, Name]:
     """The names of all nodes of a graph, given in topological order."""
-    labels = [shorten(printable(str(node.label))) or f"v{i}" for i, node in enumerate(order)]
-    often = Counter(labels)
+    bare = bare_names(order)
+    often = Counter(name.label for name in bare)
     found: dict[Value, Name] = {}
-    used: Counter[Name] = Counter()
-    for node, label in zip(order, labels, strict=True):
-        place = "" if often[label] == 1 else short_scope(node.scope)
-        name = Name(label, place)
-        used[name] += 1
-        if used[name] > 1 or (often[label] > 1 and not place):
-            name = Name(label, f"{place}#{used[name]}" if place else str(used[name]))
-        found[node] = name
+    used: set[str] = set()
+    again: Counter[tuple[str, str]] = Counter()
+    for node, name in zip(order, bare, strict=True):
+        place = "" if often[name.label] == 1 else short_scope(node.scope)
+        told = bool(place) or often[name.label] == 1
+        unique = name._replace(place=place)
+        again[name.label, place] += 1
+        while not told or str(unique) in used:  # a label may look like another's with a place
+            which = str(again[name.label, place])
+            unique = name._replace(place=f"{place}#{which}" if place else which)
+            again[name.label, place] += told
+            told = True
+        used.add(str(unique))
+        found[node] = unique
     return found
 
 
@@ -55,12 +77,86 @@ def short_scope(scope: str) -> str:
     return ".".join(re.findall(r"\d+", scope)) or shorten(printable(scope))
 
 
+# ---------------- what a node without a label is
+
+
+class Expression(NamedTuple):
+    """A name or a short expression, to be written within another: in text and in LaTeX."""
+
+    text: Any
+    latex: Any
+    length: int
+
+
+def bare_names(order: Sequence[Value]) -> list[Name]:
+    """What each node would be called if it were the only one that is called so."""
+    found: list[Name] = []
+    known: dict[Value, Expression] = {}
+    kinds: Counter[str] = Counter()
+    for i, node in enumerate(order):
+        sign = printable(node.sign)
+        kinds[sign] += 1
+        if label := shorten(printable(node.label)):
+            name = Name(label)
+        elif not node.args:
+            name = Name(rounded(node.data, 4) if node.role == "constant" else f"v{i}")
+            if node.role == "constant":
+                number = float(f"{node.data:.4g}")
+                known[node] = Expression(number, number, len(name.label))
+        elif (expression := expressed(node, known)) and (short := written(expression)):
+            name, known[node] = short, expression
+        else:
+            found.append(nth(sign, kinds[sign]))  # and what is made of it gets no expression either
+            continue
+        text = term(name.label)
+        known.setdefault(node, Expression(Symbol(text), Symbol(name.latex()), len(text)))
+        found.append(name)
+    return found
+
+
+def expressed(node: Value, known: Mapping[Value, Expression]) -> Expression | None:
+    """How a node is computed; None if that is not known or too long for a name."""
+    row, args = node.rule, [known.get(arg) for arg in node.args[: MOST_ARGUMENTS + 1]]
+    terms = [arg for arg in args if arg]
+    if row is None or len(terms) < len(args) or len(args) > MOST_ARGUMENTS:
+        return None
+    if sum(arg.length for arg in terms) > LONGEST:
+        return None
+    texts, latex = [arg.text for arg in terms], [arg.latex for arg in terms]
+    if row.variadic:
+        formulas = [row.evaluate(FORMULAS, parts, node.params) for parts in (texts, latex)]
+    else:
+        formulas = [Symbol(head=row, args=(*parts, *node.params)) for parts in (texts, latex)]
+    if not all(isinstance(formula, Symbol) and formula.head for formula in formulas):
+        return None
+    return Expression(formulas[0], formulas[1], len(write(formulas[0], in_text)))
+
+
+def written(expression: Expression) -> Name | None:
+    """The name of what is computed so, if it is short: in parentheses unless it is a call."""
+    if expression.length > LONGEST - 2:
+        return None
+    text, latex = write(expression.text, in_text), write(expression.latex, in_latex)
+    text = powers_raised(text)
+    if expression.text.head.level < ATOM or not text.endswith(")"):  # but σ(x) is enough
+        text, latex = f"({text})", rf"\left({latex}\right)"
+    return Name(text, formula=latex)
+
+
+def nth(sign: str, index: int) -> Name:
+    """The node of that index among those of its operation: ``tanh₃``."""
+    sign = "pow" if sign.startswith("^") else shorten(sign) or "v"
+    word = latex_label(sign) if sign.isidentifier() else latex_word(sign)
+    return Name(f"{sign}{str(index).translate(LOWERED)}", formula=f"{{{word}}}_{{{index}}}")
+
+
 # ---------------- LaTeX
 
 _SIMPLE = re.compile(r"([^\W\d_]+)_?([0-9₀-₉]*)", re.ASCII)
 _GREEK = re.compile(r"([α-ωΑ-Ω])_?([0-9₀-₉]*)")
 _GREEK_LETTER = re.compile("[α-ωΑ-Ω]")
 _LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True))
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ESCAPES = str.maketrans(
     {c: "\\" + c for c in "#$%&_{}"}

@@ -5,29 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, overload
 
 from engine import Value, gradient, topological_order
 from engine.graph import between
 from engine.paths import Path, send
 
-from .collapse import merged, norm
-from .drawing import (
-    FULL_CARDS,
-    Drawing,
-    Edge,
-    card,
-    checked,
-    drawing,
-    edges,
-    refuse_more_than_fits,
-)
+from .collapse import Expand, Scene, check_expand
+from .drawing import FULL_CARDS, Drawing, Edge, card, checked, edges
+from .legible import READABLE, text_size
 from .look import look
+from .names import Name, names
 from .pathsum import PathSum, counted, factors, many, number, path_sum, signed
 from .picture import Picture, picture
 
 SUMMANDS = 5  # products that a caption lists
-LONG = 40  # cards above which rows of one operation become one card
+PAGE = READABLE * 0.75  # points on a slide that are 6 on a page of paper across
 
 Lit = Collection[tuple[Value, int]]  # the steps that stand out
 
@@ -69,8 +63,8 @@ def draw_paths(
     seen = look(dark, rankdir, title, digits, scale, legend, hide)
     found = study(root, to, k)
     ranks = range(1, len(found.summary.heaviest) + 1)
-    pictures = [picture(found.drawing(rank), seen) for rank in ranks]
-    return PathPictures(picture(found.overview(), seen), found.summary, pictures)
+    pictures = [picture(found.drawing(rank, rankdir=rankdir), seen) for rank in ranks]
+    return PathPictures(picture(found.overview(rankdir), seen), found.summary, pictures)
 
 
 class PathPictures(Sequence[Picture]):
@@ -112,16 +106,19 @@ def describe_paths(
     to: Value,
     rank: int | None,
     marks: Mapping[Value, str] | None = None,
+    expand: Expand = None,
+    rankdir: str = "LR",
 ) -> Drawing:
     """The drawing of a graph in which the paths to a node, or one of them, stand out.
 
     Raises:
-        TypeError: if ``root`` or ``to`` is not a Value, or ``rank`` no whole number.
-        ValueError: if there is no such path, or more is to be shown than fits.
+        TypeError: if ``root`` or ``to`` is not a Value, ``rank`` no whole number, or ``expand`` no
+            name.
+        ValueError: if there is no such path or card, or more is to be shown than fits.
     """
-    if rank is None:
-        return study(root, to, SUMMANDS).drawing(marks=marks)
-    return study(root, to, ranked(rank)).drawing(rank, marks=marks)
+    check_expand(expand)
+    found = study(root, to, SUMMANDS if rank is None else ranked(rank))
+    return found.drawing(rank, marks, expand, rankdir)
 
 
 def study(root: Value | Sequence[Value], to: Value, k: int) -> Study:
@@ -149,7 +146,13 @@ class Study:
     order: Sequence[Value]
     slopes: Mapping[Value, float]
 
-    def drawing(self, rank: int | None = None, marks: Mapping[Value, str] | None = None) -> Drawing:
+    def drawing(
+        self,
+        rank: int | None = None,
+        marks: Mapping[Value, str] | None = None,
+        expand: Expand = None,
+        rankdir: str = "LR",
+    ) -> Drawing:
         """The graph with one path standing out, or all; of a large graph only what stands out."""
         if rank is None:
             nodes = set(between(self.root, self.to))
@@ -159,7 +162,9 @@ class Study:
                 for position, arg in enumerate(node.args)
                 if arg in nodes
             ]
-            return self.drawn(nodes, lit, None, marks, self.sum_in_words())
+            found = self.drawn(nodes, lit, None, marks, self.sum_in_words(), expand, rankdir)
+            few = expand is not None or text_size(found, rankdir) >= PAGE
+            return found if few or len(found.cards) <= FULL_CARDS // 3 else self.overview(rankdir)
         if rank > len(self.summary.heaviest):
             paths = counted(self.summary.count)
             raise ValueError(f"there is no path {rank}: {paths} lead to {self.summary.node!r}")
@@ -170,15 +175,15 @@ class Study:
             *([way] if way else []),
             f"{self.summary.derivative} = {number(self.summary.total)}, the sum over all",
         )
-        return self.drawn(path.nodes, steps(path), path, marks, said)
+        return self.drawn(path.nodes, steps(path), path, marks, said, expand, rankdir)
 
-    def overview(self) -> Drawing:
+    def overview(self, rankdir: str = "LR") -> Drawing:
         """The graph with all paths standing out; if they are large, only the heaviest paths."""
         if len(between(self.root, self.to)) <= FULL_CARDS:
-            return self.drawing()
+            return self.drawing(rankdir=rankdir)
         nodes = {node for path in self.summary.heaviest for node in path.nodes}
         lit = [step for path in self.summary.heaviest for step in steps(path)]
-        return self.drawn(nodes, lit, None, None, self.sum_in_words())
+        return self.drawn(nodes, lit, None, None, self.sum_in_words(), None, rankdir)
 
     def drawn(
         self,
@@ -187,28 +192,53 @@ class Study:
         path: Path | None,
         marks: Mapping[Value, str] | None,
         said: Sequence[str],
+        expand: Expand,
+        rankdir: str,
     ) -> Drawing:
         """The drawing in which these nodes and steps stand out."""
         nodes, lit, marks = set(nodes), set(lit), checked(marks)
-        large = len(self.order) > FULL_CARDS
-        kept = [node for node in self.order if node in nodes or not large]
-        refuse_more_than_fits(len(kept))
-        unnamed = {node: f"v{i}" for i, node in enumerate(self.order)}
+        if len(self.order) <= FULL_CARDS:
+            whole = self.scene(self.order, nodes, lit, path, marks, said)
+            shown = whole.drawn(whole.whole(compact=False))
+            if expand is True or text_size(shown, rankdir) >= READABLE:
+                return shown
+            shown = whole.drawn(whole.whole(compact=True))
+            if expand is None and text_size(shown, rankdir) >= READABLE:
+                return shown
+        kept = [node for node in self.order if node in nodes]
+        hidden = len(self.order) - len(kept)
+        more = [f"{hidden:,} other nodes are not shown"] if hidden else []
+        scene = self.scene(kept, nodes, lit, path, marks, [*said, *more])
+        return scene.described(expand, rankdir)
+
+    def scene(
+        self,
+        order: Sequence[Value],
+        nodes: Collection[Value],
+        lit: Lit,
+        path: Path | None,
+        marks: Mapping[Value, str],
+        said: Sequence[str],
+    ) -> Scene:
+        """Some of the nodes, those that stand out among them, ready to be drawn."""
         shares = dict(zip(path.nodes, path.products, strict=True)) if path else {}
         cards = [
             replace(
-                card(node, unnamed[node], node is self.root, marks.get(node, "")),
+                card(node, self.names[node], node is self.root, marks.get(node, "")),
                 grad=self.slopes[node],
                 faded=node not in nodes,
                 share=shares.get(node),
             )
-            for node in kept
+            for node in order
         ]
-        hidden = len(self.order) - len(kept)
-        more = [f"{hidden:,} other nodes are not shown"] if hidden else []
-        found = drawing(cards, lit_edges(kept, self.slopes, lit, path), [*said, *more])
-        ends = {self.root, self.to, *checked(marks)}
-        return in_rows(found, kept, ends) if large and len(kept) > LONG else found
+        links = list(lit_edges(order, self.slopes, lit, path))
+        kept = {self.root, self.to, *marks} & set(order)
+        return Scene(order, cards, links, kept, tuple(said))
+
+    @cached_property
+    def names(self) -> Mapping[Value, Name]:
+        """What the nodes are called."""
+        return names(self.order)
 
     def sum_in_words(self) -> list[str]:
         """The derivative as the sum of the first products and the remainder."""
@@ -224,28 +254,6 @@ class Study:
         if found.count == 1:
             sum_is = factors(found.heaviest[0])
         return [f"{said}{sum_is} = {found.derivative}"]
-
-
-def in_rows(found: Drawing, order: Sequence[Value], ends: Collection[Value]) -> Drawing:
-    """The drawing in which a row of one operation, such as a running sum, is one card."""
-    first: dict[Value, Value] = {}  # of the row that a node is in
-    rows: dict[Value, list[int]] = {}
-    for i, node in enumerate(order):
-        before = [arg for arg in node.args if arg in first and arg.args and arg not in ends]
-        same = [first[arg] for arg in before if arg.sign == node.sign and node not in ends]
-        first[node] = same[0] if same else node
-        rows.setdefault(first[node], []).append(i)
-    cards = []
-    for row in rows.values():
-        one = found.cards[row[0]]
-        if len(row) > 1:
-            grad = norm(found.cards[i].grad for i in row)
-            name = f"{len(row):,} in a row"
-            one = replace(one, name=name, named=True, grad=grad, size=len(row), share=None)
-        cards.append(one)
-    place = {order[i]: card for card, row in enumerate(rows.values()) for i in row}
-    steps_between = merged(found.edges, order, place)
-    return replace(drawing(cards, steps_between, found.caption), labelled=True)
 
 
 def lit_edges(

@@ -19,8 +19,9 @@ from engine import Symbol, Value
 from engine.rule import NOTHING
 
 from .drawing import Drawing, describe
+from .formulas import partial_formulas, value_formula
 from .names import names
-from .script import Script, partial_formulas, value_formula
+from .script import Script
 from .staging import stage
 from .text import printable, shorten
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from engine import TABLE, Symbol, Value
-from engine.symbol import WHERE, SymbolMathematics, order, write
+from engine import TABLE, Symbol
+from engine.rule import CHOICE
+from engine.symbol import WHERE, write
 from engine.symbol import latex as in_latex
 from engine.symbol import plain as in_text
 
 from .names import Name, latex_text
-from .text import rounded, term
+from .text import balanced, rounded, term
 
 DIGITS = 6  # significant ones of a number
 LONGEST = 300  # characters of a formula
-MOST_ARGUMENTS = 40  # of an operation whose formula is written out
 
 
 class Script:
     """Writes names, numbers and formulas as Unicode text."""
 
-    style = staticmethod(in_text)
+    left, right = "(", ")"
     arrow, dots, times, transposed = " ← ", "…", " ⊙ ", "ᵀ"
 
     def name(self, name: Name) -> str:
@@ -67,10 +67,24 @@ class Script:
         """The entries of a matrix, row by row."""
         return "[" + ", ".join(f"[{', '.join(map(self.number, row))}]" for row in rows) + "]"
 
+    def style(self, head: Any, args: list[tuple[str, int]]) -> tuple[str, int]:
+        """An operation on what is written already."""
+        return in_text(head, [self.bare(*arg) for arg in args])
+
+    def bare(self, text: str, level: int) -> tuple[str, int]:
+        """A name in parentheses without them: they come back where they are needed."""
+        inner = text.removeprefix(self.left).removesuffix(self.right)
+        enclosed = len(inner) == len(text) - len(self.left) - len(self.right)
+        return (
+            (inner, CHOICE)
+            if enclosed and balanced(inner, self.left, self.right)
+            else (text, level)
+        )
+
     def write(self, formula: Any) -> str:
         """A formula; of one that is too long, only how long it is."""
         text = write(formula, self.style)
-        if isinstance(formula, Symbol) and formula.head is WHERE and self.style is in_text:
+        if isinstance(formula, Symbol) and formula.head is WHERE and self.left == "(":
             text = f"({text})"
         return text if len(text) <= LONGEST else self.words(f"(… {len(text):,} characters …)")
 
@@ -78,12 +92,16 @@ class Script:
 class Latex(Script):
     """Writes names, numbers and formulas in LaTeX's mathematics mode."""
 
-    style = staticmethod(in_latex)
+    left, right = r"\left(", r"\right)"
     arrow, dots, times, transposed = r" \leftarrow ", r"\dots", r" \odot ", r"^{\top}"
 
     def name(self, name: Name) -> str:
         """A node's name; one that is no word stands in parentheses."""
         return name.latex() if term(str(name)) == str(name) else rf"\left({name.latex()}\right)"
+
+    def style(self, head: Any, args: list[tuple[str, int]]) -> tuple[str, int]:
+        """An operation on what is written already."""
+        return in_latex(head, [self.bare(*arg) for arg in args])
 
     def derivative(self, upper: str, lower: str) -> str:
         """The fraction of two differentials."""
@@ -121,68 +139,3 @@ class Latex(Script):
         """The entries of a matrix, row by row."""
         lines = r" \\ ".join(" & ".join(map(self.number, row)) for row in rows)
         return rf"\begin{{pmatrix}} {lines} \end{{pmatrix}}"
-
-
-# ---------------------------------------------------------------- a node's formulas
-
-
-class Decided(SymbolMathematics):
-    """Formulas in which a choice between known numbers is made: (x²)′ is 2·x."""
-
-    def equal(self, a: Any, b: Any) -> Any:
-        """Whether two numbers are equal."""
-        known = not isinstance(a, Symbol) and not isinstance(b, Symbol)
-        return a == b if known else super().equal(a, b)
-
-    def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        """The one or the other."""
-        if isinstance(condition, bool):
-            return yes if condition else no
-        return super().where(condition, yes, no)
-
-
-FORMULAS = Decided()
-
-
-def value_formula(node: Value, symbols: Mapping[Value, Any]) -> Any:
-    """How a node is computed, as a formula of its arguments' symbols; None if it is too long."""
-    row, args = node.rule, [symbols[arg] for arg in node.args]
-    if row is None or len(args) > MOST_ARGUMENTS:
-        return None
-    if row.variadic:
-        return simplified(row.evaluate(FORMULAS, args, node.params))
-    return simplified(Symbol(head=row, args=(*args, *node.params)))
-
-
-def partial_formulas(node: Value, symbols: Mapping[Value, Any]) -> list[Any] | None:
-    """A node's local derivatives, as the table's row writes them; None if they are too long."""
-    row, args = node.rule, [symbols[arg] for arg in node.args]
-    if row is None or len(args) > MOST_ARGUMENTS:
-        return None
-    formulas = row.differentiate(FORMULAS, symbols[node], args, node.params)
-    return [simplified(formula) for formula in formulas]
-
-
-def simplified(formula: Any) -> Any:
-    """The formula without factors of 1, exponents of 1 and summands of 0."""
-    short: dict[int, Any] = {}
-
-    def of(x: Any) -> Any:
-        return short.get(id(x), x) if isinstance(x, Symbol) else x
-
-    for part in order([formula]):
-        args = [of(arg) for arg in part.args]
-        name = part.head.name if part.head else ""
-        short[id(part)] = part
-        if name == "mul" and 1 in numbers(args):
-            short[id(part)] = args[1 - numbers(args).index(1)]
-        elif len(args) == 2 and numbers(args)[1] == {"power": 1, "add": 0, "sub": 0}.get(name):
-            short[id(part)] = args[0]
-        elif part.head:
-            short[id(part)] = Symbol(head=part.head, args=args)
-    return of(formula)
-
-
-def numbers(args: Sequence[Any]) -> list[float]:
-    """The arguments that are numbers, nan for those that are formulas."""
-    return [math.nan if isinstance(x, Symbol) else float(x) for x in args]

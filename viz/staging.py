@@ -16,13 +16,14 @@ _NODE = re.compile(
     r"^\tn(?P<node>\d+)\t \[(?P<attributes>.*?)\];$", re.DOTALL | re.MULTILINE | re.X
 )
 _EDGE = re.compile(
-    r"""^\tn(?P<tail>\d+):e [ ] -> [ ] n(?P<head>\d+) (?: :a(?P<position>\d+):w )?
+    r"""^\tn(?P<tail>\d+):e [ ] -> [ ] n(?P<head>\d+) (?: : (?:a(?P<position>\d+):)? w )
         \t \[ (?: .*\n\s*)*? pos="e, (?P<tip>\S+) [ ] (?P<points>[^"]*) " """,
     re.MULTILINE | re.VERBOSE,
 )
 _SIZE = re.compile(r'^(?:\t\t|\s*)(pos|width|height)="?([^",\]]+)(?:,([^"]+))?"?', re.MULTILINE)
 _BOX = re.compile(r'\bbb="([^"]*)"')
 
+RANKSEP = "0.5"  # inches between ranks, for the numbers that the page writes there
 Point = tuple[float, float]
 
 
@@ -49,7 +50,9 @@ def stage(drawing: Drawing) -> Stage:
         GraphvizError: if there is no Graphviz, or it takes too long.
     """
     plain = replace(drawing, differentiated=False)  # edges that lead one way
-    source = picture(plain, Look()).source
+    drawn = picture(plain, Look())
+    drawn.graph_attr["ranksep"] = RANKSEP
+    source = drawn.source
     placed = layout.run("dot", "dot", source).decode().replace("\\\n", "")
     bordered = _BOX.search(placed)
     top = float(bordered[1].split(",")[3]) if bordered else 0.0

@@ -20,8 +20,8 @@ from .text import bold, brief_number, font
 
 # Points. At the left of a card every argument has a row for its port between two for its labels, at
 # the top a column for its port and one for its labels at the right of that.
-WIDTH, LABEL_HEIGHT, PORT_HEIGHT = 62, 13, 7
-HEIGHT, LABEL_WIDTH, PORT_WIDTH = 30, 44, 18
+WIDTH, LABEL_HEIGHT, PORT_HEIGHT = 66, 13, 7
+HEIGHT, LABEL_WIDTH, PORT_WIDTH = 30, 48, 18
 BACK = {"LR": "◂", "TB": "▴"}
 
 _EMPTY = {
@@ -81,16 +81,16 @@ _PLACE = {"LR": _row, "TB": _column}
 
 def _label(edge: Edge, look: Look) -> str:
     theme = look.theme.faded if edge.faded else look.theme
-    if edge.size > 1:
-        return font(f"{edge.size} edges", theme.muted, 9)
+    if edge.size > 1 and edge.partial is None:
+        return font(f"{edge.size} edges", theme.muted, 10)
     if edge.partial is None:
-        return font("∂ ?", theme.muted, 9)
+        return font("∂ ?", theme.muted, 10)
     if "partial" in look.hide:
-        return font("∂ ____", theme.muted, 9)
+        return font("∂ ____", theme.muted, 10)
     text = f"∂ {brief_number(edge.partial, max(look.digits - 1, 1))}"
     if math.isfinite(edge.partial):
-        return font(text, theme.muted, 9)
-    return bold(font(text, theme.alert, 9))
+        return font(text, theme.muted, 10)
+    return bold(font(text, theme.alert, 10))
 
 
 def _sent(edge: Edge, look: Look) -> str:
@@ -99,9 +99,9 @@ def _sent(edge: Edge, look: Look) -> str:
     if edge.partial is None:
         return ""
     if "grad" in look.hide:
-        return font(f"{arrow} ____", theme.muted, 9)
+        return font(f"{arrow} ____", theme.muted, 10)
     text = f"{arrow} {brief_number(edge.sent, max(look.digits - 1, 1))}"
-    return bold(font(text, theme.sign(edge.sent), 9))
+    return bold(font(text, theme.sign(edge.sent), 10))
 
 
 # ---------------- after the layout
@@ -119,15 +119,19 @@ _LEAF = {
     for rankdir, empty in _EMPTY.items()
 }
 _CAPTION = re.compile(rf'(?P<rest>\blp="){_POSITION}')
-_TITLE = re.compile(
-    rf'(?P<box>cluster_title \{{\s*graph \[bb=")(?P<left>[^,]+)'
-    rf'(?P<rest>(?:.*\n\s*)*?lp="){_POSITION}'
+_PART = re.compile(
+    rf"""
+    subgraph [ ] (?P<box> cluster_\w+ ) | (?P<close> ^\t* \}} $ ) | (?P<open> ^\t* \{{ $ )
+    | ^\t* n\d+ \t \[ (?P<node> (?:.*\n\s*)*? ) pos="{_POSITION}" (?:.*\n\s*)*?
+      width=(?P<width> [\d.]+ )
+    """,
+    re.MULTILINE | re.VERBOSE,
 )
 
 
 def has_strips(source: str) -> bool:
     """Whether DOT text has cards with strips."""
-    return any(empty in source for empty in _EMPTY.values())
+    return ' PORT="a0"' in source or any(empty in source for empty in _EMPTY.values())
 
 
 def reach_cards(placed: str) -> str:
@@ -138,8 +142,11 @@ def reach_cards(placed: str) -> str:
     placed = _ARRIVAL.sub(_lengthen, placed.replace("\\\n", ""))
     if _EMPTY["TB"] in placed:
         return _LEAF["TB"].sub(lambda leaf: _moved(leaf, 0, -HEIGHT / 2), placed)
+    placed = placed.replace("subgraph cluster_column", "subgraph column")  # which has no border
+    if _EMPTY["LR"] not in placed:
+        return placed
+    placed = _boxes_drawn_in(placed)
     placed = _LEAF["LR"].sub(lambda leaf: _moved(leaf, WIDTH / 2, 0), placed)
-    placed = _TITLE.sub(_entitled, placed)
     return _CAPTION.sub(lambda caption: _moved(caption, WIDTH / 2, 0), placed, count=1)
 
 
@@ -147,9 +154,33 @@ def _moved(item: re.Match[str], dx: float, dy: float) -> str:
     return f"{item['rest']}{float(item['x']) + dx:.2f},{float(item['y']) + dy:.2f}"
 
 
-def _entitled(title: re.Match[str]) -> str:
-    """The title and the left border of what stands below it, where the first cards now begin."""
-    return f"{title['box']}{float(title['left']) + WIDTH:.2f}{_moved(title, WIDTH, 0)}"
+def _boxes_drawn_in(placed: str) -> str:
+    """DOT text whose boxes begin, and have their titles, where the first cards in them will."""
+    lefts: dict[str, list[tuple[float, float]]] = {}  # of the cards in a box: before, after
+    around: list[str] = []
+    for part in _PART.finditer(placed):
+        if part["box"] or part["open"]:
+            around.append(part["box"] or "")
+        elif part["close"]:
+            if around:
+                around.pop()
+        else:
+            left = float(part["x"]) - 36 * float(part["width"])
+            strip = WIDTH if _EMPTY["LR"] in part["node"] else 0
+            for box in filter(None, around):
+                lefts.setdefault(box, []).append((left, left + strip))
+    for box, found in lefts.items():
+        before, after = (min(sides) for sides in zip(*found, strict=True))
+        placed = re.sub(
+            rf'(subgraph {box} \{{\s*graph \[bb=")([^,]+)((?:.*\n\s*)*?lp="){_POSITION}',
+            lambda border, by=after - before: (  # type: ignore[misc]
+                f"{border[1]}{float(border[2]) + by:.2f}{border[3]}"
+                f"{float(border['x']) + by:.2f},{border['y']}"
+            ),
+            placed,
+            count=1,
+        )
+    return placed
 
 
 def _lengthen(arrival: re.Match[str]) -> str:

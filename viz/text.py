@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import accumulate
 
 from .theme import MONO
 
@@ -113,8 +112,11 @@ def shorten(text: str, length: int = NAME_LENGTH) -> str:
 
 
 def term(text: str) -> str:
-    """A name as a part of a formula: in parentheses if it is no single word, ``(x1 + x2)``."""
-    return text if not set(text) & _OPERATORS or _enclosed(text) else f"({text})"
+    """A name as part of a formula: in parentheses, unless it is a word or a call, or has them."""
+    called = re.fullmatch(r"[^\W\d_]*\((.*)\)(\[[\w.#]*\])?", text)
+    if called and balanced(called[1], "(", ")") or not set(text) & _OPERATORS:
+        return text
+    return f"({text})"
 
 
 def powers_raised(formula: str) -> str:
@@ -122,10 +124,14 @@ def powers_raised(formula: str) -> str:
     return _POWER.sub(lambda power: raised(power[1]), formula)
 
 
-def _enclosed(text: str) -> bool:
-    """Whether one pair of parentheses stands around all of it."""
-    depths = list(accumulate((c == "(") - (c == ")") for c in text))
-    return text[0] == "(" and not depths[-1] and min(depths[:-1]) > 0
+def balanced(text: str, left: str, right: str) -> bool:
+    """Whether every parenthesis in a text is closed after it was opened."""
+    depth = 0
+    for part in re.findall(f"{re.escape(left)}|{re.escape(right)}", text):
+        depth += 1 if part == left else -1
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def html(text: str, length: int = NAME_LENGTH) -> str:

@@ -17,10 +17,11 @@ from .arrayformulas import ArraySymbol, array_formula, pullbacks, symbol
 from .cards import BLANK, ROLE_WORDS, SIGN_LENGTH
 from .dot import headed, legend
 from .drawing import FULL_CARDS, checked, written_sign
+from .formulas import simplified
 from .look import Look
 from .names import Name, short_scope
 from .picture import Picture
-from .script import Latex, Script, simplified
+from .script import Latex, Script
 from .text import (
     bold,
     exact_number,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .drawing import Card, Drawing
 from .look import Look
-from .text import printable, short_number, shorten
+from .text import printable, short_number, shorten, term
 
 INFIX = set("+−-·*×/÷")
 MOST = 8  # things of one kind that are named
@@ -88,8 +88,11 @@ def _value(output: Card, drawing: Drawing, look: Look) -> str:
 def _formula(sign: str, args: list[str]) -> str:
     """``a × b``, ``tanh(a)``; a sign such as ``x²`` has the argument in its place."""
     if len(args) == 1 and "x" in sign and not sign.isidentifier():
-        return sign.replace("x", args[0])
-    return f" {sign} ".join(args) if sign in INFIX else f"{sign}({', '.join(args)})"
+        return sign.replace("x", term(args[0]))
+    if sign in INFIX:
+        return f" {sign} ".join(map(term, args))
+    inner = args[0][1:-1] if len(args) == 1 and args[0][0] == "(" == term(args[0])[0] else ""
+    return f"{sign}({inner or ', '.join(args)})"
 
 
 def _gradients(drawing: Drawing, outputs: list[Card]) -> str:
@@ -103,4 +106,4 @@ def _gradients(drawing: Drawing, outputs: list[Card]) -> str:
 
 
 def _name(card: Card) -> str:
-    return shorten(printable(card.name))
+    return shorten(printable(card.title))
