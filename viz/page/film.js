@@ -39,6 +39,19 @@ class Film {
     return `Epoch ${this.epochs[index]}: loss ${short(this.losses[index])}`;
   }
 
+  // The pictures as they are now, for paper. A copy of a canvas would be empty.
+  stills() {
+    const copies = this.shown.map(({ element: figure }) => figure.cloneNode(true));
+    const canvas = this.plane?.canvas;
+    for (const copy of copies) {
+      const field = copy.querySelector('foreignObject');
+      if (!field) continue;
+      const place = Object.fromEntries(['x', 'y', 'width', 'height'].map((x) => [x, field.getAttribute(x)]));
+      field.replaceWith(svg('image', { ...place, href: canvas.toDataURL() }));
+    }
+    return [element('div', { class: 'film' }, ...copies)];
+  }
+
   // The last state in which something is seen to change.
   get settled() {
     if (this.end === undefined) {

@@ -24,7 +24,7 @@ class Network {
     const most = Math.min(MOST_NEURONS, Math.max(...sizes));
     const foot = 2.2 * em;
     const wide = Math.max(...this.inputs.map((name) => textWidth(name, `bold ${em}px ${SANS}`)), 2 * em);
-    const radius = Math.max(5, Math.min(2.1 * em, (height - foot) / most / 2.7));
+    const radius = Math.max(5, Math.min(2.1 * em, (height - foot) / most / 2.7, (width - wide) / sizes.length / 3.4));
     const across = (column) => wide + radius + 8 + ((width - wide - 2 * radius - 16 - 3 * em) * column) / (sizes.length - 1);
     this.columns = sizes.map((size, column) => {
       const shown = [...Array(size).keys()].filter((i) => size <= MOST_NEURONS || i < 8 || i >= size - 8);

@@ -7,7 +7,8 @@ class Plane {
     this.scores = new Int8Array(bytes.buffer);
     this.canvas = element('canvas', { width: 256, height: 256 });
     this.svg = svg('svg', { class: 'dots', role: 'img', 'aria-label': this.said() });
-    this.element = element('figure', { class: 'plane' }, this.canvas, this.svg);
+    this.field = svg('foreignObject', {}, this.canvas); // scaled with all else, on paper, too
+    this.element = element('figure', { class: 'plane' }, this.svg);
   }
 
   said() {
@@ -29,14 +30,14 @@ class Plane {
     const marks = (low, high, place) => ticks(low, high, n).map((x) => [tickText(x), place(x)]);
     const radius = Math.max(3.5, Math.min(0.035 * side, 0.55 * em));
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+    const place = { x: axes.left, y: axes.top, width: side, height: side };
+    for (const [name, value] of Object.entries(place)) this.field.setAttribute(name, value);
     this.svg.replaceChildren(
+      this.field,
       ...axes.parts(marks(left, right, across), marks(lower, upper, up)),
       ...points.map(([x, y], i) =>
         svg('circle', { cx: across(x), cy: up(y), r: radius, class: classes[i] ? 'plus' : 'minus' })),
     );
-    Object.assign(this.canvas.style, {
-      left: `${axes.left}px`, top: `${axes.top}px`, width: `${side}px`, height: `${side}px`,
-    });
   }
 
   // The scores between the points of the grid by bilinear interpolation, with a line where they are 0.

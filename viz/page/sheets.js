@@ -1,6 +1,7 @@
 // On paper: what is on the screen as one page with every card on it, or each step as a page.
 
 const MOST_SHEETS = 300;
+const MOST_STATES = 24; // of a training, from its first to its last
 
 // A stage as a picture of its own, whole.
 function still(stage) {
@@ -20,9 +21,10 @@ function makeSheets() {
   const { step, epoch } = shown;
   const training = film && shown.view === 'training';
   const count = training ? film.epochs.length : lastStep + 1;
-  const every = Math.ceil(count / MOST_SHEETS);
+  const many = Math.min(count, training ? MOST_STATES : MOST_SHEETS);
   const sheets = [];
-  for (let i = 0; i < count; i += every) {
+  for (let k = 0; k < many; k += 1) {
+    const i = Math.round((k * (count - 1)) / (many - 1 || 1));
     Object.assign(shown, training ? { epoch: i } : { step: i });
     show(false);
     const title = element('h2', {}, `${score.title} · ${training ? 'state' : 'step'} ${i} of ${count - 1}`);
