@@ -3,7 +3,6 @@
 const CLOSEST = 4;
 const SMALLEST = 11; // pixels: the type of cards where room is scarce; below it the camera follows
 const USUAL = 7.5; // on a larger stage
-const PRESENTED = 24; // in a presentation
 const MARGIN = 12;
 
 class Camera {
@@ -31,7 +30,7 @@ class Camera {
   get readable() {
     const { w, h } = this.view;
     const small = w < 520 || h < 420 ? SMALLEST : USUAL;
-    return (document.body.classList.contains('present') ? PRESENTED : small) / this.stage.type;
+    return (shown.present ? PRESENTED : small) / this.stage.type;
   }
 
   get wholeScale() {
@@ -43,7 +42,7 @@ class Camera {
   fit(whole = false) {
     const scale = this.wholeScale;
     this.fitted = whole ? 'whole' : 'readable';
-    const largest = document.body.classList.contains('present') ? CLOSEST : 1.8;
+    const largest = shown.present ? shown.type / this.stage.type : 1.8;
     this.scale = Math.min(largest, whole ? scale : Math.max(scale, this.readable));
     const { w, h } = this.view;
     this.x = (w - this.width * this.scale) / 2;

@@ -2,6 +2,8 @@
 
 const STEP_TIME = 1100; // milliseconds
 const EPOCH_TIME = 110;
+const PRESENTED = 24; // pixels: the least type of a presentation
+const MOST_PRESENTED = 36;
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 
 const within = (x, last) => Math.max(0, Math.min(last, x));
@@ -44,18 +46,41 @@ function look(path) {
   show(false);
 }
 
+// The next of the listed paths, or the one before.
+function alongPaths(by) {
+  const last = list.buttons.length - 1;
+  look(shown.path === null ? (by > 0 ? 0 : last) : within(shown.path + by, last));
+  list.buttons[shown.path].scrollIntoView({ block: 'nearest' });
+}
+
 // The network with its loss, or the graph of the state that is shown.
 function toView(view) {
   shown.view = view;
   document.body.dataset.view = view;
+  setType();
   byId('view').textContent = view === 'training' ? 'Graph' : 'Training';
   if (film) film.moveTo(byId(view === 'training' ? 'film' : 'training'), view === 'training');
   cameras((camera) => camera.resized());
   show();
 }
 
+// How large the type of a presentation is: as large as the whole graph then has room for.
+function largeType() {
+  if (score.compact || training()) return PRESENTED;
+  const [width, height] = score.size;
+  const room = [innerWidth / sides.length - 2 * MARGIN, 0.55 * innerHeight - 2 * MARGIN];
+  const fitting = LARGE * Math.min(room[0] / width, room[1] / height);
+  return Math.max(PRESENTED, Math.min(MOST_PRESENTED, fitting));
+}
+
+function setType() {
+  shown.type = largeType();
+  document.body.style.setProperty('--type', `${shown.type}px`);
+}
+
 function toPresent(on) {
   shown.present = on;
+  setType();
   document.body.classList.toggle('present', on);
   byId('present').setAttribute('aria-pressed', String(on));
   for (const side of sides) {
@@ -134,6 +159,8 @@ function escape() {
 const KEYS = {
   ArrowRight: () => forth(1),
   ArrowLeft: () => forth(-1),
+  ArrowDown: () => alongPaths(1),
+  ArrowUp: () => alongPaths(-1),
   PageDown: () => forth(1),
   PageUp: () => forth(-1),
   Home: () => toEnd(false),
@@ -171,7 +198,8 @@ function pressed(event) {
     return;
   }
   const own = target.matches?.('input, select') && !ALWAYS.includes(key);
-  if (own || !KEYS[key]) return;
+  const scrolling = ['ArrowUp', 'ArrowDown'].includes(key) && shown.chosen === null;
+  if (own || scrolling || !KEYS[key]) return;
   event.preventDefault();
   KEYS[key]();
 }
@@ -206,6 +234,7 @@ function prepare() {
   SPEEDS.forEach((speed, i) => byId('speed').append(element('option', { value: i }, `${speed}×`)));
   byId('speed').addEventListener('change', ({ target }) => toSpeed(Number(target.value)));
   toSpeed(SPEEDS.indexOf(1));
+  addEventListener('resize', setType);
   prepareChoice();
   prepareSheets();
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => show(false));

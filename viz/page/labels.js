@@ -76,7 +76,7 @@ function* beside(route, [w, h], near) {
   const points = route.samples();
   const order = points.map((_, i) => i).filter((i) => i % 2 === 0);
   if (near === 'tip') order.reverse();
-  for (const away of [0.4, 5, 11]) {
+  for (const away of [0.4, 5, 11, 1.1 * h + 2]) {
     for (const i of order) {
       const [px, py] = points[i];
       yield boxAt(px - w / 2, py - CLEAR - away - h, w, h);

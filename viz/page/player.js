@@ -6,7 +6,7 @@ const list = new PathList(score, look);
 const program = new Program(score);
 
 const shown = {
-  step: 0, epoch: 0, chosen: null, path: null, playing: null, view: 'graph', speed: 1, present: false,
+  step: 0, epoch: 0, chosen: null, path: null, playing: null, view: 'graph', speed: 1, present: false, type: 24,
 };
 const stepsOf = score.passes
   ? score.passes.map((pass) => ({ name: pass.name, steps: writtenSteps(score, pass) }))
@@ -79,7 +79,9 @@ function showPanel(situations, end, paths, state, found) {
     const title = side.name ? [element('h2', { class: `side ${side.name}` }, `${side.name} pass`)] : [];
     return [element('section', {}, ...title, ...content, ...over)];
   });
-  if (score.passes && shown.step === 0) blocks.unshift(element('section', {}, ...panel.meaning(state)));
+  if (score.passes && shown.step === 0) {
+    blocks.unshift(element('section', { class: 'both' }, ...panel.about(), ...panel.meaning(state)));
+  }
   if (training) blocks.splice(0, blocks.length, element('section', {}, ...film.words(shown.epoch)));
   byId('step').replaceChildren(...blocks);
   const go = () => (found && shown.view === 'training' ? toView('graph') : null, toStep(found.step));
@@ -156,5 +158,7 @@ function arrive(words) {
   toView(film?.network && words.get('view') !== 'graph' ? 'training' : 'graph');
   toPresent(words.has('present'));
   toSheets(words.get('print') === 'steps');
-  if (shown.chosen !== null) cameras((camera) => camera.follow([shown.chosen], false));
+  if (shown.chosen === null) return;
+  cameras((camera) => camera.follow([shown.chosen], false));
+  byId('paths').scrollIntoView({ block: 'nearest' });
 }

@@ -1,6 +1,7 @@
 // The graph as cards and edges, and how they look at one step.
 
 const ROLE_WORDS = { input: 'input', parameter: 'param', constant: 'const' };
+const LARGE = 17; // points: the type of cards in a presentation
 const MANY = 150; // cards above which none is a stop of the Tab key: the list of nodes leads there
 const SANS = 'Helvetica, Arial, "Liberation Sans", "DejaVu Sans", sans-serif';
 const MONO = 'Menlo, "DejaVu Sans Mono", Consolas, monospace';
@@ -14,7 +15,7 @@ class Stage {
   constructor(score, title, large = false) {
     this.score = score;
     this.large = large && !score.compact;
-    this.type = this.large ? 17 : 10; // the smallest type, in points
+    this.type = this.large ? LARGE : 10; // the smallest type, in points
     this.routes = routes(score);
     this.room = new Room(score.nodes.map((node) => node.box), this.routes);
     this.world = svg('g', { class: 'world' });
