@@ -30,6 +30,7 @@ from viz import (
     save,
 )
 from viz.confusion import draw_confusion
+from viz.style import rendered
 from viz.text import short_number
 from viz.theme import DARK, LIGHT
 
@@ -538,3 +539,92 @@ def test_points_and_weights_near_the_ends_of_the_floats_are_drawn(
     assert save(network, tmp_path / "b.png").stat().st_size
     with pytest.raises(ValueError, match=r"points in the plane, not \(inf, 1.0\)"):
         draw_regions(linear, [(math.inf, 1.0)], [1])
+
+
+# ---------------- what is to be told apart
+
+
+def frames(axes: Any) -> PathCollection:
+    """The diamonds around the points that are not on their side."""
+    dots = [c for c in axes.collections if isinstance(c, PathCollection)]
+    return max(dots, key=lambda c: (c.get_sizes()[0], c.get_zorder()))
+
+
+def test_wrong_points_are_framed_in_another_shape() -> None:
+    (axes,) = draw_regions(lambda x, y: 1.0, CORNERS, XOR).axes
+    (frame,) = frames(axes).get_paths()
+    assert len(np.asarray(frame.vertices)) == 5  # a diamond, whatever its colour
+    assert not len(np.asarray(frames(axes).get_facecolor()))  # the point is seen in it
+
+
+@pytest.mark.parametrize("apart", [0.05, 0.2, 0.6])
+def test_frames_of_points_do_not_merge(apart: float) -> None:
+    points = [(0.0, 0.0), (apart, 0.0), (4.0, 4.0)]
+    figure = draw_regions(lambda x, y: -1.0, points, [1, 1, 1])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    found = frames(axes)
+    near, other, alone = found.get_sizes() ** 0.5 / 72 * figure.dpi  # the sides, in pixels
+    (x0, _), (x1, _) = axes.transData.transform(points[:2])
+    assert near <= other <= alone
+    dot = 70**0.5 / 72 * figure.dpi
+    assert near > 1.2 * dot  # the point can be seen in it
+    assert x1 - x0 >= (near + other) / 2**0.5 or near == pytest.approx(1.3 * dot, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("ys", "whole"), [([3, 2, 1], True), ([12, 7, 0], True), ([0.5, 0.25, 0.125], False)]
+)
+def test_whole_numbers_have_whole_ticks(ys: list[float], whole: bool) -> None:
+    figure = draw_curve({"mistakes": ys})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert all(float(x).is_integer() for x in axes.get_xticks())
+    assert all(float(y).is_integer() for y in axes.get_yticks()) == whole
+
+
+@pytest.mark.parametrize("sizes", [[2, 8, 1], [5, 14, 16, 3], [1, 40, 2], [16, 1]])
+def test_no_edge_crosses_a_circle(sizes: list[int]) -> None:
+    plot = draw_network(MLP(sizes[0], sizes[1:], rng=0))
+    plot.draw_without_rendering()
+    (axes,) = plot.axes
+    circles = [
+        axes.transData.transform(np.asarray(c.get_offsets()))[0]
+        for c in axes.collections
+        if isinstance(c, PathCollection)
+    ]
+    radius = 16 / 72 * plot.dpi
+    for line in axes.lines:
+        start, end = axes.transData.transform(line.get_xydata())
+        along = (end - start) / np.hypot(*(end - start))
+        for center in circles:
+            if min(np.hypot(*(center - start)), np.hypot(*(center - end))) < 1:
+                continue  # it begins or ends here
+            at = np.clip((center - start) @ along, 0, np.hypot(*(end - start)))
+            distance = np.hypot(*(center - start - at * along))
+            assert distance > radius + line.get_linewidth() / 2 / 72 * plot.dpi
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_plots_are_described_in_words(name: str) -> None:
+    plot = PLOTS[name]()
+    assert plot.words.title not in ("", "Plot drawn by gradpath")
+    assert plot.words.text.endswith((".", "…"))
+    svg = rendered(plot, "svg").decode()
+    assert "<desc" in svg
+    assert 'role="img"' in svg
+
+
+def test_the_words_of_plots_have_their_numbers() -> None:
+    curve = draw_curve({"train": [0.5, 0.25], "nothing": [math.nan, 1.0]}).words
+    assert curve.text == "train: 0.5 at epoch 0 to 0.25 at epoch 1. nothing: 1 at epoch 1."
+    assert (
+        "2 inputs (a and b), a hidden layer of 3, 1 output. 9 weights from"
+        in draw_network(MLP(2, [3, 1], rng=0), ["a", "b"]).words.text
+    )
+    regions = draw_regions({"line": linear}, CORNERS, XOR).words.text
+    assert regions == "4 points, 2 of them of class +. line: 3 of 4 right."
+    confusion = draw_confusion([[5, 1], [2, 7]], ["cat", "dog"]).words.text
+    assert confusion == (
+        "2 classes; 12 of 15 right. 2 of dog taken for cat and 1 of cat taken for dog."
+    )

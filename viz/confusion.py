@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.patches import Rectangle
 from .style import LARGE, SMALL, Plot, shown, styled, titled
 from .text import shorten
 from .theme import Theme, theme
+from .words import Words, listed
 
 _CELL, _WIDEST, _FEW = 0.42, 1.1, 5  # inches: a cell; one of few classes; how many
 
@@ -79,6 +81,15 @@ def draw_confusion(
             axes.text(n - 0.35, row, f"{table[row, row]} of {table[row].sum()}", va="center").set(
                 color=colors.muted, fontsize=SMALL - 1
             )
+    if not dark:
+        result.in_the_dark = partial(draw_confusion, table.tolist(), names, title=title, dark=True)
+    right, every = table.trace(), table.sum()
+    wrong = [(n, *place) for place, n in np.ndenumerate(table) if n and place[0] != place[1]]
+    worst = [f"{n} of {names[i]} taken for {names[j]}" for n, i, j in sorted(wrong)[::-1]]
+    result.words = Words(
+        shown(title) or "Confusion matrix",
+        f"{len(names)} classes; {right} of {every} right. {listed(worst, 4)}".strip() + ".",
+    )
     return result
 
 

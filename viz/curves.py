@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, SupportsFloat
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
-from .style import LARGE, MARGIN, Plot, distinct, measured_in, shown, styled, titled, unit
-from .text import raised
+from .style import LARGE, MARGIN, Plot, distinct, measured_in, shown, styled, ticked, titled, unit
+from .text import raised, short_number
 from .theme import Theme, theme
+from .words import Words
 
 Series = Iterable[SupportsFloat] | Iterable[Sequence[SupportsFloat]]
 
@@ -115,7 +116,22 @@ def draw_curve(
             MARGIN + result.extent(y_label, weight="normal"),
         )
         _name_ends(axes, ends)
+    result.words = Words(
+        shown(title) or f"{shown(y_label)} over {shown(x_label)}",
+        " ".join(_told(curve, shown(x_label)) for curve in curves),
+    )
     return result
+
+
+def _told(curve: Curve, x_label: str) -> str:
+    """A curve in words: where it begins and where it ends."""
+    known = [(x, y) for x, y in zip(curve.xs, curve.ys, strict=True) if y == y]
+    if not known:
+        return f"{curve.name}."
+    ends = [
+        f"{short_number(y)} at {x_label} {short_number(x, 6)}" for x, y in (known[0], known[-1])
+    ]
+    return f"{curve.name}: {' to '.join(dict.fromkeys(ends))}."
 
 
 def _curves(
@@ -184,8 +200,10 @@ def _scale(
         _scale_by_powers(axes, min(ys), max(ys))
     if x_log:
         _scale_across(axes, xs)
-    elif all(x.is_integer() for x in xs):
-        axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10], integer=True))
+    else:
+        ticked(axes.xaxis, xs, 8)
+    if not log:
+        ticked(axes.yaxis, ys, 6)
     units = 1.0 if x_log else unit(xs), 1.0 if log else unit(ys)
     measured_in(axes.xaxis, units[0])
     measured_in(axes.yaxis, units[1])
@@ -212,7 +230,8 @@ def _draw(
     if curve.theory[0]:
         expected = scaled(curve.theory[0], units[0]), scaled(curve.theory[1], units[1])
         axes.plot(*expected, color=hue, linewidth=1.2, linestyle="--")
-    axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes)
+    mark = "o" if len(xs) == 1 else None
+    axes.plot(xs, ys, color=hue, linewidth=1.8, linestyle=dashes, marker=mark)
     if xs[-1] < last and ys[-1] == ys[-1]:
         axes.plot([xs[-1], last], [ys[-1]] * 2, color=hue, linewidth=1, linestyle=":")
     return next((y for y in reversed(ys) if not math.isnan(y)), math.nan)

@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .style import LARGE, SMALL, Plot, measured_in, shown, styled, titled, unit
+from .style import LARGE, SMALL, Plot, measured_in, shown, styled, ticked, titled, unit
 from .text import short_number
 from .theme import Theme, theme
+from .words import Words
 
 Records = Iterable[tuple[object, Any]]
 
@@ -96,6 +97,11 @@ def draw_histograms(
             titled(axes, name)
             measured_in(axes.xaxis, size)
             _draw_rows(axes, rows, colors)
+    told = []
+    for name, (rows, _) in read.items():
+        said = [f"{shown(y_label)} {row.name}: {', '.join(row.said.splitlines())}" for row in rows]
+        told.append(f"{shown(name)}: {'; '.join(said)}.".removeprefix(": "))
+    result.words = Words(shown(title) or f"Histograms of {shown(x_label)}", " ".join(told))
     return result
 
 
@@ -190,6 +196,7 @@ def _draw_rows(axes: Axes, rows: list[Row], colors: Theme) -> None:
     axes.set_ylim(-len(rows) + 0.9, 1)
     axes.set_xlim(edges[0], edges[-1])
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ticked(axes.xaxis, (float(x) for row in rows for x in row.numbers), 5)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="x", length=3)
     axes.tick_params(axis="y", length=0)

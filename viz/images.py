@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.colors import to_rgb
 
 from .style import LARGE, SMALL, Plot, keyed, shown, styled
 from .theme import Theme, theme
+from .words import Words, counted, listed
 
 _COLUMNS = 8  # side by side, and twice as many without captions
 _WIDTH, _LINES, _MARGIN = 7.2, 0.34, 0.6  # inches: the figure, two lines of a caption, the title
@@ -60,6 +62,14 @@ def draw_images(
             axes.set_title("\n".join(map(shown, caption.split("\n"))), fontsize=SMALL)
         if signed:
             keyed(result, colors, "one scale for all", linestyle="", marker="s")
+    if not dark:
+        options: Any = {"title": title, "signed": signed, "dark": True}
+        result.in_the_dark = partial(draw_images, stack, captions, **options)
+    said = [" ".join(map(shown, caption.split("\n"))) for caption in captions]
+    size = " × ".join(map(str, stack.shape[1:]))
+    result.words = Words(
+        shown(title) or "Images", f"{counted(len(stack), 'image')} of {size} pixels. {listed(said)}"
+    )
     return result
 
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from .style import LARGE, SMALL, Plot, keyed, shown, styled, titled
 from .text import short_number
 from .theme import Theme, theme
+from .words import Words, counted, listed
 
 Layer = tuple[Iterable[Iterable[SupportsFloat]], Iterable[SupportsFloat]]
 Place = tuple[float, float]
@@ -20,6 +21,7 @@ MOST_NEURONS = 16  # of a layer that are shown, half of them from its end
 MOST_WEIGHTS = 24  # of a network that are written on its edges
 _CIRCLE, _GAP = 32, 6  # points: a neuron, and from it to its name
 _LEAST, _APART, _PAD = 5.2, 2.6, 0.2  # inches: the figure, two layers, around names
+_ROW, _CLEAR = 0.72, 0.08  # inches: from neuron to neuron, and from a neuron to others' edges
 _ABOVE = 0.38  # from a neuron to its name above it, in distances between neurons
 _LABEL = (0.19, 0.26)  # room for a weight, in distances between layers and between neurons
 _STOPS = [0.2 + 0.025 * i for i in range(25)]  # where on its edge a weight may stand
@@ -70,9 +72,9 @@ def draw_network(
     places = [_places(column, size) for column, size in enumerate(sizes)]
     tallest = max(map(len, places))
     with styled(colors):
-        result = Plot(_LEAST, 0.72 * tallest + 0.9, colors)
+        result = Plot(_LEAST, _ROW * tallest + 0.9, colors)
         extents = _extents(result, all_names, places)
-        left, apart, right = _room(extents)
+        left, apart, right = _room(extents, tallest)
         width = left + apart * (len(sizes) - 1) + right
         result.grow(max(width, result.extent(title, LARGE)) + _PAD)
         axes = result.add_subplot(
@@ -94,7 +96,27 @@ def draw_network(
                 if index in layer:
                     _name(axes, layer[index], side, shown(name), colors)
         keyed(result, colors, "width: |weight|     in the circle: bias")
+    name = shown(title) or f"Network {'-'.join(map(str, sizes))}"
+    result.words = Words(name, _told(sizes, weights, inputs, outputs))
     return result
+
+
+def _told(
+    sizes: Sequence[int],
+    weights: list[list[list[float]]],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> str:
+    """The network in words: its layers, and the weights that are largest and least."""
+    ends = [f" ({listed(names)})" if names else "" for names in (inputs, outputs)]
+    kind = "a hidden layer" if len(sizes) == 3 else "hidden layers"
+    hidden = f", {kind} of {listed(sizes[1:-1])}" if sizes[2:] else ""
+    every = [w for rows in weights for row in rows for w in row]
+    span = f"{short_number(min(every))} to {short_number(max(every))}"
+    return (
+        f"{counted(sizes[0], 'input')}{ends[0]}{hidden}, {counted(sizes[-1], 'output')}{ends[1]}. "
+        f"{counted(len(every), 'weight')} from {span}."
+    )
 
 
 def _layers(model: Any) -> Any:
@@ -161,15 +183,25 @@ def _extents(
     ]
 
 
-def _room(extents: list[dict[int, float]]) -> tuple[float, float, float]:
+def _room(extents: list[dict[int, float]], tallest: int) -> tuple[float, float, float]:
     """Inches at the left of the inputs, from layer to layer, and at the right of the outputs.
 
     Names fit in whole, in the fonts that there are.
     """
     widest = [max(layer.values(), default=0.0) for layer in extents]
     beside = (_CIRCLE / 2 + _GAP) / 72 + _PAD / 2
-    apart = max([_APART, *(width + _PAD for width in widest[1:-1])])
+    apart = max([_APART, _flat(tallest), *(width + _PAD for width in widest[1:-1])])
     return max(0.5, beside + widest[0]), apart, max(0.5, beside + widest[-1])
+
+
+def _flat(rows: int) -> float:
+    """Inches between layers with which no edge passes through a circle that is not its end.
+
+    Beside the end of an edge there is a circle one row away, from which the steepest edge is to
+    keep a little more than the circle's radius.
+    """
+    clear = _CIRCLE / 2 / 72 + _CLEAR
+    return _ROW * (rows - 1) * clear / math.sqrt(_ROW**2 - clear**2)
 
 
 def _draw_weights(

@@ -34,13 +34,14 @@ cursor:zoom-in;margin:0}
 .gradpath-live svg{display:block;max-width:100%;height:auto}
 .gradpath-live a{text-decoration:none!important}
 .gradpath-live:has(:checked){cursor:zoom-out}
-.gradpath-live :checked+svg{max-width:none;width:max(var(--gp-width),180%)}
+.gradpath-live .gradpath-dark{display:none}
+.gradpath-live :checked~svg{max-width:none;width:max(var(--gp-width),180%)}
 .gradpath-live:has(:focus-visible){outline:2px solid}
 .gradpath{--gp-page:var(--jp-layout-color0,var(--vscode-editor-background,#FFFFFF))}
 """
 
 
-def in_cell(svg: str, png: bytes, words: Words, *, follows: bool) -> dict[str, Any]:
+def in_cell(svg: str, png: bytes, words: Words, *, follows: bool, dark: str = "") -> dict[str, Any]:
     """What a notebook shows for a picture, by MIME type.
 
     Args:
@@ -48,23 +49,33 @@ def in_cell(svg: str, png: bytes, words: Words, *, follows: bool) -> dict[str, A
         png: the same as an image.
         words: the same in words.
         follows: whether its colours become those of a dark notebook; else it stays as it is.
+        dark: the picture for a dark notebook, where colours are not all, as in one with pixels.
     """
     return {
         "text/plain": str(words),
-        "text/html": markup(svg, png, words, follows=follows),
+        "text/html": markup(svg, png, words, follows=follows, dark=dark),
         "image/svg+xml": fitted(svg),
         "image/png": png,
     }
 
 
-def markup(svg: str, png: bytes, words: Words, *, follows: bool) -> str:
+def markup(svg: str, png: bytes, words: Words, *, follows: bool, dark: str = "") -> str:
     """The picture as HTML that stays whole, or becomes the image, in whatever notebook."""
+    svgs = inline(svg, follows=follows)
+    if dark:
+        page = inline(dark, follows=False).replace(DARK.page.lower(), "var(--gp-page)")
+        svgs = marked(svgs, "gradpath-light") + marked(page, "gradpath-dark")
     return (
         f'<div class="gradpath"><style>{style()}</style>'
         '<label class="gradpath-live" hidden="hidden" title="A click magnifies">'
         f'<input type="checkbox" aria-label="Magnify: {escape(words.title)}">'
-        f"{inline(svg, follows=follows)}</label>{still(png, words)}</div>"
+        f"{svgs}</label>{still(png, words)}</div>"
     )
+
+
+def marked(svg: str, name: str) -> str:
+    """The SVG with a class."""
+    return svg.replace("<svg ", f'<svg class="{name}" ', 1)
 
 
 def beside(page: str, png: bytes, words: Words) -> str:
@@ -124,8 +135,16 @@ def style() -> str:
     dark = "".join(f"--gp-{name}:{color};" for name, color in colors(DARK).items())
     page = f"--gp-page:var(--jp-layout-color0,var(--vscode-editor-background,{DARK.page}))"
     where = ",".join(f"{page} .gradpath" for page in _DARK_PAGES)
-    pages = ",".join(f"{page} .gradpath-page" for page in _DARK_PAGES)
-    return f"{_STYLE}{where}{{{dark}{page}}}\n{pages}{{color-scheme:dark}}\n"
+    rules = {
+        ".gradpath-page": "color-scheme:dark",
+        ".gradpath-live .gradpath-light": "display:none",
+        ".gradpath-live .gradpath-dark": "display:block",
+    }
+    others = [
+        f"{','.join(f'{page} {part}' for page in _DARK_PAGES)}{{{rule}}}\n"
+        for part, rule in rules.items()
+    ]
+    return f"{_STYLE}{where}{{{dark}{page}}}\n{''.join(others)}"
 
 
 def colors(theme: Theme) -> dict[str, str]:

@@ -10,14 +10,26 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
 from engine import no_grad
 
 from .halfplanes import checked_line, draw_lines
-from .style import LARGE, MARGIN, Plot, keyed, measured_in, shown, styled, titled, unit
+from .style import (
+    LARGE,
+    MARGIN,
+    Plot,
+    keyed,
+    measured_in,
+    shown,
+    styled,
+    ticked,
+    tinted,
+    titled,
+    unit,
+)
 from .theme import Theme, theme
+from .words import Words, counted, listed
 
 Classifier = Callable[[float, float], SupportsFloat]
 
@@ -26,8 +38,10 @@ _MARGIN = 0.25  # of the points' range, around them
 _PANELS = 4  # side by side
 _PANEL, _SMALL = 3.6, 2.6  # inches: a panel, and one of four or more
 _DOT = 70.0  # points²
+_SHARE = 0.8  # of a panel's width that its axes have
+_MANY = 1_000  # points that are not on their side, above which nobody asks how near they are
 _KEY = 1.7  # inches that the signs' explanation needs beside a remark
-_LINE = 0.15  # inches
+_LINE = 0.22  # inches
 
 
 def draw_regions(
@@ -44,7 +58,7 @@ def draw_regions(
     """Where in the plane each classifier says + and where −, with the data it is to tell apart.
 
     A region has the colour of its sign, the stronger the larger the |score|; the line between them
-    is where the score is 0. Filled points are of class +, hollow ones of class −, and a ring is
+    is where the score is 0. Filled points are of class +, hollow ones of class −, and a diamond is
     around those that are not on their side: on the other one, or where the score is 0 or nan.
 
     Args:
@@ -56,7 +70,7 @@ def draw_regions(
             What is not 0 anywhere in the picture is named below it.
         x_label: what the plane's horizontal axis is.
         y_label: what its vertical axis is.
-        verdict: whether to count and ring the points; without it the functions need be no
+        verdict: whether to count and frame the points; without it the functions need be no
             classifiers.
         dark: light on dark instead of dark on light.
 
@@ -97,22 +111,32 @@ def draw_regions(
         height = max(panel + 0.1, MARGIN + label_y)
         columns = max(1, min(len(panels), int(_PANELS * panel / width)))
         rows = math.ceil(len(panels) / columns)
-        result.grow(width * columns, height * rows + 0.4)
+        told = []
+        result.grow(width * columns, (height + 0.25 * (stories - 1)) * rows + 0.6)
         for number, (title, classifier) in enumerate(panels.items(), 1):
             axes = result.add_subplot(rows, columns, number)
             axes.set(xlabel=shown(x_label), ylabel=shown(y_label))
             titled(axes, title, lines=stories)
             _draw_plane(axes, classifier, data, colors)
+            coordinates = [x for point in data for x in point]
+            ticks = 6 if panel == _PANEL else 3
             for axis in (axes.xaxis, axes.yaxis):  # equal ranges get equal ticks
-                axis.set_major_locator(MaxNLocator(6 if panel == _PANEL else 3))
+                axis.set_major_locator(MaxNLocator(ticks))
+                ticked(axis, coordinates, ticks)
             _draw_points(axes, data, positive, colors)
             absent = draw_lines(axes, known, data, _units(data), colors)
             if verdict:
-                verdicts = _judge(axes, classifier, data, positive, colors)
+                verdicts = _judge(axes, classifier, data, positive, panel, colors)
                 titled(axes, title, verdicts, lines=stories)
-        remarks = ["ring: not on its side"] if verdict else []
+                told.append(f"{shown(title)}: {verdicts}".lstrip(": "))
+        remarks = ["◇ not on its side"] if verdict else []
         remarks += ["ticks: the positive side", *absent] if known else []
         keyed(result, colors, side_by_side(result, remarks), linestyle="", marker="o")
+    inside = f"{counted(len(data), 'point')}, {sum(positive):,} of them of class +"
+    drawn = [f"lines {listed(known)}"] if known else []
+    result.words = Words(
+        "Where in the plane it is + and where −", f"{'. '.join([inside, *told, *drawn, *absent])}."
+    )
     return result
 
 
@@ -122,7 +146,8 @@ def side_by_side(plot: Plot, remarks: Sequence[str]) -> str:
     if sum(map(plot.extent, remarks)) + 0.3 * len(remarks) < room:
         return row
     widest = max(map(plot.extent, remarks))
-    plot.grow(widest + _KEY, plot.get_figheight() + _LINE * (len(remarks) - 1))
+    wider = max(0.0, widest + _KEY - plot.get_figwidth())  # the axes are square
+    plot.grow(widest + _KEY, plot.get_figheight() + _LINE * (len(remarks) - 1) + wider)
     return "\n".join(remarks)
 
 
@@ -147,8 +172,9 @@ def _draw_plane(
     columns, rows = [finite(x * units[0]) for x in xs], [finite(y * units[1]) for y in ys]
     scores = np.array([[float(classifier(x, y)) for x in columns] for y in rows])
     scores = scores.clip(-1e99, 1e99)
+    usual = np.median(np.abs(np.nan_to_num(scores))) or 1.0
     axes.imshow(
-        _shades(scores, colors),
+        **tinted(np.tanh(scores / usual), colors),
         extent=(xs[0], xs[-1], ys[0], ys[-1]),
         origin="lower",
         interpolation="bilinear",
@@ -188,22 +214,35 @@ def _judge(
     classifier: Classifier,
     data: Sequence[tuple[float, float]],
     positive: Sequence[bool],
+    panel: float,
     colors: Theme,
 ) -> str:
-    """Ring the points that are not on their side, and count the others."""
+    """Frame the points that are not on their side, and count the others."""
     scores = [float(classifier(x, y)) for x, y in data]
     right = [s > 0 if plus else s < 0 for s, plus in zip(scores, positive, strict=True)]
     (px, py), wrong = (np.array(data) / _units(data)).T, ~np.array(right)
-    size = _dot(len(data))
-    ring: Any = {
-        "s": 4.7 * size,
-        "linewidth": 2 * (size / _DOT) ** 0.5,
-        "zorder": 4,
-        "facecolor": "none",
-        "edgecolor": colors.alert,
-    }
-    axes.scatter(px[wrong], py[wrong], **ring)
+    places, size = np.stack([px, py], -1)[wrong], _dot(len(data))
+    areas, line = _frames(axes, places, size, panel), (size / _DOT) ** 0.5
+    frame: Any = {"marker": "D", "facecolor": "none", "s": areas}
+    axes.scatter(*places.T, edgecolor=colors.page, linewidth=4.2 * line, zorder=2.9, **frame)
+    axes.scatter(*places.T, edgecolor=colors.alert, linewidth=1.7 * line, zorder=4, **frame)
     return f"{sum(right)} of {len(right)} right"
+
+
+def _frames(axes: Axes, places: Any, dot: float, panel: float) -> Any:
+    """The areas of diamonds around these points: as small as need be to keep them apart.
+
+    Two diamonds touch where |Δx| + |Δy| is the sum of half their diagonals.
+    """
+    width = math.sqrt(dot)
+    least, most = 1.3 * width + 1, 1.5 * width + 2
+    if not 0 < len(places) <= _MANY:
+        return least**2
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    flat = 72 * _SHARE * panel * (places - (left, bottom)) / (right - left, top - bottom)
+    apart = np.abs(flat[:, None] - flat[None]).sum(axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    return np.clip(apart.min(axis=1, initial=np.inf) / math.sqrt(2) - 2, least, most) ** 2
 
 
 def _dot(points: int) -> float:
@@ -217,14 +256,3 @@ def _around(values: Sequence[float]) -> list[float]:
     margin = _MARGIN * (high - low) or max(1.0, 1e-6 * abs(high))
     step = (high - low + 2 * margin) / (RESOLUTION - 1)
     return [low - margin + step * i for i in range(RESOLUTION)]
-
-
-def _shades(scores: Any, colors: Theme) -> Any:
-    """Colours of scores: a tint of the sign's hue, grey where there is no score."""
-    page, plus, minus, grey = map(
-        np.array, map(to_rgb, (colors.page, colors.plus, colors.minus, colors.faint))
-    )
-    size = np.abs(np.nan_to_num(scores))[..., None]
-    strength = 0.12 + 0.3 * np.tanh(size / (np.median(size) or 1.0))
-    hues = np.where((scores > 0)[..., None], plus, minus)
-    return np.where(np.isnan(scores)[..., None], grey, page + strength * (hues - page))

@@ -17,7 +17,7 @@ from .cards import ROLE_WORDS
 from .drawing import Card, Edge
 from .film import SCORES, STRONGEST, Film
 from .frames import Frame, Play, Situation
-from .style import Plot, shown, styled, tinted
+from .style import Plot, shown, styled, ticked, tinted
 from .text import brief_number, number, shorten
 from .theme import Surface, Theme, theme
 from .words import Words
@@ -88,6 +88,7 @@ def _loss(axes: Axes, film: Film, losses: Sequence[float], index: int, colors: T
         film.epochs[index], losses[index], "o", color=colors.plus, markersize=8, clip_on=False
     )
     _dressed(axes)
+    ticked(axes.xaxis, film.epochs, 5)
 
 
 def _plane(axes: Axes, film: Film, index: int, colors: Theme) -> None:
@@ -95,8 +96,10 @@ def _plane(axes: Axes, film: Film, index: int, colors: Theme) -> None:
     scores = np.frombuffer(film.fields[index], np.int8).reshape(SCORES, SCORES).astype(float)
     scores[scores == -128] = math.nan
     left, right, lower, upper = film.extent
-    shades = tinted(scores / STRONGEST, colors)
-    axes.imshow(shades, extent=film.extent, origin="lower", interpolation="bilinear", aspect="auto")
+    axes.imshow(
+        **tinted(scores / STRONGEST, colors), extent=film.extent, origin="lower",
+        interpolation="bilinear", aspect="auto",
+    )  # fmt: skip
     if (scores < 0).any() and (scores > 0).any():
         xs, ys = np.linspace(left, right, SCORES), np.linspace(lower, upper, SCORES)
         axes.contour(xs, ys, scores, levels=[0], colors=[colors.ink], linewidths=1.8)

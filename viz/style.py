@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -20,6 +20,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
 from .notebook import in_cell
@@ -31,6 +32,7 @@ _NOTEBOOK = 120  # dots per inch of the image that a notebook keeps
 LARGE, SMALL = 12, 9  # points: titles, and all other text
 MARGIN = 0.9  # inches at the left of axes: their ticks and their label
 _ENORMOUS = 1e290
+_WHOLE = 1e9  # below it, whole numbers are counts
 _HINTING = 1.03  # a text may be that much wider at the resolution of a file than on the screen
 _BOXES = "Glyph .* missing from"  # a box takes the place of such a character
 _REPEATABLE: Any = {"svg.hashsalt": "gradpath", "pdf.fonttype": 42}
@@ -85,6 +87,9 @@ class Plot(Figure):
     words = Words("Plot drawn by gradpath", "")
     """What the plot shows, in words: in an SVG its title and description."""
 
+    in_the_dark: Callable[[], Plot] | None = None
+    """The same plot on a dark page; None if that is a matter of colours alone, or it is dark."""
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.words}>"
 
@@ -94,7 +99,8 @@ class Plot(Figure):
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         light = to_hex(self.get_facecolor()).upper() == LIGHT.page
         svg, png = rendered(self, "svg").decode(), rendered(self, "png", _NOTEBOOK)
-        return in_cell(svg, png, self.words, follows=light)
+        dark = rendered(self.in_the_dark(), "svg").decode() if self.in_the_dark else ""
+        return in_cell(svg, png, self.words, follows=light, dark=dark)
 
 
 def titled(axes: Axes, title: str, remark: str = "", *, lines: int = 1) -> None:
@@ -139,17 +145,22 @@ def measured_in(axis: Axis, size: float) -> None:
         axis.set_major_formatter(lambda x, _: f"{short_number(x)}·{power}" if x else "0")
 
 
-def tinted(scores: Any, theme: Theme) -> Any:
-    """Tints of the page by the signs of scores, transparent the less, the larger they are.
+def ticked(axis: Axis, numbers: Iterable[float], most: int) -> None:
+    """Give the axis of whole numbers ticks at whole numbers only."""
+    if all(float(x).is_integer() and abs(x) < _WHOLE for x in numbers):
+        steps = [1, 2, 5, 10]
+        axis.set_major_locator(MaxNLocator(most, steps=steps, integer=True, min_n_ticks=1))
 
-    Scores are from −1 to 1; nan is grey.
+
+def tinted(scores: Any, theme: Theme) -> dict[str, Any]:
+    """An image of scores from −1 to 1, for ``imshow``: a tint of the sign's hue, grey for nan.
+
+    It lets the page through, whatever colour that has: the less, the larger the |score|.
     """
     plus, minus, grey = map(np.array, map(to_rgb, (theme.plus, theme.minus, theme.zero)))
-    size = np.abs(np.nan_to_num(scores))[..., None]
+    none, strength = np.isnan(scores), 0.12 + 0.3 * np.minimum(np.abs(np.nan_to_num(scores)), 1.0)
     hues = np.where((scores > 0)[..., None], plus, minus)
-    none = np.isnan(scores)[..., None]
-    strength = np.where(none, 0.2, 0.12 + 0.3 * np.minimum(size, 1.0))
-    return np.concatenate([np.where(none, grey, hues), strength], axis=-1)
+    return {"X": np.where(none[..., None], grey, hues), "alpha": np.where(none, 0.26, strength)}
 
 
 def shown(name: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import MaxNLocator
@@ -17,7 +18,8 @@ from engine import no_grad
 from .regions import RESOLUTION, Classifier, finite, takes_two
 from .style import LARGE, MARGIN, SMALL, Plot, distinct, measured_in, shown, styled, titled, unit
 from .text import short_number
-from .theme import Theme, mixed, theme
+from .theme import Theme, theme
+from .words import Words, listed
 
 Path = tuple[list[float], list[float], str]  # where it goes, and what becomes of it in the end
 
@@ -99,7 +101,26 @@ def draw_surface(
         for axis, size in zip((axes.xaxis, axes.yaxis), units, strict=True):
             axis.set_major_locator(MaxNLocator(6))
             measured_in(axis, size)
+    result.words = _told(title, (x_label, y_label), (left, right, bottom, top), heights, walks)
     return result
+
+
+def _told(
+    title: str,
+    labels: Sequence[str],
+    ends: Sequence[float],
+    heights: Any,
+    walks: Mapping[str, Path],
+) -> Words:
+    """The surface in words: where it is, how high, and who walked on it."""
+    axes = zip(labels, ends[::2], ends[1::2], strict=True)
+    over = [f"{shown(x)} from {short_number(low)} to {short_number(high)}" for x, low, high in axes]
+    told, known = [f"A function of {listed(over)}"], heights[np.isfinite(heights)]
+    if len(known):
+        told.append(f"Heights: {short_number(known.min())} to {short_number(known.max())}")
+    if walks:
+        told.append(f"Paths: {listed(f'{name}{fate}' for name, (*_, fate) in walks.items())}")
+    return Words(shown(title) or "Contours", f"{'. '.join(told)}.")
 
 
 def _height(function: Classifier, x: float, y: float) -> float:
@@ -142,7 +163,7 @@ def _draw_heights(
     axes: Axes, xs: Any, ys: Any, heights: Any, levels: list[float], colors: Theme
 ) -> None:
     """Tints and contours, with their values."""
-    axes.set_facecolor(colors.faint)
+    _draw_gaps(axes, xs, ys, ~np.isfinite(heights), colors)
     known = heights[np.isfinite(heights)].clip(-_LARGEST, _LARGEST)
     if not len(known):
         return
@@ -151,13 +172,8 @@ def _draw_heights(
     inner, digits = _levels(known, levels)
     inner = [level for level in inner if low < level < high]
     if not inner:  # a plain
-        axes.imshow(
-            np.where(np.isfinite(heights)[..., None], _rgb(colors.page), _rgb(colors.faint)),
-            extent=(xs[0], xs[-1], ys[0], ys[-1]), origin="lower", aspect="auto",
-        )  # fmt: skip
         return
-    share = [_TINT * i / len(inner) for i in range(len(inner) + 1)]
-    tints = [mixed(colors.zero, colors.page, s) for s in share]
+    tints: Any = [(colors.zero, _TINT * i / len(inner)) for i in range(len(inner) + 1)]
     axes.contourf(xs, ys, surface, levels=[low, *inner, high], colors=tints)
     contours = axes.contour(xs, ys, surface, levels=inner, colors=[colors.zero], linewidths=0.8)
     contours.set(linestyle="-")
@@ -167,8 +183,18 @@ def _draw_heights(
         text.set_path_effects([Stroke(linewidth=2, foreground=colors.page), Normal()])
 
 
-def _rgb(color: str) -> Any:
-    return np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+def _draw_gaps(axes: Axes, xs: Any, ys: Any, gaps: Any, colors: Theme) -> None:
+    """Grey where there is no height, and between that and the last place where there is one."""
+    around = np.pad(gaps, 1)
+    rows, columns = gaps.shape
+    wide = np.any(
+        [around[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0
+    )
+    grey = np.full((*gaps.shape, 3), to_rgb(colors.zero))
+    axes.imshow(
+        grey, alpha=np.where(wide, 0.26, 0.0), extent=(xs[0], xs[-1], ys[0], ys[-1]),
+        origin="lower", aspect="auto",
+    )  # fmt: skip
 
 
 def _levels(known: Any, wanted: list[float]) -> tuple[list[float], int]:

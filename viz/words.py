@@ -6,6 +6,7 @@ A notebook shows the description where it shows text only, and a screen reader r
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 
@@ -53,8 +54,9 @@ def of_drawing(drawing: Drawing, look: Look) -> Words:
     return Words(title, " ".join(f"{line.rstrip('.')}." for line in told + marks[:MOST] if line))
 
 
-def listed(names: list[str], most: int = MOST) -> str:
+def listed(things: Iterable[object], most: int = MOST) -> str:
     """Things in a sentence: ``a, b and 3 more``."""
+    names = [printable(str(thing)) for thing in things]
     if len(names) > most:
         names = [*names[: most - 1], f"{len(names) - most + 1:,} more"]
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
