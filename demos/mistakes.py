@@ -23,6 +23,7 @@ class Mistake(NamedTuple):
 
     Attributes:
         name: what its picture is called.
+        line: the line that is wrong, and the one that is right.
         question: as it is asked.
         answer: two sentences.
         graph: makes the graph anew; returns the output.
@@ -31,6 +32,7 @@ class Mistake(NamedTuple):
     """
 
     name: str
+    line: tuple[str, str]
     question: str
     answer: str
     graph: Callable[[], Value]
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"   {line}".rstrip())
         print()
         out.mkdir(parents=True, exist_ok=True)
-        viz.save(picture(wrong, right), out / f"mistake-{number}-{mistake.name}.svg")
+        viz.save(picture(mistake, wrong, right), out / f"mistake-{number}-{mistake.name}.svg")
         viz.save(page(mistake), out / f"mistake-{number}-{mistake.name}.html")
     print("Beside each picture lies a page (.html) that steps through both passes.")
     print(f"Pictures in {out}: mistake-1-{MISTAKES[0].name}.svg and {len(MISTAKES) - 1} more")
@@ -84,7 +86,7 @@ def table(wrong: Value, right: Value) -> Iterator[str]:
         yield f"{good.label:<6}{short(good.grad):>8}{short(bad.grad):>8}{arrow}"
 
 
-def picture(wrong: Value, right: Value) -> viz.Picture:
+def picture(mistake: Mistake, wrong: Value, right: Value) -> viz.Picture:
     """Both graphs, with the wrong numbers marked."""
     pairs = zip(topological_order(wrong), topological_order(right), strict=True)
     marks = {
@@ -92,17 +94,23 @@ def picture(wrong: Value, right: Value) -> viz.Picture:
         for bad, good in pairs
         if bad.grad != good.grad
     }
-    return viz.draw([wrong, right], marks=marks)
+    bad, good = mistake.line
+    graphs = {f"wrong:  {bad}": wrong, f"right:  {good}": right}
+    return viz.draw(graphs, marks=marks, title=mistake.question)
 
 
 def page(mistake: Mistake) -> viz.Player:
     """Both passes side by side, step by step."""
+    bad, good = mistake.line
+    title, about = mistake.question, f"{mistake.answer}\nWrong: `{bad}`\nRight: `{good}`"
     if mistake.wrong is trained_without_zero:  # it makes a second graph: that one is shown
-        return viz.play(after_a_step(), wrong=with_what_was_left)
+        return viz.play(after_a_step(), wrong=with_what_was_left, title=title, about=about)
     return viz.play(
         mistake.graph(),
         wrong=lambda root: mistake.wrong(lambda: root),
         right=lambda root: mistake.right(lambda: root),
+        title=title,
+        about=about,
     )
 
 
@@ -247,6 +255,10 @@ def trained_with_zero(graph: Callable[[], Value]) -> Value:
 MISTAKES = (
     Mistake(
         "order",
+        (
+            "arg.grad += partial * node.grad; send(arg)",
+            "for node in reversed(topological_order(root)):",
+        ),
         "Why a topological order?",
         "A node may send its gradient on only when all of it has arrived, that is after every node "
         "that uses it. Here b is used twice: it sends −3 after the first use and −6 after the "
@@ -257,6 +269,10 @@ MISTAKES = (
     ),
     Mistake(
         "assign",
+        (
+            "arg.grad = partial * node.grad",
+            "arg.grad += partial * node.grad",
+        ),
         "Why += and not =?",
         "A gradient is a sum over all paths, and a·a has two paths to a, each with the product 3. "
         "With = the second overwrites the first, and only one of them is left.",
@@ -266,6 +282,10 @@ MISTAKES = (
     ),
     Mistake(
         "zero",
+        (
+            "loss.backward()",
+            "leaf.grad = 0.0; loss.backward()",
+        ),
         "Why zero the gradients?",
         "Leaves accumulate, so that a loss can be summed over several backward passes; nobody but "
         "you knows when a new sum begins. After a step from 3 to 2.4 the gradient is 4.8, but "
@@ -276,6 +296,10 @@ MISTAKES = (
     ),
     Mistake(
         "twice",
+        (
+            "root.grad = 1.0",
+            "for node in computed: node.grad = 0.0; root.grad = 1.0",
+        ),
         "Why is the second backward wrong?",
         "Calling it twice should give a leaf twice its gradient, but only if the nodes between "
         "start from 0 each time. Here b keeps its −1 from the first pass and sends −2 in the "

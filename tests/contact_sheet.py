@@ -25,7 +25,7 @@ from legibility import Measures, measure
 from measuring import overlaps
 
 import viz
-from engine import Tensor, Value
+from engine import Tensor, Value, topological_order
 from nn import MLP, SGD, mean_squared_error
 from nn.vectorized import VectorizedMLP
 
@@ -197,10 +197,19 @@ def trained() -> MLP:
     return MLP(2, [4, 4, 1], rng=3)
 
 
+WHY = "A gradient is a sum over all paths.\nWrong: `arg.grad = partial * node.grad`"
+
+
+def assigned(root: Value) -> None:
+    """A backward pass with = in the place of +=."""
+    root.grad = 1.0
+    for node in reversed(topological_order(root)):
+        for arg, partial in zip(node.args, node.partials, strict=True):
+            arg.grad = partial * node.grad
+
+
 def leaf(root: Value, label: str) -> Value:
     """A node by its label."""
-    from engine import topological_order
-
     found: Value = next(node for node in topological_order(root) if node.label == label)
     return found
 
@@ -236,6 +245,7 @@ SHOTS = (
     Shot("nan", of(not_finite), dark=True),
     Shot("hostile", of(hostile), "notebook"),
     Shot("backward", lambda dark: viz.draw_backward(o := neuron(), leaf(o, "w1"), dark=dark)),
+    Shot("side-by-side", of(lambda: {"before": (f := film())[0], "after": f[-1]}), least=7.5),
     Shot("twin", of(twin)),
     Shot("twin-model", of(twin_model), "notebook", dark=True),
     Shot("network", lambda dark: viz.draw_network(trained(), dark=dark)),
@@ -245,6 +255,9 @@ SHOTS = (
     Shot("player-notebook", played(lambda: xor(1)), "notebook", fragment="#step=9"),
     Shot("player-present", played(diamond), fragment="#present&step=6"),
     Shot("player-nan", played(not_finite)),
+    Shot(
+        "player-wrong", lambda dark: viz.play(square(), wrong=assigned, title="Why +=?", about=WHY)
+    ),
     Shot("player-print", played(neuron), "print"),
     Shot("film", lambda dark: viz.play(frames=film()), fragment="#epoch=25"),
     Shot("film-dark", lambda dark: viz.play(frames=film()), dark=True, fragment="#epoch=39"),
@@ -285,6 +298,8 @@ def take(browser: Any, shot: Shot, folder: Path) -> Taken:
         file = folder / f"{shot.name}.html"
         viz.save(made, file)
         page.goto(file.resolve().as_uri() + shot.fragment)
+        if shot.medium == "print":
+            page.evaluate("dispatchEvent(new Event('beforeprint'))")
         page.wait_for_timeout(500)
         if shot.medium != "print":
             measures = Measures(0.0, tuple(overlaps(page)), sideways(page), ())

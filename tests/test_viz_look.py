@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from engine import Value
-from viz import draw, draw_paths
+from nn import MLP
+from viz import Film, draw, draw_paths
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -122,3 +123,42 @@ def test_a_wrong_option_is_refused(options: dict[str, Any], error: type, said: s
     for call in (draw, lambda o, **options: draw_paths(o, o, **options)):
         with pytest.raises(error, match=re.escape(said)):
             call(o, **options)
+
+
+def test_graphs_stand_side_by_side_in_the_order_of_their_titles() -> None:
+    x = Value(2.0, label="x")
+    first, second, third = x * 3, (x + 1).tanh(), x**2
+    for rankdir, axis in (("LR", 1), ("TB", 0)):
+        titles = {"zebra": first, "a <wrong> pass, told in some words": second, "lion": third}
+        picture = draw(titles, rankdir=rankdir, title="Three")
+        root = ET.fromstring(picture.pipe("svg"))
+        places = {
+            t.text: (float(t.get("x", "")), float(t.get("y", ""))) for t in root.iter(f"{SVG}text")
+        }
+        shown = [places[title][axis] for title in titles]
+        assert shown == sorted(shown)
+        assert sum((t.text or "") == "x" for t in root.iter(f"{SVG}text")) == 3
+    assert "look" in texts(draw({"one": first, "two": second}, marks={second: "look"}))
+
+
+def test_two_states_of_a_film_share_a_slide() -> None:
+    film = Film()
+    model = MLP(2, [4, 1], rng=1)
+    for epoch in range(2):
+        model.parameters()[0].data += epoch
+        film.add(sum((model([a, b]) - 1.0) ** 2 for a in (0.5, 1.0) for b in (0.5, 1.0)))
+    picture = draw({"before": film[0], "after": film[1]})
+    width, height = size(picture)
+    assert min(960 / width, 540 / height) * 10 > 7.5
+    assert {"before", "after"} <= set(texts(picture))
+
+
+def test_what_stands_side_by_side_has_titles() -> None:
+    with pytest.raises(ValueError, match="this one is empty"):
+        draw({})
+    with pytest.raises(TypeError, match="one title is 3"):
+        draw({3: product()})  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="takes a Value or a sequence of Values, not float"):
+        draw({"a": 3.0})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="path_to is for one graph"):
+        draw({"a": product()}, path_to=Value(1.0))

@@ -146,7 +146,8 @@ def mark_row(card: Card, theme: Theme) -> str:
     """The cell that says why a card stands out."""
     wrapped = textwrap.wrap(shorten(printable(card.mark), 90), 30)
     text = "".join(f'{html(line, 30)}<BR ALIGN="LEFT"/>' for line in wrapped)
-    return f'<TD COLSPAN="2" ALIGN="LEFT" BGCOLOR="{theme.alert}">{font(text, theme.page, 10)}</TD>'
+    cell = f'COLSPAN="2" ALIGN="LEFT" CELLPADDING="6" BGCOLOR="{theme.alert}"'
+    return f"<TD {cell}>{font(text, theme.page, 10)}</TD>"
 
 
 def quantity(what: str, x: float, color: str, look: Look, called: str = "") -> str:

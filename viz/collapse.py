@@ -56,8 +56,11 @@ def describe_any(
     marks: Mapping[Value, str] | None,
     expand: Expand,
     rankdir: str = "LR",
+    others: int = 0,
 ) -> Drawing:
     """The drawing of a graph in as much detail as can be read, or as ``expand`` says.
+
+    Of graphs that stand beside ``others`` in one picture each gets its part of a slide.
 
     Raises:
         TypeError: as `describe`, and if ``expand`` is no name, no collection of names and no bool.
@@ -69,7 +72,7 @@ def describe_any(
     order = topological_order(roots)
     if expand is True:
         refuse_more_than_fits(len(order))
-    scene = scene_of(order, roots, checked(marks))
+    scene = replace(scene_of(order, roots, checked(marks)), others=others)
     return scene.described(expand, rankdir)
 
 
@@ -123,6 +126,7 @@ class Scene:
         links: the edges between them, grouped by result.
         kept: the nodes that no fold hides.
         said: what stands below the picture in any case.
+        others: how many pictures of the same kind it stands beside.
     """
 
     order: Sequence[Value]
@@ -130,6 +134,7 @@ class Scene:
     links: Sequence[Edge]
     kept: Collection[Value]
     said: tuple[str, ...] = ()
+    others: int = 0
 
     # ---------------------------------------------------------------- how much is shown
 
@@ -145,10 +150,10 @@ class Scene:
             detail = self.taken_apart(detail, name)
         self.refuse_slow(detail, named)
         full = self.drawn(replace(detail, compact=False, rows=False))
-        if text_size(full, rankdir) >= READABLE:
+        if text_size(full, rankdir, self.others) >= READABLE:
             return full
         lines = self.drawn(replace(detail, compact=True, rows=False))
-        return max(lines, full, key=lambda found: text_size(found, rankdir))
+        return max(lines, full, key=lambda found: text_size(found, rankdir, self.others))
 
     def readable(self, rankdir: str, collapsed: bool = False) -> tuple[Detail, Drawing]:
         """The greatest detail that can be read; if there is none, the one that nearly can."""
@@ -156,7 +161,7 @@ class Scene:
         for detail in self.details(collapsed):
             if len(self.keys(detail)) <= LINES:
                 found = self.drawn(detail)
-                size = text_size(found, rankdir)
+                size = text_size(found, rankdir, self.others)
                 if best is None or size > best[0]:
                     best = size, detail, found
                 if size >= READABLE * SURE:

@@ -21,6 +21,7 @@ from .look import Look
 from .text import bold, exact_number, font, html, lines, tooltip
 from .theme import SANS
 
+BOX = 80  # characters of a box's title
 CAPTION = 400  # characters of a line below the picture
 BACK = "dir=both arrowtail=vee"  # an arrow at the argument, too, where no label points back
 TITLED = "peripheries=0 margin=0 labelloc=t labeljust=l"
@@ -95,15 +96,22 @@ def boxed(drawing: Drawing, nodes: Sequence[str], look: Look) -> Iterator[str]:
             yield from column(columns[i], nodes, look) if i in columns else ()
         else:
             yield nodes[i]
-    paths = sorted({box[:n] for box in tree for n in range(1, len(box) + 1)})
+    first: dict[tuple[str, ...], int] = {}
+    for i, card in enumerate(drawing.cards):
+        for n in range(1, len(card.box) + 1):
+            first.setdefault(card.box[:n], i)
+    paths = sorted(first, key=lambda box: [first[box[:n]] for n in range(1, len(box) + 1)])
     for at, path in enumerate(paths):
+        space = drawing.apart and len(path) == 1  # a box that is not seen, around this one
         if at and len(paths[at - 1]) >= len(path):
-            yield "\t}\n" * (len(paths[at - 1]) - len(path) + 1)
+            yield "\t}\n" * (len(paths[at - 1]) - len(path) + 1 + space)
+        if space:
+            yield f'\tsubgraph cluster_column_{at} {{ peripheries=0 margin=7 label=""\n'
         yield f"\tsubgraph {cluster(path)} {{ {frame(path[-1], look)}\n"
         held = tree.get(path, [])
         yield from (nodes[i] for i in held)
         yield from (in_order(columns[i], look) for i in held if i in columns)
-    yield "\t}\n" * (len(paths[-1]) if paths else 0)
+    yield "\t}\n" * (len(paths[-1]) + drawing.apart if paths else 0)
 
 
 def cluster(path: Sequence[str]) -> str:
@@ -113,7 +121,7 @@ def cluster(path: Sequence[str]) -> str:
 
 def frame(name: str, look: Look) -> str:
     """How a box is drawn, with its title."""
-    shown = bold(font(html(name), look.theme.muted, 11))
+    shown = bold(font(html(name, BOX), look.theme.muted, 11))
     return (
         f"label=<{shown}> labeljust=l labelloc=t margin=8 peripheries=1 style=rounded"
         f' color="{look.theme.zero}" tooltip={tooltip(name)}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine import Value
@@ -112,6 +112,7 @@ class Drawing:
         caption: what stands below the picture, line by line.
         compact: whether a card is a single line.
         columns: cards that stand side by side, in this order, each in boxes of its own.
+        apart: whether the outermost boxes are graphs of their own.
     """
 
     cards: tuple[Card, ...]
@@ -121,6 +122,7 @@ class Drawing:
     caption: tuple[str, ...] = ()
     compact: bool = False
     columns: tuple[tuple[int, ...], ...] = ()
+    apart: bool = False
 
     @property
     def collapsed(self) -> bool:
@@ -163,6 +165,26 @@ def drawing(
         caption=tuple(caption),
         **options,
     )
+
+
+def side_by_side(drawings: Mapping[str, Drawing], rankdir: str = "LR") -> Drawing:
+    """Several drawings as one, each in a box with its title, the first one above or at the left."""
+    cards: list[Card] = []
+    edges: list[Edge] = []
+    columns: list[tuple[int, ...]] = []
+    # From left to right Graphviz stacks what hangs together in no way from below.
+    titles = list(drawings)[:: -1 if rankdir == "LR" else 1]
+    for title in titles:
+        found = drawings[title]
+        first = len(cards)
+        cards += [replace(card, box=(title, *card.box)) for card in found.cards]
+        edges += [
+            replace(edge, tail=edge.tail + first, head=edge.head + first) for edge in found.edges
+        ]
+        columns += [tuple(i + first for i in column) for column in found.columns]
+    captions = dict.fromkeys(line for found in drawings.values() for line in found.caption)
+    compact = any(found.compact for found in drawings.values())
+    return drawing(cards, edges, captions, compact=compact, columns=tuple(columns), apart=True)
 
 
 def outputs(root: Value | Sequence[Value]) -> list[Value]:

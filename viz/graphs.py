@@ -9,6 +9,7 @@ from engine import Value
 from engine.node import Node
 
 from .collapse import Expand, describe_any
+from .drawing import Drawing, side_by_side
 from .look import look
 from .paths import describe_paths
 from .picture import Picture, picture
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def draw(
-    root: Value | Tensor | Sequence[Value] | Sequence[Tensor],
+    root: Value | Tensor | Sequence[Value] | Sequence[Tensor] | Mapping[str, Value],
     *,
     dark: bool = False,
     rankdir: str = "LR",
@@ -45,7 +46,9 @@ def draw(
     Args:
         root: one `Value`, or a sequence of them drawn together. Of a `Tensor`, or several, cards
             give the shape, the type and the norms of data and gradient, and every edge the
-            gradient that is sent back there as a formula, ``δ·Wᵀ``, with δ the result's.
+            gradient that is sent back there as a formula, ``δ·Wᵀ``, with δ the result's. A dict
+            ``{title: Value}`` draws several graphs side by side, each in a box with its title: a
+            wrong pass and a right one, or two states of a `Film`.
         dark: light on dark instead of dark on light.
         rankdir: ``"LR"`` to draw from left to right, ``"TB"`` from top to bottom.
         title: what stands above the picture.
@@ -80,11 +83,31 @@ def draw(
         from .twin import draw_twin
 
         return draw_twin(twins, seen, marks)
+    if isinstance(root, Mapping):
+        if path_to is not None or path is not None:
+            raise ValueError("path_to is for one graph, and these are several side by side")
+        return picture(side_by_side(described(root, marks, expand, rankdir), rankdir), seen)
     if path_to is not None:
         return picture(describe_paths(root, path_to, path, marks, expand, rankdir), seen)  # type: ignore[arg-type]
     if path is not None:
         raise ValueError("path is the rank of a path to a node: say to which with path_to")
     return picture(describe_any(root, marks, expand, rankdir), seen)  # type: ignore[arg-type]
+
+
+def described(
+    roots: Mapping[str, Any], marks: Mapping[Any, str] | None, expand: Expand, rankdir: str
+) -> dict[str, Drawing]:
+    """The drawings of several graphs, by their titles."""
+    accepted = "draw() takes a Value or a sequence of Values, or a dict of such by their titles"
+    if not roots:
+        raise ValueError(f"{accepted}, and this one is empty")
+    for title in roots:
+        if not isinstance(title, str) or not title:
+            raise TypeError(f"{accepted}; one title is {title!r:.60}")
+    others = len(roots) - 1
+    return {
+        title: describe_any(root, marks, expand, rankdir, others) for title, root in roots.items()
+    }
 
 
 def tensors(root: Any) -> list[Any]:

@@ -27,9 +27,16 @@ MANY = 60  # edges that need more room between ranks than a slide has
 BOX, MARGIN, LEGEND, CAPTION = 34.0, 22.0, 34.0, 18.0
 
 
-def text_size(drawing: Drawing, rankdir: str = "LR") -> float:
-    """About how many points high the smallest text is, once the picture fits into a slide."""
+def text_size(drawing: Drawing, rankdir: str = "LR", others: int = 0) -> float:
+    """About how many points high the smallest text is, once the picture fits into a slide.
+
+    Of ``others`` of its kind that share the slide each stands in a box.
+    """
     across, down = extent(drawing, rankdir)
+    if others:
+        across, down = across + BOX, down + BOX
+        along = others + 1 if rankdir == "LR" else 1
+        across, down = across * (others + 1) / along, down * along
     return SMALLEST * min(SLIDE[0] / across, SLIDE[1] / down)
 
 

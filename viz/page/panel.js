@@ -48,9 +48,9 @@ class Panel {
       + 'Forward, each operation computes its value and its local derivatives. '
       + 'Backward, each multiplies the gradient that has arrived by its local derivatives '
       + 'and sends it on.';
-    const meaning = [...this.about(), ...this.meaning(state)];
-    if (this.meaning(state).length) return [...meaning, element('h3', {}, 'How all of them are found'), words(how)];
-    return [...meaning, heading('Start', 'The leaves have their numbers'), words(how)];
+    const [about, meaning] = [this.about(), this.meaning(state)];
+    if (meaning.length) return [...about, ...meaning, element('h3', {}, 'How all of them are found'), words(how)];
+    return [...about, heading('Start', 'The leaves have their numbers'), words(how)];
   }
 
   // What whoever made the page has to say; code stands between backquotes.
