@@ -20,8 +20,15 @@ MEASURE = r"""
 (svg) => {
   const view = svg.getBoundingClientRect();
   const texts = [...svg.querySelectorAll('text')].filter((t) => t.textContent.trim());
+  const inked = (text) => {  // the box without the blanks at its ends
+    const range = document.createRange(), said = text.textContent;
+    const start = said.length - said.trimStart().length;
+    range.setStart(text.firstChild, start);
+    range.setEnd(text.firstChild, start + said.trim().length);
+    return range.getBoundingClientRect();
+  };
   const boxes = texts.map((text) => {
-    const r = text.getBoundingClientRect(), m = text.getScreenCTM();
+    const r = inked(text), m = text.getScreenCTM();
     const size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(m.a, m.b);
     return { text: text.textContent.trim(), size, l: r.left, t: r.top, r: r.right, b: r.bottom };
   });
