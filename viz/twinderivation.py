@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,11 @@ from .script import Latex, Script
 from .text import powers_raised, term
 from .twin import Twin, dimensions, norm, study
 
+MEANINGS = {  # in words that every TeX has letters for
+    "⊙": "a circled dot multiplies entry by entry",
+    "𝟏": "a bold 1 repeats along axes",
+    "[": "brackets are 1 where what stands in them is true, and else 0",
+}
 WRITTEN = 24  # entries of a gradient that are written out
 SCRIPTS = (Script(), Latex())
 _TWICE = re.compile(r"\(\(([^()]+)\)\)")  # parentheses of a name in those of a function
@@ -40,14 +45,14 @@ def derive_twin(root: Any, to: Any, steps: int) -> Derivation:
     nodes: list[Tensor] = between(root, to)
     if not nodes:
         raise ValueError(f"{root.label or 'the root'!r} was not computed from {to.label or to!r}")
-    works = [Work(root, to, nodes, script) for script in SCRIPTS]
+    slopes = dict(zip(nodes, gradient(root, list(nodes)), strict=True))
+    works = [Work(root, to, nodes, script, slopes) for script in SCRIPTS]
     order = works[0].twin.order
     if len(order) > FULL_CARDS:
         raise ValueError(
             f"the graph has {len(order):,} Tensors; a derivation is written for at most "
             f"{FULL_CARDS}: derive one step, or from or to a node within it"
         )
-    slope = works[0].slopes[to]
     plain = works[0]
     heading = f"∂{plain.name(root)}/∂{plain.name(to)}: {dimensions(to)}"
 
@@ -55,7 +60,7 @@ def derive_twin(root: Any, to: Any, steps: int) -> Derivation:
         return lambda script: write(next(w for w in works if type(w.script) is type(script)))
 
     return Derivation(
-        slope,
+        slopes[to],
         [
             section(heading, by_script(lambda work: work.intro())),
             section("Forward", by_script(lambda work: work.forward(steps))),
@@ -72,12 +77,20 @@ class Work:
         root, to: the output and the node to differentiate by.
         nodes: those on the paths between them, arguments before results.
         script: how it is written.
+        slopes: their gradients.
     """
 
-    def __init__(self, root: Tensor, to: Tensor, nodes: Sequence[Tensor], script: Script) -> None:
+    def __init__(
+        self,
+        root: Tensor,
+        to: Tensor,
+        nodes: Sequence[Tensor],
+        script: Script,
+        slopes: Mapping[Tensor, Any],
+    ) -> None:
         self.root, self.to, self.nodes, self.script = root, to, nodes, script
         self.twin: Twin = study([root], script)
-        self.slopes: dict[Tensor, Any] = dict(zip(nodes, gradient(root, list(nodes)), strict=True))
+        self.slopes = slopes
 
     def name(self, node: Tensor) -> str:
         """A node's name."""
@@ -101,11 +114,13 @@ class Work:
     def intro(self) -> Iterator[Equation | str]:
         """What the letters mean."""
         root, to = (str(self.twin.names[node]) for node in (self.root, self.to))
+        plain = Work(self.root, self.to, self.nodes, SCRIPTS[0], self.slopes)
+        shown = [side for item in plain.backward(len(self.nodes)) for side in sides(item)]
+        meanings = [words for sign, words in MEANINGS.items() if sign in " ".join(shown)]
         yield (
-            f"The gradient of {root} with respect to {to} has the shape of {to}. Below, δh stands "
-            f"for ∂{term(root)}/∂h; a circled dot multiplies entry by entry; a bold 1 repeats "
-            "along axes; brackets are 1 where what stands in them is true, and else 0. Numbers "
-            "have six digits."
+            f"The gradient of {root} by {to} has the shape of {to}. "
+            + "; ".join([f"δh stands for ∂{term(root)}/∂h", *meanings])
+            + ". Numbers have six digits."
         )
 
     def forward(self, steps: int) -> Iterator[Equation | str]:
@@ -152,3 +167,8 @@ class Work:
             yield Equation([left, self.script.matrix(rows.tolist())])
         else:
             yield Equation([self.script.words(f"norm {SCRIPTS[0].number(norm(slope))}")])
+
+
+def sides(item: Equation | str) -> Sequence[str]:
+    """What stands in an item."""
+    return item.sides if isinstance(item, Equation) else [item]
