@@ -17,7 +17,7 @@ class Stage {
     this.large = large && !score.compact;
     this.type = this.large ? LARGE : 10; // the smallest type, in points
     this.routes = routes(score);
-    this.room = new Room(score.nodes.map((node) => node.box), this.routes);
+    if (!score.compact) this.room = new Room(score.nodes.map((node) => node.box), this.routes);
     this.world = svg('g', { class: 'world' });
     this.edges = score.edges.map((_, i) => this.makeEdge(i));
     this.cards = score.nodes.map((node, i) => this.makeCard(node, i));
