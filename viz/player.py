@@ -189,7 +189,8 @@ def reel(film: Film) -> dict[str, Any]:
             "scores": base64.b64encode(b"".join(film.fields)).decode(),
         }
     count = sum(node.role == "parameter" and not node.args for node in film.order)
-    what = f"a {'-'.join(map(str, known['sizes']))} network" if known else "a graph"
+    parameters = "1 parameter" if count == 1 else f"{count:,} parameters"
+    what = f"a {'-'.join(map(str, known['sizes']))} network" if known else parameters
     on = f" on {len(film.points)} points" if film.points else ""
     output = shorten(printable(str(film.order[-1].label))) or "the output"
     return {
@@ -197,7 +198,7 @@ def reel(film: Film) -> dict[str, Any]:
         "plane": plane,
         "network": known,
         "title": shorten(printable(film.title), 120) or f"Training {what}",
-        "subject": f"{count:,} parameters of {what} are moved to make {output} small{on}.",
+        "subject": f"{parameters}, moved to make {output} small{on}.",
     }
 
 

@@ -23,7 +23,7 @@ from .formulas import partial_formulas, value_formula
 from .names import names
 from .script import Script
 from .staging import stage
-from .text import printable, shorten
+from .text import powers_raised, printable, shorten
 
 Numbers = Any
 """One state: every node's data, every edge's partial, and whether that is `NOTHING`."""
@@ -111,7 +111,7 @@ def written(formula: Any) -> str:
     if formula is None:
         return ""
     text = SCRIPT.write(formula if isinstance(formula, Symbol) else SCRIPT.quantity(formula))
-    return "" if text.startswith("(…") else text
+    return "" if text.startswith("(…") else powers_raised(text)
 
 
 def formulas(node: Value, symbols: dict[Value, Any]) -> list[str]:

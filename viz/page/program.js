@@ -17,7 +17,7 @@ class Program {
       if (!made) python = null;
       const right = formula ? score.formula(formula, score.state(0), false)
         : `${operation} of ${score.into[node].length}`;
-      const text = right === name ? name : `${bracketed(name)} = ${right}`;
+      const text = [right, `(${right})`].includes(name) ? right : `${bracketed(name)} = ${right}`;
       const item = element('li', { class: made ? 'inner' : '' }, element('code', {}, text));
       this.lines.set(node, { item, python });
       list.append(item);

@@ -6,13 +6,15 @@ const floats = (text) => {
   return Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
 };
 
-// A name that is no word, or a negative number, in parentheses, unless it has them already.
-const bracketed = (name) => (/[\s+−·*/×÷^()-]/.test(name) && !enclosed(name) ? `(${name})` : name);
+// A name as part of a formula: in parentheses, unless it is a word or a call, or has them.
+function bracketed(name) {
+  const called = /^\p{L}*\((.*)\)(\[[\w.#]*\])?$/u.exec(name);
+  return (called && balanced(called[1])) || !/[\s+−·*/×÷^()-]/.test(name) ? name : `(${name})`;
+}
 
-function enclosed(text) {
+function balanced(text) {
   let depth = 0;
-  const depths = [...text].map((c) => (depth += (c === '(') - (c === ')')));
-  return text[0] === '(' && depth === 0 && Math.min(...depths.slice(0, -1)) > 0;
+  return [...text].every((c) => (depth += (c === '(') - (c === ')')) >= 0) && depth === 0;
 }
 
 class Score {
