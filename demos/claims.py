@@ -10,12 +10,12 @@ import math
 import statistics
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from commandline import Parser, Pictures, draw_all, folder, whole
+from commandline import Parser, add_dark, draw_all, folder, whole
 
 LESSONS = (
     "network",
@@ -109,6 +109,7 @@ def add_options(parser: Parser) -> None:
     add("--seed", type=whole(0), default=0, help="seed of all random numbers (%(default)s)")
     add("--out", type=folder, default=Path("out"), help="folder for the pictures (%(default)s)")
     add("--quick", action="store_true", help="smaller experiments, at most ten seconds each")
+    add_dark(parser)
 
 
 def chosen(claims: Sequence[Claim], numbers: Sequence[str], parser: Parser) -> list[Claim]:
@@ -126,11 +127,8 @@ def show(claim: Claim, options: Any) -> None:
     finding = claim.run(options.seed, options.quick)
     numbers = table(["Numbers", ""], finding.numbers.items())
     print(f"{finding.text}\n\n{numbers}\n\nVerdict: {finding.verdict}")
-    pictures: Pictures = [
-        (name, partial(draw, False), said) for name, draw, said in finding.pictures
-    ]
-    if pictures:
-        draw_all(pictures, options.out)
+    if finding.pictures:
+        draw_all([*finding.pictures], options.out, options.dark)
     print()
 
 

@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 INSTALL = "pip install -e '.[demos]'"
 
-Pictures = list[tuple[str, Callable[[], Any], str]]  # file name, what draws it, caption
+Pictures = list[tuple[str, Callable[[bool], Any], str]]
+"""File names, what draws them, light or dark, and captions."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -103,16 +104,16 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:59]}…")
 
 
-def positive(text: str, most: float = sys.float_info.max) -> float:
-    """An argument that is a positive number, and not too large a one."""
+def positive(text: str, most: float = sys.float_info.max, zero: bool = False) -> float:
+    """An argument that is a positive number, or 0 if that is allowed, and not too large a one."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if most < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be at most {most:,.0f}, not {quoted(text)}")
-    if 0 < number < math.inf:
-        return number
+    if 0 < number < math.inf or (zero and number == 0):
+        return abs(number)
     raise argparse.ArgumentTypeError(f"must be a positive number, not {quoted(text)}")
 
 
@@ -139,6 +140,11 @@ def file(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"must be the name of a file, not {quoted(text)}")
     folder(str(path.parent))
     return path
+
+
+def add_dark(parser: Parser) -> None:
+    """What every demo that draws can be told."""
+    parser.add_argument("--dark", action="store_true", help="pictures light on dark")
 
 
 # -- progress -------------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ def line(i: int, total: int, unit: str, said: str) -> str:
 # -- pictures -------------------------------------------------------------------------------------
 
 
-def draw_all(pictures: Pictures, out: Path) -> None:
+def draw_all(pictures: Pictures, out: Path, dark: bool = False) -> None:
     """Write all pictures that can be drawn here, and end with a line for why others cannot."""
     import viz
 
@@ -204,7 +210,7 @@ def draw_all(pictures: Pictures, out: Path) -> None:
     problems: dict[str, list[str]] = {}
     for name, picture, caption in pictures:
         try:
-            viz.save(picture(), out / name)
+            viz.save(picture(dark), out / name)
             print(f"  {name:{width}}  {caption}", flush=True)
         except ModuleNotFoundError as error:
             module = str(error.name).partition(".")[0]

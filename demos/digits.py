@@ -15,6 +15,7 @@ from commandline import (
     INSTALL,
     Parser,
     Pictures,
+    add_dark,
     draw_all,
     fail,
     folder,
@@ -79,6 +80,7 @@ def parse(arguments: Sequence[str] | None) -> Any:
     add("--engine", choices=ENGINES[1:], default="program", help="what trains (%(default)s)")
     add("--out", type=folder, default="out", help="folder for the pictures (%(default)s)")
     add("--seeds", type=whole(1), metavar="N", help="only count how many of N seeds read well")
+    add_dark(parser)
     return parser.parse_args(arguments)
 
 
@@ -201,30 +203,46 @@ def draw(
     """Write the pictures, or say why one cannot be drawn here."""
     digits = experiment.test[1]
     pictures: Pictures = [
-        ("loss.svg", lambda: draw_losses(history, log=True), "the loss of both sets in training"),
-        ("accuracy.svg", lambda: draw_accuracies(history), "the right answers in both sets"),
-        ("confusion.svg", lambda: draw_table(digits, said), "which digit is taken for which"),
+        (
+            "loss.svg",
+            lambda dark: draw_losses(history, True, dark),
+            "the loss of both sets in training",
+        ),
+        (
+            "accuracy.svg",
+            lambda dark: draw_accuracies(history, dark),
+            "the right answers in both sets",
+        ),
+        (
+            "confusion.svg",
+            lambda dark: draw_table(digits, said, dark),
+            "which digit is taken for which",
+        ),
         (
             "mistakes.svg",
-            lambda: draw_mistakes(experiment, said, sure),
+            lambda dark: draw_mistakes(experiment, said, sure, dark),
             "test images that are taken for others",
         ),
-        ("weights.svg", lambda: draw_weights(experiment), "what the hidden neurons look for"),
+        (
+            "weights.svg",
+            lambda dark: draw_weights(experiment, dark),
+            "what the hidden neurons look for",
+        ),
     ]
-    draw_all(pictures, options.out)
+    draw_all(pictures, options.out, options.dark)
 
 
-def draw_table(digits: Any, said: Any) -> Any:
+def draw_table(digits: Any, said: Any, dark: bool = False) -> Any:
     """How often each digit is taken for each."""
     from viz.confusion import draw_confusion
 
     table = np.zeros((CLASSES, CLASSES), int)
     answered = said >= 0
     np.add.at(table, (digits[answered], said[answered]), 1)
-    return draw_confusion(table.tolist(), title="Test images")
+    return draw_confusion(table.tolist(), title="Test images", dark=dark)
 
 
-def draw_mistakes(experiment: Experiment, said: Any, sure: Any) -> Any:
+def draw_mistakes(experiment: Experiment, said: Any, sure: Any, dark: bool = False) -> Any:
     """Test images that are not taken for what they are, those with the surest answers first."""
     from viz.images import draw_images
 
@@ -236,10 +254,10 @@ def draw_mistakes(experiment: Experiment, said: Any, sure: Any) -> Any:
     title = f"{total} of {len(digits)} test images misread"
     if total > len(wrong):
         title += f"; the {len(wrong)} surest"
-    return draw_images(images[wrong].reshape(-1, 8, 8), captions, title=title)
+    return draw_images(images[wrong].reshape(-1, 8, 8), captions, title=title, dark=dark)
 
 
-def draw_weights(experiment: Experiment) -> Any:
+def draw_weights(experiment: Experiment, dark: bool = False) -> Any:
     """The weights of the hidden neurons, where their pixels are; of many, the heaviest."""
     from viz.images import draw_images
 
@@ -247,7 +265,7 @@ def draw_weights(experiment: Experiment) -> Any:
     heaviest = np.argsort(-np.abs(weight).sum(1, dtype=float), kind="stable")[:SHOWN_NEURONS]
     which = f"the {len(heaviest)} heaviest of " if len(heaviest) < len(weight) else ""
     title = f"Weights of {which}{len(weight)} hidden neurons"
-    return draw_images(weight[heaviest].reshape(-1, 8, 8), title=title, signed=True)
+    return draw_images(weight[heaviest].reshape(-1, 8, 8), title=title, signed=True, dark=dark)
 
 
 if __name__ == "__main__":

@@ -142,15 +142,19 @@ def report(epoch: Epoch) -> str:
 # -- pictures -------------------------------------------------------------------------------------
 
 
-def draw_losses(history: Sequence[Epoch], log: bool = False) -> Any:
+def draw_losses(history: Sequence[Epoch], log: bool = False, dark: bool = False) -> Any:
     """The loss on both sets, epoch by epoch."""
-    return viz.draw_curve(both(history, "loss"), title="Loss", y_label="mean loss", log=log)
+    losses = both(history, "loss")
+    return viz.draw_curve(losses, title="Loss", y_label="mean loss", log=log, dark=dark)
 
 
-def draw_accuracies(history: Sequence[Epoch]) -> Any:
+def draw_accuracies(history: Sequence[Epoch], dark: bool = False) -> Any:
     """The share of right answers in both sets, epoch by epoch."""
     return viz.draw_curve(
-        both(history, "accuracy"), title="Accuracy", y_label="right answers in per cent"
+        both(history, "accuracy"),
+        title="Accuracy",
+        y_label="right answers in per cent",
+        dark=dark,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from commandline import Parser, folder, run, tidy_end
+from commandline import Parser, add_dark, folder, run, tidy_end
 
 with tidy_end():
     import viz
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=folder, default="out", help="folder for the pictures (%(default)s)"
     )
-    out = parser.parse_args(arguments).out
+    add_dark(parser)
+    options = parser.parse_args(arguments)
+    out = options.out
     for number, mistake in enumerate(MISTAKES, start=1):
         wrong, right = mistake.wrong(mistake.graph), mistake.right(mistake.graph)
         print(f"{number}. {mistake.question}\n")
@@ -58,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"   {line}".rstrip())
         print()
         out.mkdir(parents=True, exist_ok=True)
-        viz.save(picture(mistake, wrong, right), out / f"mistake-{number}-{mistake.name}.svg")
+        drawn = picture(mistake, wrong, right, options.dark)
+        viz.save(drawn, out / f"mistake-{number}-{mistake.name}.svg")
         viz.save(page(mistake), out / f"mistake-{number}-{mistake.name}.html")
     print("Beside each picture lies a page (.html) that steps through both passes.")
     print(f"Pictures in {out}: mistake-1-{MISTAKES[0].name}.svg and {len(MISTAKES) - 1} more")
@@ -86,7 +89,7 @@ def table(wrong: Value, right: Value) -> Iterator[str]:
         yield f"{good.label:<6}{short(good.grad):>8}{short(bad.grad):>8}{arrow}"
 
 
-def picture(mistake: Mistake, wrong: Value, right: Value) -> viz.Picture:
+def picture(mistake: Mistake, wrong: Value, right: Value, dark: bool = False) -> viz.Picture:
     """Both graphs, with the wrong numbers marked."""
     pairs = zip(topological_order(wrong), topological_order(right), strict=True)
     marks = {
@@ -96,7 +99,7 @@ def picture(mistake: Mistake, wrong: Value, right: Value) -> viz.Picture:
     }
     bad, good = mistake.line
     graphs = {f"wrong:  {bad}": wrong, f"right:  {good}": right}
-    return viz.draw(graphs, marks=marks, title=mistake.question)
+    return viz.draw(graphs, marks=marks, title=mistake.question, dark=dark)
 
 
 def page(mistake: Mistake) -> viz.Player:

@@ -14,7 +14,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from commandline import Parser, Pictures, draw_all, folder, follow, positive, run, tidy_end, whole
+from commandline import (
+    Parser,
+    Pictures,
+    add_dark,
+    draw_all,
+    folder,
+    follow,
+    positive,
+    run,
+    tidy_end,
+    whole,
+)
 
 with tidy_end():
     from experiment import (
@@ -61,14 +72,15 @@ def parse(arguments: Sequence[str] | None) -> Any:
     )
     add = parser.add_argument
     add("--seed", type=whole(0), default=0, help="seed of points and weights (%(default)s)")
-    scatter = partial(positive, most=1000)  # more leaves nothing of the moons
-    add("--noise", type=scatter, default=0.1, help="the points' scatter, σ (%(default)s)")
+    scatter = partial(positive, most=1000, zero=True)  # more leaves nothing of the moons
+    add("--noise", type=scatter, default=0.1, help="the points' scatter σ, or 0 (%(default)s)")
     add("--hidden", type=whole(1, 64), default=16, help="neurons in a hidden layer (%(default)s)")
     add("--epochs", type=whole(1), default=100, help="rounds through the points (%(default)s)")
     add("--batch", type=whole(1), default=50, help="points in a step (%(default)s)")
     add("--lr", type=positive, default=0.05, help="learning rate (%(default)s)")
     add("--engine", choices=ENGINES, default="program", help="what trains (%(default)s)")
     add("--out", type=folder, default="out", help="folder for the pictures (%(default)s)")
+    add_dark(parser)
     return parser.parse_args(arguments)
 
 
@@ -133,22 +145,30 @@ def draw(options: Any, experiment: Experiment, history: Sequence[Epoch]) -> None
     pictures: Pictures = [
         (
             "regions.svg",
-            lambda: draw_regions(options, experiment),
+            lambda dark: draw_regions(options, experiment, dark),
             "the border and the test points",
         ),
-        ("loss.svg", lambda: draw_losses(history), "the loss of both sets in training"),
-        ("accuracy.svg", lambda: draw_accuracies(history), "the right answers in both sets"),
+        (
+            "loss.svg",
+            lambda dark: draw_losses(history, dark=dark),
+            "the loss of both sets in training",
+        ),
+        (
+            "accuracy.svg",
+            lambda dark: draw_accuracies(history, dark),
+            "the right answers in both sets",
+        ),
     ]
-    draw_all(pictures, options.out)
+    draw_all(pictures, options.out, options.dark)
 
 
-def draw_regions(options: Any, experiment: Experiment) -> Any:
+def draw_regions(options: Any, experiment: Experiment, dark: bool = False) -> Any:
     """What the network says in the plane, before and after training, and the test points."""
     models = {"Before training": prepare(options).model, "After training": experiment.model}
     classifiers = {
         title: lambda x, y, model=model: model([x, y]).data for title, model in models.items()
     }
-    return viz.draw_regions(classifiers, *experiment.test)
+    return viz.draw_regions(classifiers, *experiment.test, dark=dark)
 
 
 if __name__ == "__main__":

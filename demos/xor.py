@@ -14,7 +14,18 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
-from commandline import Parser, draw_all, folder, follow, positive, run, tidy_end, whole
+from commandline import (
+    Parser,
+    Pictures,
+    add_dark,
+    draw_all,
+    folder,
+    follow,
+    positive,
+    run,
+    tidy_end,
+    whole,
+)
 
 with tidy_end():
     from claims import Claim, Finding, show, table, verdict
@@ -62,6 +73,7 @@ def parse(arguments: Sequence[str] | None) -> Any:
     add("--engine", choices=ENGINES, default="scalar", help="what trains (%(default)s)")
     add("--film", action="store_true", help="also write the training as a page to step through")
     add("--seeds", type=whole(1), metavar="N", help="only count which of N seeds learn XOR")
+    add_dark(parser)
     return parser.parse_args(arguments)
 
 
@@ -235,21 +247,25 @@ def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> 
     """Write the pictures, or say why one cannot be drawn here."""
     untrained = network(options.hidden, options.seed)
     which = "hidden neurons" if options.hidden <= SHARES else f"{SHARES} heaviest hidden neurons"
-    pictures: list[tuple[str, Callable[[], Any], str]] = [
-        ("graph.svg", lambda: draw_graph(untrained), "(1, 1) in the untrained network"),
-        ("network.svg", lambda: draw_network(mlp), "the trained network"),
+    pictures: Pictures = [
+        ("graph.svg", lambda dark: draw_graph(untrained, dark), "(1, 1) in the untrained network"),
+        ("network.svg", lambda dark: draw_network(mlp, dark), "the trained network"),
         (
             "regions.svg",
-            lambda: draw_regions(line, mlp),
+            lambda dark: draw_regions(line, mlp, dark),
             "where the best line and the network say 1",
         ),
-        ("hidden.svg", lambda: draw_hidden(mlp), f"what the {which} add to the output"),
-        ("loss.svg", lambda: draw_losses(losses), "the losses of both models in training"),
+        ("hidden.svg", lambda dark: draw_hidden(mlp, dark), f"what the {which} add to the output"),
+        (
+            "loss.svg",
+            lambda dark: draw_losses(losses, dark),
+            "the losses of both models in training",
+        ),
     ]
     if options.film:
         caption = "the training, epoch by epoch and node by node"
-        pictures.append(("film.html", lambda: film(options), caption))
-    draw_all(pictures, options.out)
+        pictures.append(("film.html", lambda _: film(options), caption))
+    draw_all(pictures, options.out, options.dark)
 
 
 def film(options: Any) -> viz.Player:
@@ -269,20 +285,21 @@ def film(options: Any) -> viz.Player:
     return viz.play(frames=states)
 
 
-def draw_graph(mlp: MLP) -> Any:
+def draw_graph(mlp: MLP, dark: bool = False) -> Any:
     """The computation graph of one sample's loss with its gradients."""
     y = mlp((1, 1))
     error = y - Value(0, label="target", role="constant")
     loss = error**2
     y.label, error.label, loss.label = "y", "error", "loss"
     loss.backward()
-    return viz.draw(loss)
+    return viz.draw(loss, dark=dark)
 
 
-def draw_network(mlp: MLP) -> Any:
+def draw_network(mlp: MLP, dark: bool = False) -> Any:
     """The network with its weights and biases."""
     hidden = [f"h{i}" for i in range(len(mlp.layers[0].neurons))]
-    return viz.draw_network(mlp, ["x0", "x1"], ["y"], hidden=[hidden], title=title(mlp))
+    names: Any = {"hidden": [hidden], "title": title(mlp)}
+    return viz.draw_network(mlp, ["x0", "x1"], ["y"], **names, dark=dark)
 
 
 def draw_regions(line: Line, mlp: MLP, dark: bool = False) -> Any:
@@ -323,7 +340,7 @@ def draw_hidden(mlp: MLP, dark: bool = False) -> Any:
     return viz.draw_regions(shares, POINTS, TARGETS, **labels, verdict=False, dark=dark)
 
 
-def draw_losses(losses: dict[str, list[float]]) -> Any:
+def draw_losses(losses: dict[str, list[float]], dark: bool = False) -> Any:
     """The loss of each model, step by step."""
     return viz.draw_curve(
         losses,
@@ -331,6 +348,7 @@ def draw_losses(losses: dict[str, list[float]]) -> Any:
         x_label="step",
         y_label="mean squared error",
         log=True,
+        dark=dark,
     )
 
 

@@ -188,3 +188,9 @@ def test_without_matplotlib_there_is_the_text(tmp_path: Path) -> None:
     assert done.stderr.endswith("matplotlib is missing (pip install -e '.[demos]')\n")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_points_without_scatter_are_allowed(moons: ModuleType) -> None:
+    assert moons.parse(["--noise", "0"]).noise == 0
+    with pytest.raises(SystemExit):
+        moons.parse(["--noise", "nan"])
