@@ -65,6 +65,7 @@ def neurons() -> Drawing:
     """The neurons of two hidden layers of 16, one sample."""
     model = MLP(8, [16, 16, 1], activation="tanh", rng=1)
     loss = (model([i / 8 for i in range(8)]) - 1) ** 2
+    loss.label = "loss"
     loss.backward()
     return describe_any(loss, None, None)
 

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Sequence
 
 from .drawing import Card, Edge
 from .look import Look
 from .strip import height, strip
-from .text import bold, exact_number, font, html, lines, mono, number, printable, shorten, tooltip
+from .text import (
+    bold,
+    exact_number,
+    font,
+    html,
+    lines,
+    mono,
+    number,
+    printable,
+    room,
+    shorten,
+    tooltip,
+)
 from .theme import Surface, Theme
 
 SIGN_LENGTH = 12
 ROLE_WORDS = {"input": "input", "parameter": "param", "constant": "const"}
 
 _WIDTH, _HEIGHT = 104, 58  # points; a card with long text grows wider
+APART, DIGIT = 9, 6.1  # points between the cells of a card of one line, and of a digit there
 BLANK = "________"  # a line to write a number on
 
 
@@ -49,24 +63,59 @@ def full_card(card: Card, arguments: list[Edge], look: Look, back: bool) -> str:
 
 def compact_card(card: Card, look: Look) -> str:
     """The attributes of the node for a card of one line: name, operation, data, grad."""
-    theme = look.theme.faded if card.faded else look.theme
-    face = surface(card, theme)
-    name = html(card.name)
-    data = "" if "data" in look.hide else number(card.data, look.digits)
-    grad = "" if "grad" in look.hide else number(card.grad, look.digits)
-    place = font(html(f"[{card.place}]"), theme.zero, 10) if card.place else ""
-    words = [
-        (bold(name) if card.named else font(name, theme.zero, 10)) + place,
-        "  ".join(filter(None, (html(card.sign, SIGN_LENGTH), data))),
-        bold(font(grad, theme.sign(card.grad), 10)) if grad else "",
-        brief_share(card, look),
-    ]
+    look = look.faded() if card.faded else look
+    theme = look.theme
+    name = bold(font(html(card.name), theme.ink if card.named else theme.zero, 10))
+    cells = [cell(name, room(html(card.name)))]
+    if card.place:
+        place = html(f"[{card.place}]")
+        cells[0] += cell(font(place, theme.zero, 10), room(place))
+    if card.sign and not card.expressed:
+        cells.append(cell(font(html(card.sign, SIGN_LENGTH), theme.ink, 10), room(card.sign)))
+    if "data" not in look.hide:
+        cells.append(figure(card.data, theme.ink, look))
+    if "grad" not in look.hide:
+        cells.append(figure(card.grad, theme.sign(card.grad), look))
+    return one_line(card, cells + shared(card, look), look)
+
+
+def one_line(card: Card, cells: Sequence[str], look: Look) -> str:
+    """The attributes of the node for a card whose cells stand side by side.
+
+    Every cell has the room that its text takes in the widest of the typefaces.
+    """
+    face = surface(card, look.theme)
     style = "rounded,filled,dashed" if card.role == "constant" else "rounded,filled"
+    apart = f'<TD WIDTH="{APART}"></TD>'
     return (
         f'shape=box style="{style}" color="{face.stroke}" fillcolor="{face.fill}"'
-        f' penwidth={border(card)} width=0 height=0 margin="0.08,0.05" fontsize=10'
-        f' fontcolor="{theme.ink}" label=<{"   ".join(filter(None, words))}>'
+        f' penwidth={border(card)} width=0 height=0 margin="0.08,0.02" fontsize=10'
+        ' label=<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'
+        f"{apart.join(cells)}</TR></TABLE>>"
     )
+
+
+def cell(markup: str, width: float, side: str = "LEFT") -> str:
+    """A cell of a card of one line."""
+    return f'<TD ALIGN="{side}" WIDTH="{math.ceil(width)}">{markup}</TD>'
+
+
+def figure(x: float, color: str, look: Look) -> str:
+    """The cell of a number; of what is not finite in a filled one."""
+    text = number(x, look.digits)
+    if math.isfinite(x):
+        return cell(mono(text, color, 10), DIGIT * len(text), "RIGHT")
+    filled = f'BGCOLOR="{look.theme.alert}"'
+    return f"<TD {filled}>{mono(text, look.theme.page, 10)}</TD>"
+
+
+def shared(card: Card, look: Look) -> list[str]:
+    """The cell of what one path adds to the gradient, if one is shown."""
+    if card.share is None or "grad" in look.hide:
+        return []
+    theme, text = look.theme, number(card.share, look.digits)
+    said = mono("path ", theme.muted, 10) + mono(text, theme.sign(card.share), 10)
+    return [cell(said, DIGIT * (5 + len(text)))]
 
 
 def card_tooltip(card: Card, look: Look) -> str:
@@ -132,14 +181,6 @@ def share_row(share: float, look: Look) -> str:
         f'<TD ALIGN="LEFT" {cell}>{bold(mono("path", theme.page, 10))}</TD>'
         f'<TD ALIGN="RIGHT" {cell}>{bold(mono(number(share, look.digits), theme.page, 10))}</TD>'
     )
-
-
-def brief_share(card: Card, look: Look) -> str:
-    """What one path adds to the gradient, on a card of one line."""
-    if card.share is None or "grad" in look.hide:
-        return ""
-    said = bold(font(number(card.share, look.digits), look.theme.sign(card.share), 10))
-    return f"{font('path', look.theme.muted, 10)} {said}"
 
 
 def mark_row(card: Card, theme: Theme) -> str:

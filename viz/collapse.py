@@ -34,7 +34,7 @@ from .drawing import (
     refuse_more_than_fits,
 )
 from .folding import folds
-from .legible import READABLE, SURE, text_size
+from .legible import readable, text_size
 from .names import names
 from .text import number
 
@@ -150,7 +150,7 @@ class Scene:
             detail = self.taken_apart(detail, name)
         self.refuse_slow(detail, named)
         full = self.drawn(replace(detail, compact=False, rows=False))
-        if text_size(full, rankdir, self.others) >= READABLE:
+        if readable(full, rankdir, self.others):
             return full
         lines = self.drawn(replace(detail, compact=True, rows=False))
         return max(lines, full, key=lambda found: text_size(found, rankdir, self.others))
@@ -162,10 +162,10 @@ class Scene:
             if len(self.keys(detail)) <= LINES:
                 found = self.drawn(detail)
                 size = text_size(found, rankdir, self.others)
+                if readable(found, rankdir, self.others):
+                    return detail, found
                 if best is None or size > best[0]:
                     best = size, detail, found
-                if size >= READABLE * SURE:
-                    break
         if best is None:  # very many outputs
             detail = Detail(alike(self.order, self.alone, 1), {}, True)
             return detail, self.drawn(detail)
@@ -263,19 +263,32 @@ class Scene:
     # ---------------------------------------------------------------- taking apart
 
     def taken_apart(self, detail: Detail, name: str) -> Detail:
-        """The detail in which cards of that name, or below it, are taken apart one level."""
-        groups = {key for node in self.order if isinstance(key := detail.key(node), Group)}
-        wanted = {group for group in groups if matches(group, name)}
-        if not wanted:
-            known = list(dict.fromkeys(g.name for g in groups))
-            known.sort(key=natural)
+        """The detail in which cards of that name, or below it, are taken apart one level.
+
+        If it is the name of what is within a card, that card is taken apart first.
+        """
+        keys = [detail.key(node) for node in self.order]
+        wanted = {key for key in keys if isinstance(key, Group) and matches(key, name)}
+        depth = dict(detail.depth)
+        if wanted:
+            for node, key in zip(self.order, keys, strict=True):
+                if key in wanted:
+                    depth[node] = depth.get(node, 0) + 1
+            return replace(detail, depth=depth)
+        around = {
+            key
+            for node, key in zip(self.order, keys, strict=True)
+            if isinstance(key, Group)
+            and any(matches(g, name) for g in detail.paths[node][depth.get(node, 0) + 1 :])
+        }
+        if not around:
+            known = sorted({key.name for key in keys if isinstance(key, Group)}, key=natural)
             shown = ", ".join(map(repr, known[:8])) + (", …" if len(known) > 8 else "")
             raise ValueError(f"no card is called {name!r} to expand; there are {shown or 'none'}")
-        depth = dict(detail.depth)
-        for node in self.order:
-            if detail.key(node) in wanted:
+        for node, key in zip(self.order, keys, strict=True):
+            if key in around:
                 depth[node] = depth.get(node, 0) + 1
-        return replace(detail, depth=depth)
+        return self.taken_apart(replace(detail, depth=depth), name)
 
     def refuse_slow(self, detail: Detail, names: Sequence[str]) -> None:
         """Raise ValueError if a layout would take long, and nothing could be read in it."""

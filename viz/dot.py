@@ -7,6 +7,7 @@ have numbers for names.
 from __future__ import annotations
 
 import math
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -147,8 +148,9 @@ def clipped(edge: Edge, drawing: Drawing) -> str:
     if not edge.boxed:
         return ""
     tail, head = (drawing.cards[i].box for i in (edge.tail, edge.head))
-    ltail = f" ltail={cluster(tail[:1])}" if tail else ""
-    return ltail + (f" lhead={cluster(head[:1])}" if head else "")
+    shared = len(os.path.commonprefix([tail, head]))
+    ltail = f" ltail={cluster(tail[: shared + 1])}" if tail[shared:] else ""
+    return ltail + (f" lhead={cluster(head[: shared + 1])}" if head[shared:] else "")
 
 
 def headed(title: str, body: Iterable[str], look: Look) -> Iterator[str]:

@@ -67,6 +67,18 @@ class Card:
     box: tuple[str, ...] = ()
 
     @property
+    def expressed(self) -> bool:
+        """Whether the name says how the node is computed."""
+        return not self.named and self.name.endswith(")")
+
+    @property
+    def within(self) -> str:
+        """The name without what the box around it says."""
+        around = self.box[-1].partition(" · ")[0] if self.box else ""
+        name = self.name.removeprefix(f"{around} ") if around else self.name
+        return name.removesuffix(f", {around}")
+
+    @property
     def title(self) -> str:
         """The name, which no other card of the drawing has."""
         return f"{self.name}[{self.place}]" if self.place else self.name

@@ -39,9 +39,14 @@ def draw(
     has a heavy border. Every edge leads from an argument to a result and carries the local
     derivative ∂result/∂argument; its width shows the |gradient sent back| along it, its colour and
     arrowhead the sign: filled for +, hollow for −, dashed for 0. Before the first ``backward()``
-    edges are plain. Above 150 nodes the cards shrink to one line, and edges lose their labels;
-    above 2,500 nodes (or thousands of edges) neurons, layers and nodes that are alike become one
-    card each, with their number and the norm of their gradients.
+    edges are plain.
+
+    What is shown by default is what can be read on a slide. If the text of full cards would be too
+    small there, the middle of long chains and sums is folded away, or cards shrink to one line and
+    edges lose their labels. Of a larger graph neurons become one card each, in the box of their
+    layer, or the samples of a loss, or whole layers. A card with one result, be it a neuron's or a
+    fold's ``… 54 more …``, is an operation like any other: its local derivatives are the products
+    along the paths within it, added up. Other groups show the norm of their gradients.
 
     Args:
         root: one `Value`, or a sequence of them drawn together. Of a `Tensor`, or several, cards
@@ -60,11 +65,12 @@ def draw(
         marks: nodes to point out, and what to say about each.
         path_to: a node, leaf or not: show all paths to it and let the rest fade. Gradients are
             then those of ``root``, from the recorded local derivatives, whatever ``backward()``
-            did; below the picture stands what the paths add up to. Of a graph with more than 150
-            nodes only the paths are shown, and on long ones a row of one operation as one card.
+            did; below the picture stands what the paths add up to. Of a graph that is too large
+            to be read as a whole only the paths are shown.
         path: show only one of these paths, by its rank: 1 for the one with the largest |product|.
-        expand: the name of a card, or several, to show what it stands for, one level down;
-            ``"layers.1"`` also means all whose name begins so. True shows every node, False makes
+        expand: the name of a card, or several, one after the other, to show what it stands for,
+            one level down: ``"L1 n3"``, ``"sample 2"``, ``"… 54 more …"``. ``"layers.1"`` also
+            means all whose scope begins so, ``"…"`` every fold. True shows every node, False makes
             cards of many nodes even of a small graph.
 
     Raises:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import math
 
-from .cards import SIGN_LENGTH, border, brief_share, mark_row, quantity, share_row, surface
+from .cards import (
+    DIGIT,
+    SIGN_LENGTH,
+    border,
+    figure,
+    mark_row,
+    one_line,
+    quantity,
+    share_row,
+    shared,
+    surface,
+)
+from .cards import cell as wide
 from .drawing import Card, Edge
 from .look import Look
 from .strip import height, strip
-from .text import bold, font, html, mono, number
+from .text import bold, font, html, mono, number, room
 from .theme import Theme
 
 MORE = "⊞"  # before the name of a card of one line, which has no room for two borders
@@ -52,23 +64,22 @@ def group_card(card: Card, arguments: list[Edge], look: Look, back: bool) -> str
 def compact_group(card: Card, look: Look) -> str:
     """The attributes of the node for a group on one line: name, operation, and what is known."""
     look = look.faded() if card.faded else look
-    theme, face = look.theme, surface(card, look.theme)
-    more = font(MORE, theme.muted, 10)
-    parts = [f"{more} {bold(html(card.name))}", html(card.sign, SIGN_LENGTH)]
+    theme = look.theme
+    name = f"{MORE} {html(card.within)}"
+    cells = [wide(bold(font(name, theme.ink, 10)), room(name))]
+    if card.sign:
+        cells.append(wide(font(html(card.sign, SIGN_LENGTH), theme.ink, 10), room(card.sign)))
     if card.result and "data" not in look.hide:
-        parts.append(number(card.data, look.digits))
+        cells.append(figure(card.data, theme.ink, look))
+    if "grad" not in look.hide and not card.result:
+        cells.append(wide(mono("‖grad‖", theme.muted, 10), 7 * DIGIT))
     if "grad" not in look.hide:
-        grad = number(card.grad, look.digits)
-        color = theme.sign(card.grad) if card.result else theme.ink
-        parts.append(bold(font(grad if card.result else f"‖grad‖ {grad}", color, 10)))
-    parts.append(brief_share(card, look))
+        cells.append(figure(card.grad, theme.sign(card.grad) if card.result else theme.ink, look))
+    cells += shared(card, look)
     if card.mark:
-        parts.append(font(html(card.mark, 60), theme.alert, 10))
-    return (
-        f'shape=box style="rounded,filled" color="{face.stroke}"'
-        f' penwidth={border(card)} fillcolor="{face.fill}" fontcolor="{theme.ink}" fontsize=10'
-        f' width=0 height=0 margin="0.08,0.05" label=<{"   ".join(filter(None, parts))}>'
-    )
+        mark = html(card.mark, 60)
+        cells.append(wide(font(mark, theme.alert, 10), room(mark)))
+    return one_line(card, cells, look)
 
 
 def line(attributes: str, content: str = "") -> str:
@@ -120,4 +131,5 @@ def value(x: float | None, color: str, look: Look) -> str:
 
 def cell(side: str, text: str, color: str, more: str = "") -> str:
     """A cell of the table."""
-    return f'<TD ALIGN="{side}"{more}>{mono(text, color, 10) if text else ""}</TD>'
+    apart = "&#160;" if side == "RIGHT" else ""  # from the column at the left
+    return f'<TD ALIGN="{side}"{more}>{mono(apart + text, color, 10) if text else ""}</TD>'

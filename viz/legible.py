@@ -6,12 +6,15 @@ widest cards, and as high as its highest rank.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 
 from . import strip
+from .cards import APART, DIGIT
 from .drawing import Card, Drawing, Edge
+from .text import number, room
 
 SLIDE = 960.0, 540.0
 """The size of a slide in points."""
@@ -19,12 +22,13 @@ SLIDE = 960.0, 540.0
 READABLE = 8.0
 """Points of the smallest text that can be read from the last row."""
 
-SURE = 1.04  # how much larger than asked text is to be by the estimate
+SURE, SURE_OF_LINES = 1.06, 1.025  # how much larger than asked text is to be by the estimate
 SMALLEST = 10.0  # points of the smallest text of a picture at its own size
-RANK_GAP, MOST_GAP = 30.0, 54.0  # between ranks
+LINES_GAP, RANK_GAP, MOST_GAP = 22.0, 30.0, 54.0  # between ranks
 LINE_GAP, PASSING = 14.4, 16.0  # between cards, and for an edge that passes by
+LINE = 19.0  # how high a card of one line is
 MANY = 60  # edges that need more room between ranks than a slide has
-BOX, MARGIN, LEGEND, CAPTION = 34.0, 22.0, 34.0, 18.0
+BOX, MARGIN, LEGEND, LEGEND_WIDTH, CAPTION = 34.0, 22.0, 34.0, 380.0, 18.0
 
 
 def text_size(drawing: Drawing, rankdir: str = "LR", others: int = 0) -> float:
@@ -40,24 +44,39 @@ def text_size(drawing: Drawing, rankdir: str = "LR", others: int = 0) -> float:
     return SMALLEST * min(SLIDE[0] / across, SLIDE[1] / down)
 
 
+def readable(drawing: Drawing, rankdir: str = "LR", others: int = 0) -> bool:
+    """Whether all text can be read on a slide."""
+    return text_size(drawing, rankdir, others) >= least(drawing)
+
+
+def least(drawing: Drawing) -> float:
+    """What the estimate must be: the heights of full cards depend on how their edges run."""
+    return READABLE * (SURE_OF_LINES if drawing.compact else SURE)
+
+
 def extent(drawing: Drawing, rankdir: str = "LR") -> tuple[float, float]:
     """About how wide and how high a picture is, in points."""
-    along, side = lengths(drawing, rankdir)
+    along, breadth = lengths(drawing, rankdir)
     gaps = len(along) - 1
-    return size_of(drawing, rankdir, sum(along) + gaps * ranksep(drawing, rankdir), side)
+    return size_of(drawing, rankdir, sum(along) + gaps * ranksep(drawing, rankdir), breadth)
 
 
 def lengths(drawing: Drawing, rankdir: str) -> tuple[list[float], float]:
     """How long each rank is, and how broad the broadest."""
     level = rankdir == "LR"
-    sizes = [size(card, len(into), drawing.compact, level) for card, into in arrivals(drawing)]
     rank = ranks(drawing)
     along: dict[int, float] = {}
     side: dict[int, float] = {}
-    for place, (width, height) in zip(rank, sizes, strict=True):
+    boxes: dict[str, dict[int, float]] = {}  # how broad what is in a box is, rank by rank
+    for place, (card, into) in zip(rank, arrivals(drawing), strict=True):
+        width, height = size(card, len(into), drawing.compact, level)
         long, wide = (width, height) if level else (height, width)
         along[place] = max(along.get(place, 0.0), long)
-        side[place] = side.get(place, 0.0) + wide + gap(drawing)
+        within = boxes.setdefault(card.box[0], {}) if card.box else side
+        within[place] = within.get(place, 0.0) + wide + gap(drawing)
+    for held in boxes.values():  # which has its breadth on all ranks that it reaches over
+        for place in range(min(held), max(held) + 1):
+            side[place] = side.get(place, 0.0) + max(held.values()) + BOX
     for edge in drawing.edges:
         for place in range(rank[edge.tail] + 1, rank[edge.head]):
             side[place] = side.get(place, 0.0) + PASSING
@@ -66,27 +85,28 @@ def lengths(drawing: Drawing, rankdir: str) -> tuple[list[float], float]:
 
 def size_of(drawing: Drawing, rankdir: str, length: float, breadth: float) -> tuple[float, float]:
     """A picture's width and height, with boxes, margins, and what stands below."""
-    boxes = {card.box for card in drawing.cards if card.box}
+    boxes = {card.box[0] for card in drawing.cards if card.box}
+    nested = max((len(card.box) for card in drawing.cards), default=0)
     length += BOX / 2 * len(boxes) + MARGIN
-    breadth += BOX * max(map(len, boxes), default=0) + MARGIN
+    breadth += BOX * max(nested - 1, 0) + MARGIN
     if rankdir == "LR" and not drawing.compact:
         length -= strip.WIDTH
     width, height = (length, breadth) if rankdir == "LR" else (breadth, length)
-    return width, height + LEGEND + CAPTION * len(drawing.caption)
+    return max(width, LEGEND_WIDTH), height + LEGEND + CAPTION * len(drawing.caption)
 
 
 def ranksep(drawing: Drawing, rankdir: str = "LR") -> float:
-    """Between two ranks: as much as leaves the text readable, where many edges cross."""
+    """Between two ranks: as much as leaves the text readable, where edges without labels cross."""
     if len(drawing.edges) > MANY:
         return MOST_GAP
-    along, side = lengths(drawing, rankdir)
-    if len(along) < 2 or not drawing.collapsed:
+    along, breadth = lengths(drawing, rankdir)
+    if len(along) < 2 or not (drawing.collapsed or drawing.compact):
         return RANK_GAP
-    width, height = size_of(drawing, rankdir, sum(along), side)
-    room = SLIDE[0] - width if rankdir == "LR" else SLIDE[1] - height
-    scale = SMALLEST / (READABLE * SURE)
-    room += (scale - 1) * (SLIDE[0] if rankdir == "LR" else SLIDE[1])
-    return min(max(room / (len(along) - 1), RANK_GAP), MOST_GAP)
+    width, height = size_of(drawing, rankdir, sum(along), breadth)
+    scale = SMALLEST / least(drawing)
+    room = scale * SLIDE[0] - width if rankdir == "LR" else scale * SLIDE[1] - height
+    closest = LINES_GAP if drawing.compact else RANK_GAP
+    return min(max(room / (len(along) - 1), closest), MOST_GAP)
 
 
 def gap(drawing: Drawing) -> float:
@@ -103,10 +123,9 @@ def arrivals(drawing: Drawing) -> Iterator[tuple[Card, list[Edge]]]:
 
 def size(card: Card, arguments: int, compact: bool, level: bool) -> tuple[float, float]:
     """A card's width and height in points, with its strip."""
-    sign = 7.0 * min(len(card.sign), 12)
     if compact:
-        numbers = 80.0 if card.result else 90.0
-        return 6.2 * min(len(card.title), 24) + sign + numbers + 18 + 12 * (card.size > 1), 23.0
+        return line_width(card), LINE
+    sign = 7.0 * min(len(card.sign), 12)
     title = 7.2 * min(len(card.title), 24) + (sign or 36.0) + 12
     lines = 2 + len(card.rows) + len(card.words) + bool(card.mark) + (card.share is not None)
     width, height = max(title, 110.0), 26.0 + 17.0 * lines
@@ -120,6 +139,20 @@ def size(card: Card, arguments: int, compact: bool, level: bool) -> tuple[float,
         return width + strip.WIDTH, max(height, strip.height(arguments) + 24.0)
     across = strip.LABEL_WIDTH + arguments * (strip.LABEL_WIDTH + strip.PORT_WIDTH)
     return max(width, across), height + strip.HEIGHT
+
+
+def line_width(card: Card) -> float:
+    """How wide a card of one line is, in points."""
+    digits = [len(number(x)) for x in (card.data, card.grad) if not math.isnan(x)]
+    if not card.result:
+        digits.append(7)
+    if card.share is not None:
+        digits.append(5 + len(number(card.share)))
+    sign = card.sign if not card.expressed else ""
+    name = card.within if card.size > 1 else card.title
+    words = [name[:24], sign[:12], *([card.mark[:60]] if card.size > 1 else [])]
+    cells = [room(word) for word in words if word] + [DIGIT * count for count in digits]
+    return sum(cells) + APART * (len(cells) - 1) + 14 + 14 * (card.size > 1)
 
 
 def ranks(drawing: Drawing) -> list[int]:

@@ -14,7 +14,7 @@ from engine.paths import Path, send
 
 from .collapse import Expand, Scene, check_expand
 from .drawing import FULL_CARDS, Drawing, Edge, card, checked, edges
-from .legible import READABLE, text_size
+from .legible import READABLE, readable, text_size
 from .look import look
 from .names import Name, names
 from .pathsum import PathSum, counted, factors, many, number, path_sum, signed
@@ -200,10 +200,10 @@ class Study:
         if len(self.order) <= FULL_CARDS:
             whole = self.scene(self.order, nodes, lit, path, marks, said)
             shown = whole.drawn(whole.whole(compact=False))
-            if expand is True or text_size(shown, rankdir) >= READABLE:
+            if expand is True or readable(shown, rankdir):
                 return shown
             shown = whole.drawn(whole.whole(compact=True))
-            if expand is None and text_size(shown, rankdir) >= READABLE:
+            if expand is None and readable(shown, rankdir):
                 return shown
         kept = [node for node in self.order if node in nodes]
         hidden = len(self.order) - len(kept)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 
 from .theme import MONO
 
@@ -109,6 +110,12 @@ def printable(text: str) -> str:
 def shorten(text: str, length: int = NAME_LENGTH) -> str:
     """At most ``length`` characters, the last one an ellipsis where something is left out."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def room(text: str) -> float:
+    """How wide bold text of 10 points may be, in points: in the widest of the typefaces for it."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return 7.1 * (len(text) - wide) + 10.5 * wide
 
 
 def term(text: str) -> str:
