@@ -203,7 +203,7 @@ class Study:
             if expand is True or readable(shown, rankdir):
                 return shown
             shown = whole.drawn(whole.whole(compact=True))
-            if expand is None and readable(shown, rankdir):
+            if expand is None and text_size(shown, rankdir) >= PAGE:
                 return shown
         kept = [node for node in self.order if node in nodes]
         hidden = len(self.order) - len(kept)
