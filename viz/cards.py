@@ -114,8 +114,8 @@ def shared(card: Card, look: Look) -> list[str]:
     if card.share is None or "grad" in look.hide:
         return []
     theme, text = look.theme, number(card.share, look.digits)
-    said = mono("path ", theme.muted, 10) + mono(text, theme.sign(card.share), 10)
-    return [cell(said, DIGIT * (5 + len(text)))]
+    said = mono(f"&#160;{text}", theme.sign(card.share), 10)
+    return [cell(mono("path", theme.muted, 10) + said, DIGIT * (5 + len(text)))]
 
 
 def card_tooltip(card: Card, look: Look) -> str:
