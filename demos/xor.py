@@ -247,18 +247,19 @@ def draw(options: Any, line: Line, mlp: MLP, losses: dict[str, list[float]]) -> 
     """Write the pictures, or say why one cannot be drawn here."""
     untrained = network(options.hidden, options.seed)
     which = "hidden neurons" if options.hidden <= SHARES else f"{SHARES} heaviest hidden neurons"
+    look: Any = {"dark": True} if options.dark else {}
     pictures: Pictures = [
-        ("graph.svg", lambda dark: draw_graph(untrained, dark), "(1, 1) in the untrained network"),
-        ("network.svg", lambda dark: draw_network(mlp, dark), "the trained network"),
+        ("graph.svg", lambda _: draw_graph(untrained, **look), "(1, 1) in the untrained network"),
+        ("network.svg", lambda _: draw_network(mlp, **look), "the trained network"),
         (
             "regions.svg",
-            lambda dark: draw_regions(line, mlp, dark),
+            lambda _: draw_regions(line, mlp, **look),
             "where the best line and the network say 1",
         ),
-        ("hidden.svg", lambda dark: draw_hidden(mlp, dark), f"what the {which} add to the output"),
+        ("hidden.svg", lambda _: draw_hidden(mlp, **look), f"what the {which} add to the output"),
         (
             "loss.svg",
-            lambda dark: draw_losses(losses, dark),
+            lambda _: draw_losses(losses, **look),
             "the losses of both models in training",
         ),
     ]
