@@ -115,6 +115,31 @@ def test_a_graph_is_described_in_words() -> None:
     assert "and 12 more" in viz.draw(many, expand=True).words.text
 
 
+def test_the_backward_pass_and_arrays_are_described_in_words() -> None:
+    o, w = neuron()
+    said = viz.draw_backward(o, w).words
+    assert said.title == "The backward pass of o as a graph"
+    assert said.text.startswith("Forward 6 nodes, backward ")
+    assert "∂o/∂w = " in said.text
+    assert said.text.endswith("= 1.573.")
+    assert "1.573" not in str(viz.draw_backward(o, w, hide="grad").words)
+    a = Tensor([[1.0, 2.0], [3.0, 4.0]], label="A")
+    y = (a * a).sum()
+    y.label = "y"
+    y.backward()
+    said = viz.draw(y).words
+    assert said.title == "Graph of y"
+    assert "A: 2 × 2, norm of its gradient 10.95" in said.text
+
+
+def test_a_tensor_shows_its_picture() -> None:
+    y = (Tensor([1.0, 2.0]) * 2).sum()
+    y.backward()
+    bundle = y._repr_mimebundle_()
+    assert list(bundle) == KINDS
+    assert bundle["text/plain"] == repr(y)
+
+
 def test_words_tell_operations_as_cards_do() -> None:
     a, b = Value(3.0, label="a"), Value(0.5, label="b")
     said = {

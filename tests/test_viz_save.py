@@ -145,7 +145,7 @@ def test_numbers_that_are_not_finite_are_shown() -> None:
     root = (Value(0.0, label="x") * float("inf")).tanh()
     play = Play(topological_order(root))
     for frame in play.frames():
-        assert slide(play, frame, "1 / 2")._repr_png_()
+        slide(play, frame, "1 / 2").draw_without_rendering()
 
 
 @pytest.mark.parametrize(

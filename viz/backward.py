@@ -17,8 +17,21 @@ from .look import Look, look
 from .names import names
 from .picture import Picture
 from .script import Script
-from .text import bold, exact_number, font, html, mono, number, powers_raised, term, tooltip
+from .text import (
+    bold,
+    exact_number,
+    font,
+    html,
+    mono,
+    number,
+    powers_raised,
+    printable,
+    short_number,
+    term,
+    tooltip,
+)
 from .theme import SANS, Surface
+from .words import Words, counted
 
 MOST_NAMES = 3  # of derivatives that are one and the same node
 LONGEST = 40  # characters of a name or a formula on a card
@@ -109,7 +122,26 @@ def draw_backward(
     }  # fmt: skip
     node = {"shape": "plain", "fontname": ",".join(SANS), "fontsize": "12"}
     body = headed(title, statements(passes, {root, *variables}, seen), seen)
-    return Picture("gradpath", graph_attr=graph, node_attr=node, body=body)
+    picture = Picture("gradpath", graph_attr=graph, node_attr=node, body=body)
+    picture.words = in_words(passes, root, seen)
+    return picture
+
+
+def in_words(passes: Passes, root: Value, look: Look) -> Words:
+    """What the picture shows: how large both passes are, and every derivative."""
+    told = [
+        f"Forward {counted(len(passes.forward), 'node')}, "
+        f"backward {counted(len(passes.backward), 'node')}"
+    ]
+    for node, titles in passes.titles.items():
+        if titles:
+            value = "" if "grad" in look.hide else f" = {short_number(node.data, 4)}"
+            told.append(
+                f"{' = '.join(titles)} = {passes.formulas.get(node, '')}{value}".rstrip("= ")
+            )
+    told += passes.remarks
+    title = printable(look.title) or f"The backward pass of {passes.named[root]} as a graph"
+    return Words(title, ". ".join(told) + ".")
 
 
 def both(root: Value, variables: Sequence[Value]) -> Passes:

@@ -119,6 +119,27 @@ def _told(
     )
 
 
+def draw_on(axes: Axes, weights: Any, biases: Any, largest: float, colors: Theme) -> None:
+    """The network in axes that are there, without names, as one of several states of training.
+
+    Args:
+        axes: where to draw.
+        weights: for each layer one row per neuron.
+        biases: for each layer one per neuron.
+        largest: the |weight| of the widest edge.
+        colors: the palette.
+    """
+    sizes = [len(weights[0][0]), *map(len, weights)]
+    places = [_places(column, size) for column, size in enumerate(sizes)]
+    tallest = max(map(len, places))
+    axes.set(xlim=(-0.2, len(sizes) - 0.8), ylim=(-tallest / 2, tallest / 2))
+    axes.set_axis_off()
+    figure: Any = axes.get_figure(root=True)
+    row = 72 * figure.get_figheight() * axes.get_position().height / tallest
+    _draw_weights(axes, weights, places, [], colors, largest)
+    _draw_neurons(axes, biases, places, colors, min(_CIRCLE, 0.62 * row))
+
+
 def _layers(model: Any) -> Any:
     """A model's weights and biases layer by layer; what is no model as it is."""
     if not hasattr(model, "state_dict") or isinstance(model, type):
@@ -210,9 +231,10 @@ def _draw_weights(
     places: list[dict[int, Place]],
     names: list[tuple[float, float, float]],
     colors: Theme,
+    largest: float = 0.0,
 ) -> None:
     every = [w for rows in weights for row in rows for w in row]
-    largest = max((abs(w) for w in every if math.isfinite(w)), default=0.0) or 1.0
+    largest = largest or max((abs(w) for w in every if math.isfinite(w)), default=0.0) or 1.0
     thickest = 4.5 * min(1, MOST_WEIGHTS / len(every)) ** 0.4
     for rows, (tails, heads) in zip(weights, pairwise(places), strict=True):
         for head, tail in ((h, t) for h in heads for t in tails if h >= 0 and t >= 0):
@@ -285,7 +307,11 @@ def _crowding(label: Place, edge: tuple[Place, Place]) -> float:
 
 
 def _draw_neurons(
-    axes: Axes, biases: list[list[float]], places: list[dict[int, Place]], colors: Theme
+    axes: Axes,
+    biases: list[list[float]],
+    places: list[dict[int, Place]],
+    colors: Theme,
+    size: float = _CIRCLE,
 ) -> None:
     for column, layer in enumerate(places):
         last = column == len(places) - 1
@@ -294,12 +320,12 @@ def _draw_neurons(
             if index < 0:
                 axes.text(x, y, "⋮", fontsize=20, ha="center", va="center")
                 continue
-            circle = axes.scatter(x, y, s=_CIRCLE**2, zorder=4)
+            circle = axes.scatter(x, y, s=size**2, zorder=4)
             circle.set(facecolor=surface.fill, edgecolor=surface.stroke, linewidth=1 + last)
             if column:
                 bias = biases[column - 1][index]
                 text = axes.text(x, y, short_number(bias, 2), color=colors.sign(bias), zorder=5)
-                text.set(ha="center", va="center", fontsize=SMALL - 1)
+                text.set(ha="center", va="center", fontsize=(SMALL - 1) * size / _CIRCLE)
 
 
 def _name(axes: Axes, place: Place, side: int, name: str, colors: Theme) -> None:

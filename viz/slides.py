@@ -17,6 +17,8 @@ from .cards import ROLE_WORDS
 from .drawing import Card, Edge
 from .film import SCORES, STRONGEST, Film
 from .frames import Frame, Play, Situation
+from .network import draw_on
+from .neurons import network
 from .style import Plot, shown, styled, ticked, tinted
 from .text import brief_number, number, shorten
 from .theme import Surface, Theme, theme
@@ -60,19 +62,44 @@ def epoch_slide(play: Play, film: Film, index: int, *, dark: bool = False) -> Pl
     colors, epoch = theme(dark), film.epochs[index]
     losses = [float(state[len(film.order) - 1]) for state in film.states]
     said = f"epoch {epoch:,}: {shown(play.names[-1])} = {number(losses[index])}"
-    frame = Frame("Training", said, [], [("", play.complete(film.states[index]))])
+    known = network(film.order)
+    frame = Frame(film.title or "Training", said, [], [])
     with styled(colors):
         plot = Plot(WIDTH, HEIGHT, colors)
         plot.set_layout_engine("none")
-        plot.words = Words("A training run", f"{said[0].upper()}{said[1:]}.")
+        title = shown(film.title) or "A training run"
+        plot.words = Words(title, f"{said[0].upper()}{said[1:]}.")
         _heading(plot, frame, f"{index + 1} / {len(film)}", colors)
+        if known and film.fields:
+            _network(plot.add_axes((0.02, 0.1, 0.35, 0.74)), known, film, index, colors)
+            _plane(plot.add_axes((0.42, 0.24, 0.27, 0.48)), film, index, colors)
+            _loss(plot.add_axes((0.755, 0.24, 0.22, 0.48)), film, losses, index, colors)
+            return plot
         _loss(plot.add_axes((0.66, 0.2, 0.31, 0.58)), film, losses, index, colors)
-        if film.fields:
+        if known:
+            _network(plot.add_axes((0.03, 0.06, 0.55, 0.8)), known, film, index, colors)
+        elif film.fields:
             _plane(plot.add_axes((0.08, 0.1, 0.42, 0.74)), film, index, colors)
         else:
-            axes = plot.add_axes((0.03, 0.06, 0.57, 0.8))
-            _Scene(axes, play.at(film.states[index]), frame.sides[0][1], colors, 0.0).draw()
+            axes, now = plot.add_axes((0.03, 0.06, 0.55, 0.8)), play.complete(film.states[index])
+            _Scene(axes, play.at(film.states[index]), now, colors, 0.0).draw()
     return plot
+
+
+def _network(axes: Axes, known: Any, film: Film, index: int, colors: Theme) -> None:
+    """The network in one state, its edges on the scale of all states."""
+    leaves = [i for layer in known["layers"] for neuron in layer for i in neuron["weights"]]
+    sizes = np.abs(np.stack(film.states)[:, leaves])
+    state = film.states[index]
+    weights = [
+        [[float(state[i]) for i in neuron["weights"]] for neuron in layer]
+        for layer in known["layers"]
+    ]
+    biases = [
+        [0.0 if neuron["bias"] is None else float(state[neuron["bias"]]) for neuron in layer]
+        for layer in known["layers"]
+    ]
+    draw_on(axes, weights, biases, float(sizes[np.isfinite(sizes)].max(initial=0.0)), colors)
 
 
 def _loss(axes: Axes, film: Film, losses: Sequence[float], index: int, colors: Theme) -> None:

@@ -31,11 +31,13 @@ from .text import (
     number,
     powers_raised,
     printable,
+    short_number,
     shorten,
     term,
     tooltip,
 )
 from .theme import SANS, Surface, Theme
+from .words import MOST, Words, counted, listed
 
 SHORTEST, LONGEST = 16, 40  # characters of an expression that is a name, and of an edge's label
 LEAVES = {"input": "input", "parameter": "p", "constant": "c"}  # arrays that have no label
@@ -173,7 +175,26 @@ def draw_twin(
     }  # fmt: skip
     node = {"shape": "plain", "fontname": typeface, "fontsize": "12"}
     body = headed(look.title, statements(twin, set(roots), checked(marks), look), look)
-    return Picture("gradpath", graph_attr=graph, node_attr=node, edge_attr=node, body=body)
+    picture = Picture("gradpath", graph_attr=graph, node_attr=node, edge_attr=node, body=body)
+    picture.words = in_words(twin, roots, look)
+    return picture
+
+
+def in_words(twin: Twin, roots: Sequence[Tensor], look: Look) -> Words:
+    """What the picture shows: shapes, formulas, and norms of gradients."""
+    told = [counted(len(twin.order), "array")]
+    for node in twin.order:
+        name = twin.names[node]
+        if node.args:
+            if node in roots:
+                told.append(f"{name} = {PLAIN.write(twin.formula(node))}, {dimensions(node)}")
+        elif node.role != "constant":
+            grad = None if "grad" in look.hide or node.grad is None else norm(node.grad)
+            slope = "" if grad is None else f", norm of its gradient {short_number(grad, 4)}"
+            told.append(f"{name}: {dimensions(node)}{slope}")
+    title = printable(look.title) or f"Graph of {listed(twin.names[node] for node in roots)}"
+    more = [f"and {len(told) - MOST:,} more"] if len(told) > MOST else []
+    return Words(title, ". ".join(told[:MOST] + more) + ".")
 
 
 def statements(
