@@ -184,6 +184,17 @@ def test_a_derivation_by_its_ending(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.startswith("digraph")
 
 
+def test_a_picture_has_the_look_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--title", "Fill in", "--hide", "grad", "--hide", "partial", "--no-legend"]
+    main(["a*b", "a=3", "b=0.123456", *asked, "--digits", "2", "--scale", "2", "--out=-.dot"])
+    source = capsys.readouterr().out
+    assert "Fill in" in source
+    assert "________" in source
+    assert ">0.12<" in source
+    assert "dpi=144" in source
+    assert "gradient sent back" not in source
+
+
 def test_every_path_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["(a*b)*(a+b)", "a=-2", "b=3", "--wrt", "a", "--paths", "-o", str(tmp_path / "p.dot")])
     assert sorted(file.name for file in tmp_path.iterdir()) == ["p-1.dot", "p-2.dot", "p.dot"]
@@ -201,6 +212,10 @@ def test_every_path_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["x", "x=1", "--paths"], "--paths needs --wrt"),
         (["x", "x=1", "-o", "x.jpg"], "must end in one of .svg .png .pdf .dot .txt .md .tex"),
         (["x", "x=1", "-o", "x.tex"], "needs --wrt"),
+        (["x", "x=1", "--hide", "grad", "-o", "x.txt"], "--hide is for pictures, not for .txt"),
+        (["x", "x=1", "--no-legend", "-o", "x.html"], "--no-legend is for pictures, not for .html"),
+        (["x", "x=1", "--title", "T"], "--title is for pictures and pages, not for .txt"),
+        (["x", "x=1", "--hide", "all", "-o", "x.svg"], "invalid choice: 'all'"),
         ([], "the following arguments are required: formula"),
     ],
 )

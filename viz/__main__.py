@@ -15,6 +15,7 @@ from engine import Value
 from engine.files import write_atomically
 
 from .expression import ExpressionError, evaluate
+from .look import PARTS
 
 PICTURES, TEXTS, PAGE = (".svg", ".png", ".pdf", ".dot"), (".txt", ".md", ".tex"), ".html"
 EXAMPLES = """\
@@ -23,6 +24,7 @@ examples:
   python -m viz "(a*b)*(a+b)" a=-2 b=3 --wrt a --paths -o paths.svg
   python -m viz "a*a" a=3 --wrt a -o derivation.tex
   python -m viz "tanh(w*x) + w" w=2 x=-3 --wrt w -o steps.html
+  python -m viz "a*b + a" a=2 b=5 --hide grad --title "Fill in" -o worksheet.pdf
 
 -o - writes text to standard output, -o-.svg a picture (or another ending that format).
 A formula that begins with a minus sign is given in parentheses.
@@ -113,6 +115,11 @@ def parser() -> Parser:
         "--paths", action="store_true", help="every path by itself, with its product; on a page lit"
     )
     add("--dark", action="store_true", help="light on dark")
+    add("--title", default="", help="what stands above a picture or a page")
+    add("--digits", type=int, metavar="N", help="decimals of numbers in a picture (4)")
+    add("--scale", type=float, metavar="X", help="how large a picture is (1)")
+    add("--hide", action="append", choices=PARTS, help="what a worksheet leaves blank; repeatable")
+    add("--no-legend", action="store_true", help="without what the signs of a picture mean")
     endings = " ".join((*PICTURES, *TEXTS, PAGE))
     add("-o", "--out", type=output, default="-", metavar="FILE", help=f"what to write: {endings}")
     return found
@@ -149,6 +156,11 @@ def output(text: str) -> tuple[str, str]:
 def write(root: Value, variables: dict[str, Value], wrt: Value | None, options: Any) -> None:
     """Write the picture or the text to the file or to standard output."""
     name, ending = options.out
+    if ending not in PICTURES and (asked := given(options)):
+        option = "no-legend" if "legend" in asked else min(asked)
+        fail(f"--{option} is for pictures, not for {ending}")
+    if ending in TEXTS and options.title:
+        fail(f"--title is for pictures and pages, not for {ending}")
     if ending in PICTURES:
         for path, picture in pictures(root, wrt, options):
             content = picture.source if ending == ".dot" else picture.pipe(ending[1:])
@@ -165,9 +177,10 @@ def pictures(root: Value, wrt: Value | None, options: Any) -> list[tuple[str, An
     from . import draw, draw_paths
 
     name, ending = options.out
+    look = {"dark": options.dark, "title": options.title, **given(options)}
     if not options.paths or wrt is None:
-        return [(name, draw(root, dark=options.dark, path_to=wrt))]
-    found = draw_paths(root, wrt, dark=options.dark)
+        return [(name, draw(root, path_to=wrt, **look))]
+    found = draw_paths(root, wrt, **look)
     if name.startswith("-"):
         return [(name, found.overview)]
     stem = name[: -len(ending)]
@@ -175,12 +188,20 @@ def pictures(root: Value, wrt: Value | None, options: Any) -> list[tuple[str, An
     return [(name, found.overview), *each]
 
 
+def given(options: Any) -> dict[str, Any]:
+    """How a picture is to look, as far as that is said."""
+    asked = {"digits": options.digits, "scale": options.scale, "hide": options.hide}
+    asked["legend"] = False if options.no_legend else None
+    return {name: value for name, value in asked.items() if value is not None}
+
+
 def page(root: Value, wrt: Value | None, options: Any) -> str:
     """The page that steps through both passes, or opens on the paths to a name."""
     from . import play
 
     path = 1 if options.paths else None
-    return play(root, path_to=wrt, path=path, dark=options.dark or None).html
+    dark = options.dark or None
+    return play(root, path_to=wrt, path=path, dark=dark, title=options.title).html
 
 
 def text_of(
