@@ -29,6 +29,11 @@ OVERLAPS = """() => {
     for (const { box, said } of free) {
       if (cards.some((card) => meet(box, card, 0.5))) found.push(`${said} on a card`);
     }
+    const heads = [...svg.querySelectorAll('path.head')]
+      .map((head) => head.getBoundingClientRect());
+    for (const { box, said } of free) {
+      if (heads.some((head) => meet(box, head, 0.5))) found.push(`${said} on a head`);
+    }
     for (const { part, box, said } of texts) {
       const card = part.closest('[data-node]')?.querySelector('.card').getBoundingClientRect();
       const out = card && (box.left < card.left + 1 || box.right > card.right - 1);

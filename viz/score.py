@@ -18,7 +18,7 @@ import numpy as np
 from engine import Symbol, Value
 from engine.rule import NOTHING
 
-from .drawing import Drawing, describe
+from .drawing import Card, Drawing, describe
 from .formulas import partial_formulas, value_formula
 from .names import names
 from .script import Script
@@ -31,6 +31,7 @@ Numbers = Any
 OPEN, CLOSE = "\ue000", "\ue001"  # around the index of a node in a formula; names have none of them
 WIDEST = -8.88e-88
 NAME_LENGTH, SCOPE_LENGTH = 60, 200
+MOST_LINES = 3  # of a name, as in pictures
 _ORIGIN = re.compile(r"(?P<file>.*):(?P<line>\d+): (?P<code>.+)")
 
 SCRIPT = Script()
@@ -52,7 +53,9 @@ def score(order: Sequence[Value], states: Sequence[Numbers]) -> dict[str, Any]:
         nodes.append(
             {
                 "name": name,
-                "label": safe(card.name),
+                "label": (told := card_lines(card))[0],
+                "place": f"[{safe(card.place)}]" if card.place else "",
+                "below": told[1:],
                 "named": card.named,
                 "sign": safe(card.sign),
                 "role": card.role,
@@ -92,6 +95,13 @@ def made_at(node: Value) -> dict[str, str] | None:
         "at": safe(f"{Path(match['file']).name}, line {match['line']}", SCOPE_LENGTH),
         "code": safe(match["code"], SCOPE_LENGTH),
     }
+
+
+def card_lines(card: Card) -> list[str]:
+    """What stands above the line on a card: its name, line by line, and where it is made."""
+    found = [safe(line) for line in card.name.split("\n") if line.strip()] or [safe(card.name)]
+    found = found if len(found) <= MOST_LINES else [*found[: MOST_LINES - 1], "…"]
+    return [*found, safe(card.scope)] if card.scope and not card.place else found
 
 
 def with_room(drawing: Drawing) -> Drawing:

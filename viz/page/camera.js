@@ -2,7 +2,7 @@
 
 const CLOSEST = 4;
 const SMALLEST = 11; // pixels: the type of cards where room is scarce; below it the camera follows
-const USUAL = 7.5; // on a larger stage
+const USUAL = 9; // on a larger stage
 const MARGIN = 12;
 
 class Camera {

@@ -142,11 +142,11 @@ function toggleTheme() {
   show(false);
 }
 
-// A black screen, as clickers have a button for; anything but a step brings the page back.
+// A black screen, as clickers have a button for; any key brings the page back.
 function blank(on = byId('blank').hidden) {
   pause();
   byId('blank').hidden = !on;
-  byId('said').textContent = on ? 'The screen is black; the full stop brings it back.' : '';
+  byId('said').textContent = on ? 'The screen is black; any key brings the page back.' : '';
 }
 
 function escape() {
@@ -173,7 +173,7 @@ const KEYS = {
   '+': () => cameras((camera) => camera.zoom(1.25)),
   '=': () => cameras((camera) => camera.zoom(1.25)),
   '-': () => cameras((camera) => camera.zoom(0.8)),
-  0: () => cameras((camera) => camera.fit(true)),
+  0: () => cameras((camera) => camera.fit(camera.fitted === 'readable')), // and back
   '[': () => film && toEpoch(shown.epoch - 1),
   ']': () => film && toEpoch(shown.epoch + 1),
   g: () => film?.network && toView(training() ? 'graph' : 'training'),
@@ -188,7 +188,7 @@ function pressed(event) {
   const { target, key } = event;
   if (!byId('blank').hidden) {
     event.preventDefault();
-    if (['.', 'Escape', 'b', ' '].includes(key)) blank(false);
+    blank(false);
     return;
   }
   const card = target.closest?.('[data-node]');

@@ -20,7 +20,9 @@ function textWidth(text, font) {
 class Room {
   constructor(boxes, ways) {
     this.points = new Map();
-    ways.forEach((way) => way.samples().forEach((point) => this.put(this.points, point, point)));
+    for (const way of ways) {
+      for (const point of [...way.samples(), ...way.heads()]) this.put(this.points, point, point);
+    }
     this.cards = boxes.map(([x, y, w, h]) => [x, y, x + w, y + h]);
     this.texts = [];
   }

@@ -127,6 +127,10 @@ class Straight {
     return [0, 1].map((i) => this.start[i] + (this.tip[i] - this.start[i]) * t);
   }
 
+  heads() {
+    return [];
+  }
+
   samples() {
     const n = Math.ceil(distance(this.start, this.tip) / 5) || 1;
     return Array.from({ length: n + 1 }, (_, k) => this.at(k / n));

@@ -41,6 +41,14 @@ class Route {
     return `M${start}C${this.points.slice(1).join(' ')}L${tip}`;
   }
 
+  // Points at the backs of its two heads, of which it has one or the other.
+  heads() {
+    const there = ahead(this.tip, this.into, -HEAD);
+    const back = ahead(this.start, this.outOf, HEAD);
+    return [[there, this.into], [back, this.outOf]].flatMap(([point, turned]) =>
+      [-2, 2].map((by) => ahead(point, turned + Math.PI / 2, by)));
+  }
+
   // Points along the way, some 3 points apart.
   samples() {
     if (this.sampled) return this.sampled;

@@ -20,7 +20,6 @@ class Side {
     this.stage?.svg.remove();
     this.stage = new Stage(score, this.name ? `The graph, ${this.name} pass` : 'The computation graph', large);
     this.frame.prepend(this.stage.svg);
-    this.stage.fitNames();
     if (this.camera) this.camera.stage = this.stage;
   }
 

@@ -25,6 +25,7 @@ class Stage {
     const lines = svg('g', { 'aria-hidden': 'true' }, ...this.edges.map((edge) => edge.group));
     const texts = score.compact ? [] : this.edges.map((edge) => edge.label);
     const labels = svg('g', { 'aria-hidden': 'true' }, ...texts);
+    this.fitNames();
     this.world.append(lines, ...this.cards.map((card) => card.group), labels, this.chips);
     const cls = `graph${score.compact ? '' : ' lively'}${this.large ? ' large' : ''}`;
     this.svg = svg('svg', { class: cls, role: 'group', 'aria-label': title }, this.world);
@@ -62,15 +63,23 @@ class Stage {
     return { group, cls: cls.join(' '), data, grad, name, room, now: {} };
   }
 
-  // Name and operation, the scope below them if there is one, then data and grad.
+  // The name, and what tells it from others.
+  title(node, x, base) {
+    const name = written('names', x, base);
+    name.append(svg('tspan', { class: node.named ? 'name named' : 'name' }, node.label));
+    if (node.place) name.append(svg('tspan', { class: 'place' }, node.place));
+    return name;
+  }
+
+  // Name and operation, more lines of the name or its scope below, then data and grad.
   fullParts(node) {
     const w = node.box[2];
-    const top = node.scope ? 9 : 0;
-    const base = node.scope ? 13.5 : 16;
+    const top = 12 * node.below.length;
+    const base = top ? 15 : 16;
     const right = w - 8;
     const sign = written(node.sign ? 'sign' : 'role', right, base, node.sign || ROLE_WORDS[node.role]);
     return {
-      name: written(node.named ? 'name named' : 'name', 8, base, node.label),
+      name: this.title(node, 8, base),
       data: written('data', right, 40 + top),
       grad: written('grad', right, 54 + top),
       others: [
@@ -78,9 +87,9 @@ class Stage {
         svg('path', { class: 'rule', d: `M0 ${23 + top}H${w}` }),
         written('what', 8, 40 + top, 'data'),
         written('what', 8, 54 + top, 'grad'),
-        ...(node.scope ? [written('scope', 8, 27, node.scope)] : []),
+        ...node.below.map((line, i) => written('below', 8, 28.5 + 12 * i, line)),
       ],
-      room: right - 14 - 8 * Math.max(2, sign.textContent.length),
+      room: right - 13 - textWidth(sign.textContent, `bold 13px ${SANS}`),
       corner: 9,
       pill: 61,
     };
@@ -91,12 +100,12 @@ class Stage {
     const w = node.box[2];
     const right = w - 8;
     const sign = node.sign || ROLE_WORDS[node.role];
-    const named = textWidth(node.label, `bold 17px ${SANS}`);
+    const named = textWidth(node.label + node.place, `bold 17px ${SANS}`);
     const down = Math.max(0, Math.min(3, node.box[3] - 61)); // where there is room above
     const both = node.sign || named + textWidth(sign, `17px ${SANS}`) < w - 24;
     const beside = both ? textWidth(sign, `bold 17px ${SANS}`) + 6 : 0;
     return {
-      name: written(node.named ? 'name named' : 'name', 8, 14.5 + down, node.label),
+      name: this.title(node, 8, 14.5 + down),
       data: written('data', right, 35.5 + down),
       grad: written('grad', right, 55.5 + down),
       others: [
@@ -113,11 +122,8 @@ class Stage {
   compactParts(node) {
     const [, , w, h] = node.box;
     const base = h / 2 + 3.5;
-    const name = written('names', 6, base);
-    name.append(
-      svg('tspan', { class: node.named ? 'name named' : 'name' }, node.label),
-      svg('tspan', { class: 'sign', dx: 6 }, node.sign),
-    );
+    const name = this.title(node, 6, base);
+    name.append(svg('tspan', { class: 'sign', dx: 6 }, node.sign));
     return {
       name,
       data: written('data', w - WIDEST - 10, base),
@@ -141,17 +147,19 @@ class Stage {
   // Names that are wider than their card has room for are squeezed, and shortened before that where
   // they would be squeezed to less than two thirds.
   fitNames() {
-    const long = this.cards.filter(({ name }) => name.textContent.length > 5);
-    const wide = long
-      .map((card) => ({ ...card, width: card.name.getComputedTextLength() }))
-      .filter(({ width, room }) => width > room);
-    for (const { name, room, width } of wide) { // after all have been measured, to lay out once
-      const kept = Math.floor((name.textContent.length * room) / width / 0.67);
-      const text = name.firstChild.firstChild ?? name.firstChild;
-      if (kept < text.length) text.data = `${text.data.slice(0, Math.max(1, kept - 1))}…`;
+    const size = this.score.compact ? 10 : this.large ? LARGE : 12;
+    this.cards.forEach(({ name, room }, i) => {
+      const { label, place, sign: operation } = this.score.nodes[i];
+      const beside = textWidth(place, `bold ${this.large ? LARGE : 10}px ${SANS}`);
+      const behind = this.score.compact ? 6 + textWidth(operation, `10px ${SANS}`) : 0;
+      const width = textWidth(label, `bold ${size}px ${SANS}`) + beside + behind;
+      if (width <= room) return;
+      const kept = Math.floor((label.length * room) / width / 0.67);
+      const shorter = `${label.slice(0, Math.max(1, kept - 1))}…`;
+      if (kept < label.length) name.firstChild.textContent = shorter;
       name.setAttribute('textLength', Math.max(room, 20));
       name.setAttribute('lengthAdjust', 'spacingAndGlyphs');
-    }
+    });
   }
 
   // Show a situation: `view` has the state, the step, the chosen paths and the other pass's grads.
