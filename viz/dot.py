@@ -172,7 +172,7 @@ def _stroke(edge: Edge, drawing: Drawing, look: Look) -> str:
         return f'color="{theme.zero}" penwidth=1.2'
     if edge.size > 1 and edge.partial is None and math.isfinite(edge.sent):
         width = _width(edge, drawing) + 2 * edge.boxed
-        arrow = f"arrowsize={0.4 + 0.15 * width:.2f} {BACK}"
+        arrow = f"arrowsize={0.4 + 0.1 * width:.2f} {BACK}"
         return f'color="{theme.zero}" penwidth={width:.2f} {arrow}'
     if edge.partial is None:
         return f'color="{theme.zero}" penwidth=1.2'
@@ -182,15 +182,19 @@ def _stroke(edge: Edge, drawing: Drawing, look: Look) -> str:
     if edge.sent == 0:
         return f"{color} penwidth=0.8 style=dashed arrowsize=0.5"
     plain = drawing.compact or not drawing.cards[edge.head].labelled
-    width, both = _width(edge, drawing), f" {BACK}" if plain else ""
+    width, shape = _width(edge, drawing), "normal" if edge.sent > 0 else "onormal"
+    if plain:  # small ones, as there are many
+        head = f"arrowhead={shape} arrowsize={0.4 + 0.15 * width:.2f} {BACK}"
+        return f"{color} penwidth={width:.2f} {head}"
     # A hollow arrowhead must be large enough for its own outline to leave a hole.
-    arrow = "normal" if edge.sent > 0 else f"onormal arrowsize={0.6 + 0.2 * width:.2f}"
-    return f"{color} penwidth={width:.2f} arrowhead={arrow}{both}"
+    size = "" if edge.sent > 0 else f" arrowsize={0.6 + 0.2 * width:.2f}"
+    return f"{color} penwidth={width:.2f} arrowhead={shape}{size}"
 
 
 def _width(edge: Edge, drawing: Drawing) -> float:
     """Points; the square root keeps gradients that differ a thousandfold apart and visible."""
-    thickest = 2.2 if drawing.compact else 4.2
+    plain = drawing.compact or not drawing.cards[edge.head].labelled
+    thickest = 1.8 if drawing.compact else 3.0 if plain else 4.2
     share = min(abs(edge.sent) / (drawing.largest_sent or 1.0), 1.0)
     return 0.8 + (thickest - 0.8) * math.sqrt(share)
 
