@@ -177,6 +177,21 @@ def test_the_player_brings_an_image_and_a_sentence() -> None:
     assert "step by step" in unescape(outside)
 
 
+def test_a_film_brings_an_image_and_says_what_is_trained() -> None:
+    w, film = Value(1.0, label="w", role="parameter"), viz.Film(title="a line")
+    for _ in range(3):
+        loss = (w - 0.5) ** 2
+        loss.label = "loss"
+        film.add(loss)
+        w.data -= 0.1
+    assert repr(film) == "<Film of a line: 3 states, epochs 0 to 2, loss 0.25 to 0.09>"
+    assert "without states" in repr(viz.Film())
+    bundle = viz.play(frames=film)._repr_mimebundle_()
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert "Film of a line: 3 states" in bundle["text/plain"]
+    assert bundle["text/html"].count("<iframe") == 1
+
+
 # ---------------------------------------------------------------- objects of the engine and nn
 
 

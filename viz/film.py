@@ -11,6 +11,7 @@ from engine import Value, no_grad, topological_order
 from engine.numbers import apply
 
 from .score import Numbers, outline, state
+from .text import printable, short_number, shorten
 
 Classifier = Callable[[float, float], SupportsFloat]
 
@@ -123,6 +124,15 @@ class Film:
 
     def __len__(self) -> int:
         return len(self.states)
+
+    def __repr__(self) -> str:
+        if not self.states:
+            return "<Film without states: add(loss) records one>"
+        last, loss = len(self.order) - 1, str(self.order[-1].label) or "loss"
+        low, high = (short_number(float(self.states[i][last]), 4) for i in (0, -1))
+        title = f" of {shorten(printable(self.title))}" if self.title else ""
+        epochs = f"epochs {self.epochs[0]:,} to {self.epochs[-1]:,}"
+        return f"<Film{title}: {len(self)} states, {epochs}, {shorten(loss)} {low} to {high}>"
 
     @property
     def extent(self) -> tuple[float, float, float, float]:

@@ -243,15 +243,23 @@ class Player:
         return f"<Player of {len(self.html) / 1000:,.0f} kB: save('player.html') writes it>"
 
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The page; where a notebook is not trusted the graph as an image, and a sentence."""
-        found = self.still()._repr_mimebundle_()
-        if "image/png" not in found:
-            return {"text/plain": repr(self), "text/html": self._repr_html_()}
-        shown = found["text/plain"].rstrip(".")
-        text = f"Backpropagation step by step; it plays where the notebook is trusted. {shown}."
-        words, png = Words("Backpropagation, step by step", text), found["image/png"]
-        html = beside(self._repr_html_(), png, words)
-        return {"text/plain": text, "text/html": html, "image/png": png}
+        """The page; where a notebook is not trusted an image of it, and a sentence."""
+        if len(self.film) > 1:
+            what, png = "Training, state by state", training(self.film)
+            told = f"{self.film!r}".strip("<>")
+        else:
+            found = self.still()._repr_mimebundle_()
+            what, png = "Backpropagation, step by step", found.get("image/png", b"")
+            told = str(self.still().words)
+        text = f"{what}; it plays where the notebook is trusted. {told}"
+        bundle = {"text/plain": text, "text/html": self._repr_html_()}
+        if not png:
+            return bundle
+        return {
+            "text/plain": text,
+            "text/html": beside(self._repr_html_(), png, Words(what, text)),
+            "image/png": png,
+        }
 
     def _repr_html_(self) -> str:
         """The page in a frame that may run scripts and nothing else."""
@@ -260,6 +268,17 @@ class Player:
             'title="Backpropagation, step by step" width="100%" '
             f'height="640" style="border:0" srcdoc="{html.escape(self.html)}"></iframe>'
         )
+
+
+def training(film: Film) -> bytes:
+    """The last state of a training run as an image; nothing where there is no matplotlib."""
+    try:
+        from .frames import Play
+        from .slides import epoch_slide
+        from .style import rendered
+    except ModuleNotFoundError:
+        return b""
+    return rendered(epoch_slide(Play(film.order), film, len(film) - 1), "png", 80)
 
 
 # ---------------- the page

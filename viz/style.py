@@ -98,9 +98,9 @@ class Plot(Figure):
 
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         light = to_hex(self.get_facecolor()).upper() == LIGHT.page
-        svg, png = rendered(self, "svg").decode(), rendered(self, "png", _NOTEBOOK)
-        dark = rendered(self.in_the_dark(), "svg").decode() if self.in_the_dark else ""
-        return in_cell(svg, png, self.words, follows=light, dark=dark)
+        svg, png = (rendered(self, kind, _NOTEBOOK) for kind in ("svg", "png"))
+        dark = rendered(self.in_the_dark(), "svg", _NOTEBOOK).decode() if self.in_the_dark else ""
+        return in_cell(svg.decode(), png, self.words, follows=light, dark=dark)
 
 
 def titled(axes: Axes, title: str, remark: str = "", *, lines: int = 1) -> None:

@@ -48,7 +48,7 @@ def of_drawing(drawing: Drawing, look: Look) -> Words:
     told = [_size(drawing), *(_value(card, drawing, look) for card in outputs[:MOST])]
     if "grad" not in look.hide:
         told += [_gradients(drawing, outputs)] if drawing.differentiated else []
-        told += [printable(line) for line in drawing.caption]
+        told += [printable(line) for line in drawing.caption if not line.startswith(told[0])]
     marks = [f"{_name(card)}: {printable(card.mark)}" for card in drawing.cards if card.mark]
     title = printable(look.title) or f"Graph of {listed([_name(card) for card in outputs])}"
     return Words(title, " ".join(f"{line.rstrip('.')}." for line in told + marks[:MOST] if line))
@@ -68,11 +68,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def _size(drawing: Drawing) -> str:
-    nodes = sum(card.size for card in drawing.cards)
-    cards = f" on {counted(len(drawing.cards), 'card')}" if nodes > len(drawing.cards) else ""
+    nodes, cards = sum(card.size for card in drawing.cards), len(drawing.cards)
+    if nodes > cards:
+        return f"{counted(nodes, 'node')} on {counted(cards, 'card')}"
     roles = Counter(card.role for card in drawing.cards)
     leaves = [counted(roles[role], noun) for role, noun in ROLES.items() if roles[role]]
-    return f"{counted(nodes, 'node')}{cards}" + (f": {listed(leaves)}" if leaves else "")
+    return f"{counted(nodes, 'node')}" + (f": {listed(leaves)}" if leaves else "")
 
 
 def _value(output: Card, drawing: Drawing, look: Look) -> str:
