@@ -35,7 +35,7 @@ PAGE = Path(__file__).with_name("page")
 STYLES = ("player", "graph", "training", "media")
 SCRIPTS = (
     *("text", "score", "passes", "paths", "culprit"),
-    *("routes", "labels", "stage", "camera", "side"),
+    *("routes", "labels", "faces", "stage", "camera", "side"),
     *("panel", "program", "pathlist"),
     *("axes", "curve", "plane", "network", "film"),
     *("address", "sheets", "controls", "player", "start"),

@@ -1,21 +1,13 @@
 // The graph as cards and edges, and how they look at one step.
 
-const ROLE_WORDS = { input: 'input', parameter: 'param', constant: 'const' };
-const LARGE = 17; // points: the type of cards in a presentation
 const MANY = 150; // cards above which none is a stop of the Tab key: the list of nodes leads there
-const SANS = 'Helvetica, Arial, "Liberation Sans", "DejaVu Sans", sans-serif';
-const MONO = 'Menlo, "DejaVu Sans Mono", Consolas, monospace';
-
-const WIDEST = textWidth('−8.88e−88', `bold 10px ${SANS}`); // number on a compact card
-
-const written = (cls, x, y, text = '') => svg('text', { class: cls, x, y }, text);
 
 // `large`: with the type of a presentation, for which a card has room if it says less.
 class Stage {
   constructor(score, title, large = false) {
     this.score = score;
     this.large = large && !score.compact;
-    this.type = this.large ? LARGE : 10; // the smallest type, in points
+    this.type = this.large ? LARGE : SMALL; // the smallest type, in points
     this.routes = routes(score);
     if (!score.compact) this.room = new Room(score.nodes.map((node) => node.box), this.routes);
     this.world = svg('g', { class: 'world' });
@@ -25,7 +17,6 @@ class Stage {
     const lines = svg('g', { 'aria-hidden': 'true' }, ...this.edges.map((edge) => edge.group));
     const texts = score.compact ? [] : this.edges.map((edge) => edge.label);
     const labels = svg('g', { 'aria-hidden': 'true' }, ...texts);
-    this.fitNames();
     this.world.append(lines, ...this.cards.map((card) => card.group), labels, this.chips);
     const cls = `graph${score.compact ? '' : ' lively'}${this.large ? ' large' : ''}`;
     this.svg = svg('svg', { class: cls, role: 'group', 'aria-label': title }, this.world);
@@ -33,14 +24,16 @@ class Stage {
 
   makeCard(node, index) {
     const [, , w, h] = node.box;
-    const shape = this.score.compact ? 'compactParts' : this.large ? 'largeParts' : 'fullParts';
-    const { name, data, grad, others, room, corner, pill } = this[shape](node);
+    const { compact } = this.score;
+    const face = compact ? compactFace : this.large ? largeFace : fullFace;
+    const { name, data, grad, others, room, sizes, corner, pill } = face(node);
+    fitName(name, node, room, sizes, compact);
     const [right, base] = ['x', 'y'].map((axis) => Number(grad.getAttribute(axis)));
     const high = this.type + 4;
     const under = { x: right - pill + 3, y: base - 0.8 * high, width: pill, height: high, rx: 4 };
     const cls = ['node', node.role];
     if (index === this.score.root) cls.push('output');
-    if (this.score.compact) cls.push('compact');
+    if (compact) cls.push('compact');
     const flag = svg('g', { class: 'flag' }, svg('circle', { r: 6.5 }), written('', 0, 3.6, '!'));
     const group = svg(
       'g',
@@ -60,79 +53,7 @@ class Stage {
       grad,
       flag,
     );
-    return { group, cls: cls.join(' '), data, grad, name, room, now: {} };
-  }
-
-  // The name, and what tells it from others.
-  title(node, x, base) {
-    const name = written('names', x, base);
-    name.append(svg('tspan', { class: node.named ? 'name named' : 'name' }, node.label));
-    if (node.place) name.append(svg('tspan', { class: 'place' }, node.place));
-    return name;
-  }
-
-  // Name and operation, more lines of the name or its scope below, then data and grad.
-  fullParts(node) {
-    const w = node.box[2];
-    const top = 12 * node.below.length;
-    const base = top ? 15 : 16;
-    const right = w - 8;
-    const sign = written(node.sign ? 'sign' : 'role', right, base, node.sign || ROLE_WORDS[node.role]);
-    return {
-      name: this.title(node, 8, base),
-      data: written('data', right, 40 + top),
-      grad: written('grad', right, 54 + top),
-      others: [
-        sign,
-        svg('path', { class: 'rule', d: `M0 ${23 + top}H${w}` }),
-        written('what', 8, 40 + top, 'data'),
-        written('what', 8, 54 + top, 'grad'),
-        ...node.below.map((line, i) => written('below', 8, 28.5 + 12 * i, line)),
-      ],
-      room: right - 13 - textWidth(sign.textContent, `bold 13px ${SANS}`),
-      corner: 9,
-      pill: 61,
-    };
-  }
-
-  // The same without words for what stands where: data, and below it the gradient.
-  largeParts(node) {
-    const w = node.box[2];
-    const right = w - 8;
-    const sign = node.sign || ROLE_WORDS[node.role];
-    const named = textWidth(node.label + node.place, `bold 17px ${SANS}`);
-    const down = Math.max(0, Math.min(3, node.box[3] - 61)); // where there is room above
-    const both = node.sign || named + textWidth(sign, `17px ${SANS}`) < w - 24;
-    const beside = both ? textWidth(sign, `bold 17px ${SANS}`) + 6 : 0;
-    return {
-      name: this.title(node, 8, 14.5 + down),
-      data: written('data', right, 35.5 + down),
-      grad: written('grad', right, 55.5 + down),
-      others: [
-        ...(both ? [written(node.sign ? 'sign' : 'role', right, 14.5 + down, sign)] : []),
-        svg('path', { class: 'rule', d: `M0 ${19.5 + down}H${w}` }),
-      ],
-      room: right - 8 - beside,
-      corner: 9,
-      pill: w - 10,
-    };
-  }
-
-  // All of it on one line.
-  compactParts(node) {
-    const [, , w, h] = node.box;
-    const base = h / 2 + 3.5;
-    const name = this.title(node, 6, base);
-    name.append(svg('tspan', { class: 'sign', dx: 6 }, node.sign));
-    return {
-      name,
-      data: written('data', w - WIDEST - 10, base),
-      grad: written('grad', w - 6, base),
-      others: [],
-      room: w - 2 * WIDEST - 18,
-      corner: 5,
-      pill: WIDEST,
-    };
+    return { group, cls: cls.join(' '), data, grad, now: {} };
   }
 
   makeEdge(index) {
@@ -142,24 +63,6 @@ class Stage {
     const head = svg('path', { class: 'head', d: `M-${HEAD} -4L0 0L-${HEAD} 4Z` });
     const group = svg('g', { 'data-edge': index }, line, flow, head);
     return { group, line, flow, head, label: svg('text', { class: 'partial' }), route, now: {} };
-  }
-
-  // Names that are wider than their card has room for are squeezed, and shortened before that where
-  // they would be squeezed to less than two thirds.
-  fitNames() {
-    const size = this.score.compact ? 10 : this.large ? LARGE : 12;
-    this.cards.forEach(({ name, room }, i) => {
-      const { label, place, sign: operation } = this.score.nodes[i];
-      const beside = textWidth(place, `bold ${this.large ? LARGE : 10}px ${SANS}`);
-      const behind = this.score.compact ? 6 + textWidth(operation, `10px ${SANS}`) : 0;
-      const width = textWidth(label, `bold ${size}px ${SANS}`) + beside + behind;
-      if (width <= room) return;
-      const kept = Math.floor((label.length * room) / width / 0.67);
-      const shorter = `${label.slice(0, Math.max(1, kept - 1))}…`;
-      if (kept < label.length) name.firstChild.textContent = shorter;
-      name.setAttribute('textLength', Math.max(room, 20));
-      name.setAttribute('lengthAdjust', 'spacingAndGlyphs');
-    });
   }
 
   // Show a situation: `view` has the state, the step, the chosen paths and the other pass's grads.
