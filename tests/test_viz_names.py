@@ -45,7 +45,11 @@ def test_what_is_too_long_is_named_by_its_operation_and_index() -> None:
 def test_a_node_made_by_hand_is_named_by_its_sign() -> None:
     x = Value(2.0, label="x")
     assert called(Value(4.0, (x,), "mystery"))[-1] == "mystery₁"
-    assert called(Value(4.0)) == ["v0"]
+
+
+def test_leaves_without_a_label_are_counted_by_their_role() -> None:
+    a, b, w = Value(1.0), Value(2.0), Value(3.0, role="parameter")
+    assert called((a + b) * w) == ["in₁", "in₂", "(in₁ + in₂)", "p₁", "((in₁ + in₂)·p₁)"]
 
 
 def test_names_tell_neurons_apart() -> None:

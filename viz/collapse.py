@@ -403,6 +403,10 @@ class Scene:
             yield counted(weights, "parameter")
         if group.kind in ("layer", "neuron") and members[-1].args and self.count > 1:
             yield counted(self.count, "sample")
+        if group.kind == "fold" and len(exits) == 1:
+            count = group.name.split()[1]
+            alone = f"{len(nodes):,}" == count  # else there are terms, factors or the like
+            yield f"∂ is a product of {count}" if alone else f"{counted(len(nodes), 'node')}"
         if group.kind == "sample":
             xs = [number(node.data, 2) for node in members if node.role == "input"]
             yield "in " + ", ".join(xs[:INPUTS]) + (", …" if len(xs) > INPUTS else "")

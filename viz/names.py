@@ -17,6 +17,7 @@ from engine.symbol import write
 from .formulas import FORMULAS
 from .text import powers_raised, printable, rounded, shorten, term
 
+LEAVES = {"input": "in", "parameter": "p"}
 LONGEST = 20  # characters of an expression that is a name
 MOST_ARGUMENTS = 4  # of an operation that is written out in a name
 
@@ -26,7 +27,7 @@ class Name(NamedTuple):
 
     Attributes:
         label: the user's label; without one what the node is: a number, a short expression such
-            as ``(a·2 + 1)``, or the operation and which one of its kind it is, ``tanh₃``.
+            as ``(a·2 + 1)``, or which of its kind it is, ``tanh₃``, ``in₂``.
         place: what tells it from others of the same label: ``1.0`` for layer 1, neuron 0; often "".
         formula: the label in LaTeX, where the user has given none.
     """
@@ -93,13 +94,13 @@ def bare_names(order: Sequence[Value]) -> list[Name]:
     found: list[Name] = []
     known: dict[Value, Expression] = {}
     kinds: Counter[str] = Counter()
-    for i, node in enumerate(order):
+    for node in order:
         sign = printable(node.sign)
         kinds[sign] += 1
         if label := shorten(printable(node.label)):
             name = Name(label)
         elif not node.args:
-            name = Name(rounded(node.data, 4) if node.role == "constant" else f"v{i}")
+            name = leaf(node, kinds)
             if node.role == "constant":
                 number = float(f"{node.data:.4g}")
                 known[node] = Expression(number, number, len(name.label))
@@ -112,6 +113,15 @@ def bare_names(order: Sequence[Value]) -> list[Name]:
         known.setdefault(node, Expression(Symbol(text), Symbol(name.latex()), len(text)))
         found.append(name)
     return found
+
+
+def leaf(node: Value, kinds: Counter[str]) -> Name:
+    """A number, or which input or parameter it is."""
+    if node.role == "constant":
+        return Name(rounded(node.data, 4))
+    sign = LEAVES.get(node.role, "v")
+    kinds[sign] += 1
+    return nth(sign, kinds[sign])
 
 
 def expressed(node: Value, known: Mapping[Value, Expression]) -> Expression | None:
