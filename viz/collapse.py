@@ -250,7 +250,7 @@ class Scene:
         """Which sample nodes are computed for; empty if there is only one."""
         return samples(self.order)
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many samples there are."""
         return 1 + max(self.sample.values(), default=0)

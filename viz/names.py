@@ -90,29 +90,44 @@ class Expression(NamedTuple):
 
 
 def bare_names(order: Sequence[Value]) -> list[Name]:
-    """What each node would be called if it were the only one that is called so."""
+    """What each node would be called if it were the only one that is called so.
+
+    What is computed alike from what is called alike has one expression: a network has few.
+    """
     found: list[Name] = []
     known: dict[Value, Expression] = {}
+    made: dict[object, tuple[Name, Expression] | None] = {}
     kinds: Counter[str] = Counter()
     for node in order:
         sign = printable(node.sign)
         kinds[sign] += 1
-        if label := shorten(printable(node.label)):
-            name = Name(label)
-        elif not node.args:
-            name = leaf(node, kinds)
-            if node.role == "constant":
-                number = float(f"{node.data:.4g}")
-                known[node] = Expression(number, number, len(name.label))
-        elif (expression := expressed(node, known)) and (short := written(expression)):
-            name, known[node] = short, expression
+        label = shorten(printable(node.label))
+        if label or not node.args:
+            name = Name(label) if label else leaf(node, kinds)
+            number = None if label or node.role != "constant" else float(f"{node.data:.4g}")
+            if name not in made:
+                made[name] = name, quoted(name, number)
+            same = made[name]
         else:
-            found.append(nth(sign, kinds[sign]))  # and what is made of it gets no expression either
-            continue
-        text = term(name.label)
-        known.setdefault(node, Expression(Symbol(text), Symbol(name.latex()), len(text)))
+            parts = tuple(id(known.get(arg)) for arg in node.args[: MOST_ARGUMENTS + 1])
+            key = (id(node.rule), parts, repr(node.params))
+            if key not in made:
+                made[key] = expressed(node, known)
+            same = made[key]
+        if same:
+            name, known[node] = same
+        else:
+            name = nth(sign, kinds[sign])  # and what is made of it gets no expression either
         found.append(name)
     return found
+
+
+def quoted(name: Name, number: float | None) -> Expression:
+    """A name, or the number of a constant, within an expression."""
+    if number is not None:
+        return Expression(number, number, len(name.label))
+    text = term(name.label)
+    return Expression(Symbol(text), Symbol(name.latex()), len(text))
 
 
 def leaf(node: Value, kinds: Counter[str]) -> Name:
@@ -124,8 +139,8 @@ def leaf(node: Value, kinds: Counter[str]) -> Name:
     return nth(sign, kinds[sign])
 
 
-def expressed(node: Value, known: Mapping[Value, Expression]) -> Expression | None:
-    """How a node is computed; None if that is not known or too long for a name."""
+def expressed(node: Value, known: Mapping[Value, Expression]) -> tuple[Name, Expression] | None:
+    """How a node is computed: as its name, in parentheses unless it is a call; None if too long."""
     row, args = node.rule, [known.get(arg) for arg in node.args[: MOST_ARGUMENTS + 1]]
     terms = [arg for arg in args if arg]
     if row is None or len(terms) < len(args) or len(args) > MOST_ARGUMENTS:
@@ -139,18 +154,13 @@ def expressed(node: Value, known: Mapping[Value, Expression]) -> Expression | No
         formulas = [Symbol(head=row, args=(*parts, *node.params)) for parts in (texts, latex)]
     if not all(isinstance(formula, Symbol) and formula.head for formula in formulas):
         return None
-    return Expression(formulas[0], formulas[1], len(write(formulas[0], in_text)))
-
-
-def written(expression: Expression) -> Name | None:
-    """The name of what is computed so, if it is short: in parentheses unless it is a call."""
-    if expression.length > LONGEST - 2:
+    text = write(formulas[0], in_text)
+    if len(text) > LONGEST - 2:
         return None
-    text, latex = write(expression.text, in_text), write(expression.latex, in_latex)
-    text = powers_raised(text)
-    if expression.text.head.level < ATOM or not text.endswith(")"):  # but σ(x) is enough
-        text, latex = f"({text})", rf"\left({latex}\right)"
-    return Name(text, formula=latex)
+    name, tex = powers_raised(text), write(formulas[1], in_latex)
+    if formulas[0].head.level < ATOM or not text.endswith(")"):  # but σ(x) is enough
+        name, tex = f"({name})", rf"\left({tex}\right)"
+    return Name(name, formula=tex), Expression(formulas[0], formulas[1], len(text))
 
 
 def nth(sign: str, index: int) -> Name:
