@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import viz
-from engine import Value, topological_order
+from engine import Tensor, Value, topological_order
 from nn import MLP
 from viz.frames import Play
 from viz.slides import slide
@@ -87,6 +87,40 @@ def test_paths_are_saved_as_an_overview_and_one_by_one(suffix: str, tmp_path: Pa
     assert names == {f"p{suffix}", f"p-1{suffix}", f"p-2{suffix}", f"p-3{suffix}"}
     shown = {path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert len(shown) == 4
+
+
+def test_the_products_of_paths_are_saved_as_text(tmp_path: Path) -> None:
+    found = viz.draw_paths(ROOT, A)
+    text = viz.save(found, tmp_path / "p.txt").read_text(encoding="utf-8")
+    assert text == f"{found}\n"
+
+
+def test_a_derivation_of_arrays_is_saved_too(tmp_path: Path) -> None:
+    w = Tensor([[1.0, 2.0], [3.0, 4.0]], label="W")
+    y = (w @ w).tanh().sum()
+    y.label = "y"
+    y.backward()
+    for suffix in ("txt", "md", "tex", "html"):
+        assert viz.save(viz.derive(y, w), tmp_path / f"d.{suffix}").stat().st_size > 200
+
+
+def test_a_graph_larger_than_the_slide_moves_past(tmp_path: Path) -> None:
+    loss = MLP(2, [4, 4, 1], rng=0)([1.0, 2.0]) ** 2
+    play = Play(topological_order(loss))
+    frames = list(play.frames())
+    views = set()
+    for frame in (frames[2], frames[len(frames) // 2], frames[-2]):
+        plot = slide(play, frame, "")
+        plot.draw_without_rendering()
+        (axes,) = plot.axes
+        views.add((axes.get_xlim(), axes.get_ylim()))
+        ((_, now),) = frame.sides
+        assert now.active is not None
+        x, y, w, h = play.stage.boxes[now.active]
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        assert left <= x and x + w <= right
+        assert top <= y + h / 2 <= bottom
+    assert len(views) > 1
 
 
 def test_what_is_none_of_these_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def save(
 
             - ``.svg``, ``.png`` or ``.pdf`` for a picture or a plot, ``.dot`` for a graph;
             - one of these for pictures of paths: the overview gets the name, the paths get it with
-              a number, ``paths-1.svg``;
+              a number, ``paths-1.svg``; or ``.txt`` for their products;
             - ``.txt``, ``.md``, ``.tex`` (a fragment) or ``.html`` for a derivation;
             - ``.html`` for what `play` returned, or a film: the page. Or its steps as slides:
               ``.pdf`` with a page for each, ``.svg`` or ``.png`` with a file for each
@@ -76,7 +76,8 @@ def writers(picture: Any, dark: bool, seconds: float | None) -> dict[str, Writer
         return {**drawn, ".dot": lambda: picture.source}
     if hasattr(picture, "overview"):
         every = [picture.overview, *picture]
-        return {end: partial(numbered, every, end) for end in (*PICTURES, ".dot")}
+        forms = {end: partial(numbered, every, end) for end in (*PICTURES, ".dot")}
+        return {**forms, ".txt": lambda: f"{picture}\n"}
     if hasattr(picture, "savefig"):
         return {end: partial(plotted, picture, end[1:]) for end in PICTURES}
     if hasattr(picture, "markdown") and hasattr(picture, "latex"):

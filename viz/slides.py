@@ -296,19 +296,21 @@ class _Scene:
             self.text(x + w - 60, base, data, 9, ink, "right", mono=True)
             self.text(x + w - 6, base, grad, 9, hue, "right", mono=True, bold=True)
             return
-        self.full(card, (x, y, w), ink, surface, data, (grad, hue, receiving and now.backward))
+        self.full(card, (x, y, w, h), ink, surface, data, (grad, hue, receiving and now.backward))
 
     def full(
         self,
         card: Card,
-        place: tuple[float, float, float],
+        place: tuple[float, float, float, float],
         ink: str,
         surface: Surface,
         data: str,
         grad: tuple[str, str, bool],
     ) -> None:
         """What stands on a full card: name and operation, the scope, data and grad."""
-        (x, y, w), top, colors = place, 9 if card.scope else 0, self.colors
+        (x, y, w, h), colors = place, self.colors
+        top = 9 if card.scope else 0
+        tight = min(0.0, h - 61 - top)  # a low card has its lines nearer to each other
         sign = shorten(card.sign, 12) or ROLE_WORDS.get(card.role, "")
         small = not card.sign
         what = surface.stroke if small else ink
@@ -318,15 +320,15 @@ class _Scene:
         self.text(x + 8, y + 16, shown(card.name), 12, name, bold=card.named, room=room)
         if card.scope:
             self.text(x + 8, y + 26, shown(card.scope), 8, colors.muted, room=w - 16)
-        line = [y + 23 + top] * 2
+        line = [y + 23 + top + tight / 2] * 2
         self.axes.plot([x, x + w], line, color=surface.stroke, linewidth=self.scale, zorder=5)
         written, hue, arrives = grad
         if arrives:
-            self.box(x + w - 66, y + 43.5 + top, 61, 14, 4, colors.page, hue, 1.2)
-        self.text(x + 8, y + 40 + top, "data", 10, colors.muted, mono=True)
-        self.text(x + w - 8, y + 40 + top, data, 10, ink, "right", mono=True)
-        self.text(x + 8, y + 54 + top, "grad", 10, colors.muted, mono=True)
-        self.text(x + w - 8, y + 54 + top, written, 10, hue, "right", mono=True, bold=True)
+            self.box(x + w - 66, y + 43.5 + top + tight, 61, 14, 4, colors.page, hue, 1.2)
+        self.text(x + 8, y + 40 + top + tight, "data", 10, colors.muted, mono=True)
+        self.text(x + w - 8, y + 40 + top + tight, data, 10, ink, "right", mono=True)
+        self.text(x + 8, y + 54 + top + tight, "grad", 10, colors.muted, mono=True)
+        self.text(x + w - 8, y + 54 + top + tight, written, 10, hue, "right", mono=True, bold=True)
 
     def box(
         self,
@@ -370,6 +372,6 @@ class _Scene:
         if not (left <= x <= right and lower <= y <= upper):
             return  # outside of what is seen
         drawn = self.axes.text(x, y, text, fontsize=size, color=color, ha=align, va="baseline")
-        drawn.set(fontweight=weight, zorder=6)
+        drawn.set(fontweight=weight, zorder=6, clip_on=True)
         if mono:
             drawn.set_fontfamily(_mono())
