@@ -1,7 +1,20 @@
 """Pictures: graphs, gradient paths, derivations, backpropagation step by step, networks, training.
 
 Import this package for free: each function brings its library (Graphviz, matplotlib) when it is
-first used.
+first used. What to read, in this order, the data flowing one way:
+
+- a graph becomes a picture: `drawing` (cards and edges as plain data) with `names` and `formulas`;
+  `collapse` decides how much is shown, with what belongs together (`clusters`, `folding`) and what
+  can be read (`legible`); `dot` writes it with `cards`, `groupcards` and `strip`, in a `look`;
+  `picture` and `layout` run Graphviz. `graphs` is `draw`, all of it in one call.
+- more than a graph: `paths` and `pathsum`, the sum over paths; `derivation`, in the `equations` of
+  two `script`s, and `matrix`; `backward`, the backward pass as a graph; and of Tensors
+  `arrayformulas`, `twin` and `twinderivation`.
+- the player: `film` (recorded states) and `rehearsal` (a backward pass, move by move) go with
+  `staging` (places) into the `score` that the `document`, made of `page/`, plays from; `frames`,
+  `slides` and `reel` draw the same steps without a browser.
+- plots: `style`, and a file for each, on matplotlib alone.
+- where it goes: `notebook` (cells), `export` (files), `words` (for those who cannot see it).
 """
 
 from __future__ import annotations
