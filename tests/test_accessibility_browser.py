@@ -94,7 +94,7 @@ def test_nothing_is_in_the_way_of_others(
     }
     path = made[name]().save(tmp_path / "page.html")
     options: Any = {"color_scheme": scheme, "reduced_motion": "reduce"}
-    at = "view=graph&step=30" if name == "state" else "step=3"
+    at = {"training": "epoch=3", "state": "view=graph&step=30"}.get(name, "step=3")
     with Visit(browser, path, at=at, **options) as visit:
         assert not violations(visit.page, axe)
 

@@ -72,8 +72,7 @@ function followStep(side, step) {
 }
 
 function showPanel(situations, end, paths, state, found) {
-  const training = film && shown.view === 'training';
-  const blocks = sides.flatMap((side, i) => {
+    const blocks = sides.flatMap((side, i) => {
     const content = panel.step(side.stepAt(shown.step), situations[i], state);
     const over = shown.step > side.steps.length - 1 ? [note('this pass is over')] : [];
     const title = side.name ? [element('h2', { class: `side ${side.name}` }, `${side.name} pass`)] : [];
@@ -82,7 +81,7 @@ function showPanel(situations, end, paths, state, found) {
   if (score.passes && shown.step === 0) {
     blocks.unshift(element('section', { class: 'both' }, ...panel.about(), ...panel.meaning(state)));
   }
-  if (training) blocks.splice(0, blocks.length, element('section', {}, ...film.words(shown.epoch)));
+  if (training()) blocks.splice(0, blocks.length, element('section', {}, ...film.words(shown.epoch)));
   byId('step').replaceChildren(...blocks);
   const go = () => (found && shown.view === 'training' ? toView('graph') : null, toStep(found.step));
   byId('trouble').replaceChildren(...panel.trouble(found, state, go));
@@ -101,10 +100,9 @@ function showPanel(situations, end, paths, state, found) {
 }
 
 function showControls(situations, state) {
-  const training = film && shown.view === 'training';
-  const step = reference.stepAt(shown.step);
+    const step = reference.stepAt(shown.step);
   const phases = { start: 'start', ready: 'start', forward: 'forward', done: 'done' };
-  const phase = training ? 'training' : phases[step.kind] ?? 'backward';
+  const phase = training() ? 'training' : phases[step.kind] ?? 'backward';
   byId('steps').value = shown.step;
   byId('steps').setAttribute('aria-valuetext', `Step ${shown.step} of ${lastStep}, ${phase}`);
   byId('count').textContent = `${shown.step} / ${lastStep}`;
@@ -125,19 +123,22 @@ function showControls(situations, state) {
     byId('epoch').textContent = `epoch ${film.epochs[shown.epoch]}`;
     byId('loss').textContent = `loss ${short(film.losses[shown.epoch])}`;
   }
-  if (shown.playing !== 'epochs') byId('said').textContent = epoch + (training ? '' : said.join(' '));
+  if (shown.playing !== 'epochs') byId('said').textContent = epoch + (training() ? '' : said.join(' '));
 }
 
+// The words that an address has for what is shown; what goes without saying has none.
 function tellAddress() {
   const words = new Map();
-  if (shown.step && !(film && shown.step === lastStep)) words.set('step', shown.step);
-  if (film && shown.epoch) words.set('epoch', film.epochs[shown.epoch]);
-  if (film?.network && shown.view === 'graph') words.set('view', 'graph');
-  if (shown.chosen !== null) words.set('paths', score.nodes[shown.chosen].name);
-  if (shown.chosen !== null && shown.path !== null) words.set('path', shown.path + 1);
-  if (shown.present) words.set('present', '');
+  const tell = (name, value, told) => told && words.set(name, value);
+  const graph = !training();
+  tell('step', shown.step, graph && shown.step !== (film ? lastStep : 0));
+  tell('epoch', film?.epochs[shown.epoch], film && shown.epoch);
+  tell('view', 'graph', film?.network && graph);
+  tell('paths', score.nodes[shown.chosen]?.name, graph && shown.chosen !== null);
+  tell('path', shown.path + 1, graph && shown.chosen !== null && shown.path !== null);
+  tell('present', '', shown.present);
   const { theme } = document.documentElement.dataset;
-  if (theme) words.set('theme', theme);
+  tell('theme', theme, theme);
   address.write(words);
 }
 
@@ -155,7 +156,8 @@ function arrive(words) {
   shown.path = node >= 0 && path >= 0 ? path : null;
   if (shown.path !== null) shown.path = within(path, pathsTo(score, score.state(shown.epoch), node).heaviest.length - 1);
   if (['light', 'dark'].includes(words.get('theme'))) document.documentElement.dataset.theme = words.get('theme');
-  toView(film?.network && words.get('view') !== 'graph' ? 'training' : 'graph');
+  const graph = words.get('view') === 'graph' || words.has('step') || node >= 0;
+  toView(film?.network && !graph ? 'training' : 'graph');
   toPresent(words.has('present'));
   toSheets(words.get('print') === 'steps');
   if (shown.chosen === null) return;

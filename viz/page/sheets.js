@@ -19,16 +19,16 @@ function still(stage) {
 // Every step as a page: the graph and what happens in it.
 function makeSheets() {
   const { step, epoch } = shown;
-  const training = film && shown.view === 'training';
-  const count = training ? film.epochs.length : lastStep + 1;
-  const many = Math.min(count, training ? MOST_STATES : MOST_SHEETS);
+  const states = training();
+  const count = states ? film.epochs.length : lastStep + 1;
+  const many = Math.min(count, states ? MOST_STATES : MOST_SHEETS);
   const sheets = [];
   for (let k = 0; k < many; k += 1) {
     const i = Math.round((k * (count - 1)) / (many - 1 || 1));
-    Object.assign(shown, training ? { epoch: i } : { step: i });
+    Object.assign(shown, states ? { epoch: i } : { step: i });
     show(false);
-    const title = element('h2', {}, `${score.title} · ${training ? 'state' : 'step'} ${i} of ${count - 1}`);
-    const pictures = training ? film.stills() : sides.map((side) => still(side.stage));
+    const title = element('h2', {}, `${score.title} · ${states ? 'state' : 'step'} ${i} of ${count - 1}`);
+    const pictures = states ? film.stills() : sides.map((side) => still(side.stage));
     const text = byId('step').cloneNode(true);
     text.removeAttribute('id');
     text.className = 'what';

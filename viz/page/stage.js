@@ -34,7 +34,7 @@ class Stage {
     const cls = ['node', node.role];
     if (index === this.score.root) cls.push('output');
     if (compact) cls.push('compact');
-    const flag = svg('g', { class: 'flag' }, svg('circle', { r: 6.5 }), written('', 0, 3.6, '!'));
+    const flag = svg('g', { class: 'flag' }, svg('circle', { r: 6.5 }), written('', 0, 0, '!'));
     const group = svg(
       'g',
       {
