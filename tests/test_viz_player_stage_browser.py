@@ -144,6 +144,17 @@ def test_no_text_is_on_another_or_on_an_edge(
         assert made is xor or len(written) == labels.count()  # each has found a place
 
 
+@pytest.mark.parametrize("at", ["", "present"])
+def test_a_long_name_is_shortened_and_stands_once(browser: Any, tmp_path: Path, at: str) -> None:
+    a = Value(2.0, label="abc" * 30)
+    b = a.tanh()
+    b.label = "x1·w1 + x2·w2"
+    with opened(browser, tmp_path, play(b), at, viewport=SLIDE) as visit:
+        long, short = visit.page.locator("[data-node] .names").all_text_contents()
+        assert long.startswith("abcabc") and long.endswith("…") and len(long) < 40
+        assert short.startswith("x1·w1") and short.count("w1") == 1
+
+
 def test_nothing_overlaps_in_a_film(browser: Any, tmp_path: Path, film: Film) -> None:
     with opened(browser, tmp_path, play(frames=film), viewport=SLIDE) as visit:
         page = visit.page

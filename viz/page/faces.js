@@ -84,17 +84,25 @@ function compactFace(node) {
   };
 }
 
-// A name that is wider than its card has room for is squeezed, and shortened before that where it
-// would be squeezed to less than two thirds. `sizes` are the types of the name and of what follows.
+// A name that is wider than its card has room for is squeezed, to two thirds at most: before that it
+// goes without what tells it from others, and is shortened. `sizes` are the types of both.
 function fitName(name, node, room, [size, small], compact) {
-  const { label, place, sign: operation } = node;
-  const behind = compact ? 6 + textWidth(operation, `${small}px ${SANS}`) : 0;
-  const named = textWidth(label, `bold ${size}px ${SANS}`);
-  const width = named + textWidth(place, `bold ${small}px ${SANS}`) + behind;
-  if (width <= room) return;
-  const kept = Math.floor((label.length * room) / width / 0.67);
-  const shorter = `${label.slice(0, Math.max(1, kept - 1))}…`;
-  if (kept < label.length) name.firstChild.textContent = shorter;
-  name.setAttribute('textLength', Math.max(room, 20));
-  name.setAttribute('lengthAdjust', 'spacingAndGlyphs');
+  const behind = compact ? 6 + textWidth(node.sign, `${small}px ${SANS}`) : 0;
+  const available = Math.max(20, room - behind);
+  const [label, place] = name.querySelectorAll('.name, .place');
+  const widthOf = (part) =>
+    (part ? textWidth(part.textContent, `bold ${part === label ? size : small}px ${SANS}`) : 0);
+  let width = widthOf(label) + widthOf(place);
+  if (width <= available) return;
+  if (place && available < 0.67 * width) {
+    place.remove();
+    width = widthOf(label);
+  }
+  const kept = Math.floor((node.label.length * available) / width / 0.67);
+  if (kept < node.label.length) label.textContent = `${node.label.slice(0, Math.max(1, kept - 1))}…`;
+  const squeeze = Math.min(1, available / (widthOf(label) + (place?.parentNode ? widthOf(place) : 0)));
+  for (const part of [label, place]) {
+    part?.setAttribute('textLength', squeeze * widthOf(part));
+    part?.setAttribute('lengthAdjust', 'spacingAndGlyphs');
+  }
 }

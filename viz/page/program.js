@@ -2,6 +2,7 @@
 // formula and, where it is known, the line of Python that made it.
 
 const MOST_LINES = 400;
+const MOST_PRINTED = 60; // of a longer one, paper has none
 
 class Program {
   constructor(score) {
@@ -25,7 +26,7 @@ class Program {
     this.list = list;
     const rest = score.computed.length - MOST_LINES;
     const more = rest > 0 ? [note(`and ${counted(rest, 'operation')} more`)] : [];
-    this.element = element('section', {}, element('h3', {}, 'Computed like this'), list, ...more);
+    this.element = element('section', { class: this.lines.size > MOST_PRINTED ? 'long' : '' }, element('h3', {}, 'Computed like this'), list, ...more);
   }
 
   // Light a node's line, if any.

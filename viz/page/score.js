@@ -12,6 +12,10 @@ function bracketed(name) {
   return (called && balanced(called[1])) || !/[\s+−·*/×÷^()-]/.test(name) ? name : `(${name})`;
 }
 
+// The same where parentheses stand around it already.
+const unwrapped = (name) =>
+  (name[0] === '(' && name.endsWith(')') && balanced(name.slice(1, -1)) ? name.slice(1, -1) : name);
+
 function balanced(text) {
   let depth = 0;
   return [...text].every((c) => (depth += (c === '(') - (c === ')')) >= 0) && depth === 0;
@@ -62,7 +66,7 @@ class Score {
       const before = template[place - 1] ?? '';
       const after = template[place + index.length + 2] ?? '';
       const alone = (before === '' || before === '(') && (after === '' || after === ')');
-      return alone ? name : bracketed(name);
+      return alone ? unwrapped(name) : bracketed(name);
     });
   }
 
