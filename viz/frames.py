@@ -77,6 +77,7 @@ class Play:
         self.drawing: Drawing = describe(order[-1])
         self.stage: Stage = stage(with_room(self.drawing) if self.drawing.compact else self.drawing)
         self.names = [SCRIPT.name(name) for name in names(order).values()]
+        self.place = {node: i for i, node in enumerate(order)}
         self.into: list[list[int]] = [[] for _ in order]
         for index, edge in enumerate(self.drawing.edges):
             self.into[edge.head].append(index)
@@ -220,7 +221,7 @@ class Play:
         """A node in a formula; a constant that nobody named is a number."""
         if node.role == "constant" and not node.label:
             return SCRIPT.quantity(node.data)
-        return Symbol(self.names[self.order.index(node)])
+        return Symbol(self.names[self.place[node]])
 
 
 def factor(x: float) -> str:

@@ -43,13 +43,13 @@ def reel(player: Player, file_format: str, *, dark: bool, seconds: float | None)
         raise ValueError(f"seconds must be from 0.01 to 3600 for each slide, not {seconds!r}")
     if file_format == "mp4":
         encoder()
-    count, plots = slides(player, dark)
+    count = steps(player)
     if count > MOST_FRAMES:
         raise ValueError(
             f"the player has {count:,} steps; there can be at most {MOST_FRAMES:,} slides. Play "
             "the loss of a single sample, a smaller network, or fewer states of a training run"
         )
-    shown = watched(plots, count)
+    shown = watched(slides(player, dark), count)
     if file_format == "pdf":
         return pages(shown)
     if file_format == "gif":
@@ -62,16 +62,24 @@ def reel(player: Player, file_format: str, *, dark: bool, seconds: float | None)
     }
 
 
-def slides(player: Player, dark: bool) -> tuple[int, Iterator[Plot]]:
-    """How many slides there are, and the slides."""
-    film, play = player.film, Play(player.film.order)
+def steps(player: Player) -> int:
+    """How many slides there are."""
+    if len(player.film) > 1:
+        return len(player.film)
+    if player.passes:
+        return 1 + max(len(moves) for _, moves in player.passes)
+    return 3 + 2 * sum(bool(node.args) for node in player.film.order)
+
+
+def slides(player: Player, dark: bool) -> Iterator[Plot]:
+    """The slides, one by one."""
+    film, play, last = player.film, Play(player.film.order), steps(player) - 1
     if len(film) > 1:
-        return len(film), (epoch_slide(play, film, i, dark=dark) for i in range(len(film)))
-    frames = [*(play.compared(player.passes) if player.passes else play.frames())]
-    last = len(frames) - 1
-    return len(frames), (
-        slide(play, frame, f"{i} / {last}", dark=dark) for i, frame in enumerate(frames)
-    )
+        yield from (epoch_slide(play, film, i, dark=dark) for i in range(len(film)))
+        return
+    frames = play.compared(player.passes) if player.passes else play.frames()
+    for i, frame in enumerate(frames):
+        yield slide(play, frame, f"{i} / {last}", dark=dark)
 
 
 def watched(plots: Iterable[Plot], count: int) -> Iterable[Plot]:
