@@ -264,6 +264,12 @@ def test_what_cannot_be_slides_is_refused_at_once(
     for seconds in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="seconds"):
             viz.save(viz.play(ROOT), tmp_path / "s.gif", seconds=seconds)
+    with pytest.raises(ValueError, match="dark= is for slides"):
+        viz.save(viz.draw(ROOT), tmp_path / "a.svg", dark=True)
+    with pytest.raises(ValueError, match="dark= is for slides"):
+        viz.save(viz.play(ROOT), tmp_path / "a.html", dark=True)
+    with pytest.raises(ValueError, match=r"seconds= is for .gif and .mp4"):
+        viz.save(viz.play(ROOT), tmp_path / "a.pdf", seconds=1)
     y = A
     for _ in range(600):
         y = y * 1.0

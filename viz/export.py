@@ -14,6 +14,7 @@ from .destination import destination
 
 PICTURES = (".svg", ".png", ".pdf")
 SLIDES = (".pdf", ".svg", ".png", ".gif", ".mp4")
+MOVING = (".gif", ".mp4")
 
 Writer = Callable[[], "bytes | str | Mapping[str, bytes | str]"]
 """Gives the content of a file, or of several by what is added to the file's name."""
@@ -51,8 +52,8 @@ def save(
 
     Raises:
         TypeError: if ``picture`` is nothing of that kind, or ``path`` no path.
-        ValueError: if the suffix is none of these, ``seconds`` is not positive, or a player has
-            more than 1,000 steps.
+        ValueError: if the suffix is none of these, ``dark`` or ``seconds`` is given for something
+            else, ``seconds`` is not positive, or a player has more than 1,000 steps.
         FileNotFoundError: if the folder does not exist.
         GraphvizError: if a graph cannot be laid out.
         ModuleNotFoundError: if slides are asked for without matplotlib, or a video without
@@ -60,7 +61,12 @@ def save(
     """
     forms = writers(picture, dark, seconds)
     path = destination(path, forms)
-    content = forms[path.suffix.lower()]()
+    suffix = path.suffix.lower()
+    if dark and not (suffix in SLIDES and ".gif" in forms):
+        raise ValueError("dark= is for slides: other pictures are drawn so, draw(…, dark=True)")
+    if seconds is not None and suffix not in MOVING:
+        raise ValueError(f"seconds= is for {' and '.join(MOVING)}: nothing else moves")
+    content = forms[suffix]()
     files = content if isinstance(content, Mapping) else {"": content}
     written = [
         write_atomically(path.with_name(f"{path.stem}{added}{path.suffix}"), each)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -85,10 +86,11 @@ def slides(player: Player, dark: bool) -> Iterator[Plot]:
 def watched(plots: Iterable[Plot], count: int) -> Iterable[Plot]:
     """The slides, with a bar on a terminal and in a notebook that tells how far they are."""
     try:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm  # type: ignore[import-untyped]
     except ImportError:
         return plots
-    bar: Iterable[Plot] = tqdm(plots, total=count, desc="slides", leave=False, disable=None)
+    hidden = False if "ipykernel" in sys.modules else None  # None: shown on a terminal only
+    bar: Iterable[Plot] = tqdm(plots, total=count, desc="slides", leave=False, disable=hidden)
     return bar
 
 
