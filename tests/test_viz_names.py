@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,3 +117,17 @@ def test_pictures_paths_and_derivations_use_the_same_names() -> None:
     y.label = "y"
     for text in (str(derive(y, a)), str(draw_paths(y, a)), draw(y).source):
         assert "tanh(a·2 + 1)" in text
+
+
+@pytest.mark.parametrize("blank", ["  ", "\n", "\t", ""])
+@pytest.mark.parametrize("expand", [None, True, False])
+def test_blank_texts_make_no_empty_cards(blank: str, expand: bool | None) -> None:
+    model = MLP(2, [2, 1], rng=0)
+    y = model([Value(1.0, label=blank), Value(2.0)]) ** 2
+    y.label = blank
+    for node in topological_order(y):
+        node.scope = node.scope or blank
+    for marks in ({}, dict.fromkeys(topological_order(y), blank)):
+        svg = draw(y, expand=expand, marks=marks, title=blank).pipe("svg", encoding="utf-8")
+        for card in re.findall(r'class="node">.*?</g>', svg, re.DOTALL):
+            assert "<text" in card

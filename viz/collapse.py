@@ -330,7 +330,7 @@ class Scene:
                 one = self.summary(key, nodes, ends, detail.rows)
             boxes = detail.boxes(self.order[nodes[0]])
             cards.append(replace(one, box=tuple(box.name for box in boxes)))
-        cards = without_lone_boxes(cards)
+        cards = told_apart(without_lone_boxes(cards))
         lined = columns(cards, links, [self.order[nodes[-1]] for nodes in members.values()])
         cards = with_boxes_of_inputs(cards, links, lined)
         cards = with_signs_on_boxes(cards) if detail.compact else cards
@@ -518,6 +518,23 @@ def one_edge(
 def added(numbers: Iterable[float]) -> float:
     """The sum, rounded the same way in every version of Python."""
     return reduce(add, numbers, 0.0)
+
+
+def told_apart(cards: Sequence[Card]) -> list[Card]:
+    """The cards, those of groups numbered if another is called so: labels and scopes may be."""
+    used = Counter(one.title for one in cards)
+    if len(used) == len(cards):
+        return list(cards)
+    taken = {one.title for one in cards if one.size == 1}
+    found = []
+    for one in cards:
+        name, again = one.name, 1
+        while one.size > 1 and name in taken:
+            again += 1
+            name = f"{one.name} ({again})"
+        taken.add(name)
+        found.append(replace(one, name=name) if one.size > 1 else one)
+    return found
 
 
 def without_lone_boxes(cards: Sequence[Card]) -> list[Card]:

@@ -241,9 +241,9 @@ def refuse_more_than_fits(shown: int) -> None:
 def card(node: Value, name: Name, output: bool, mark: str) -> Card:
     """A node as it is shown."""
     return Card(
-        name=str(node.label) or name.label,
+        name=str(node.label) if str(node.label).strip() else name.label,
         place=name.place,
-        named=bool(node.label),
+        named=bool(str(node.label).strip()),
         sign=written_sign(node),
         role=node.role,
         scope=str(node.scope),

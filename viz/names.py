@@ -101,7 +101,7 @@ def bare_names(order: Sequence[Value]) -> list[Name]:
     for node in order:
         sign = printable(node.sign)
         kinds[sign] += 1
-        label = shorten(printable(node.label))
+        label = shorten(printable(node.label).strip())
         if label or not node.args:
             name = Name(label) if label else leaf(node, kinds)
             number = None if label or node.role != "constant" else float(f"{node.data:.4g}")

@@ -145,8 +145,10 @@ def html(text: str, length: int = NAME_LENGTH) -> str:
     """User text for an HTML-like label: shortened, printable, every character meaning itself.
 
     Graphviz decodes the entities first and then looks for escapes, so a backslash is written twice.
+    A blank is one that does not break: markup around nothing is a mistake there.
     """
-    return shorten(printable(text), length).translate(_ENTITIES).replace("\\", "&#92;&#92;")
+    safe = shorten(printable(text), length).translate(_ENTITIES).replace("\\", "&#92;&#92;")
+    return safe if safe.strip() else "&#160;"
 
 
 def lines(text: str, length: int = NAME_LENGTH, most: int = 3) -> list[str]:
@@ -168,15 +170,18 @@ def tooltip(*lines: str) -> str:
 
 
 def font(markup: str, color: str, size: float) -> str:
-    """Markup in a colour and a size, in points."""
-    return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{markup}</FONT>'
+    """Markup in a colour and a size, in points; around nothing it would be a mistake."""
+    return markup and f'<FONT COLOR="{color}" POINT-SIZE="{size}">{markup}</FONT>'
 
 
 def mono(markup: str, color: str, size: float) -> str:
     """Markup in the typeface of numbers."""
-    return f'<FONT FACE="{",".join(MONO)}" COLOR="{color}" POINT-SIZE="{size}">{markup}</FONT>'
+    return (
+        markup
+        and f'<FONT FACE="{",".join(MONO)}" COLOR="{color}" POINT-SIZE="{size}">{markup}</FONT>'
+    )
 
 
 def bold(markup: str) -> str:
     """Bold markup."""
-    return f"<B>{markup}</B>"
+    return markup and f"<B>{markup}</B>"
