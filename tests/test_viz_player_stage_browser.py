@@ -306,6 +306,10 @@ def test_paths_are_gone_through_by_keys(browser: Any, tmp_path: Path) -> None:
         assert step_of(page) == (10, 10)
         assert page.evaluate("document.documentElement.dataset.theme") == "dark"
         assert page.locator(".path").first.is_visible()
+        stage = page.locator("main").bounding_box()
+        for card in page.locator(".node .card").all():
+            box = card.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= stage["width"]
         for key, expected in [("Down", 1), ("Down", 2), ("Up", 1), ("Up", 0), ("Up", 0)]:
             page.keyboard.press(f"Arrow{key}")
             assert page.evaluate(lit) == expected

@@ -3,6 +3,7 @@
 const CLOSEST = 4;
 const SMALLEST = 11; // pixels: the type of cards where room is scarce; below it the camera follows
 const USUAL = 9; // on a larger stage
+const WHOLE = 0.7; // the least scale at which paths are shown from end to end
 const MARGIN = 12;
 
 class Camera {

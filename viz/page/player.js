@@ -161,6 +161,9 @@ function arrive(words) {
   toPresent(words.has('present'));
   toSheets(words.get('print') === 'steps');
   if (shown.chosen === null) return;
-  cameras((camera) => camera.follow([shown.chosen], false));
+  cameras((camera) => { // paths go from end to end
+    if (camera.wholeScale >= WHOLE && !shown.present) camera.fit(true);
+    else camera.follow([shown.chosen], false);
+  });
   byId('paths').scrollIntoView({ block: 'nearest' });
 }
