@@ -236,7 +236,9 @@ def test_films_are_saved_as_pages_and_as_slides(plane: bool, tmp_path: Path) -> 
         viz.save(run, tmp_path / "f.html").read_text(encoding="utf-8") == viz.play(frames=run).html
     )
     viz.save(run, tmp_path / "f.png")
-    assert len(list(tmp_path.glob("f-*.png"))) == 2
+    content = [path.read_bytes() for path in sorted(tmp_path.glob("f-*.png"))]
+    sizes = [(int.from_bytes(x[16:20]), int.from_bytes(x[20:24])) for x in content]
+    assert sizes == [(1920, 1080)] * 2
 
 
 def test_an_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,9 +58,8 @@ def reel(player: Player, file_format: str, *, dark: bool, seconds: float | None)
     if file_format == "mp4":
         return video((bitmap(plot) for plot in shown), seconds)
     digits = len(str(count))
-    return {
-        f"-{number:0{digits}}": rendered(plot, file_format) for number, plot in enumerate(shown, 1)
-    }
+    made = png if file_format == "png" else svg
+    return {f"-{number:0{digits}}": made(plot) for number, plot in enumerate(shown, 1)}
 
 
 def steps(player: Player) -> int:
@@ -101,6 +100,11 @@ def pages(plots: Iterable[Plot]) -> bytes:
         for plot in plots:
             pdf.savefig(plot)
     return buffer.getvalue()
+
+
+def svg(plot: Plot) -> bytes:
+    """A slide as SVG."""
+    return rendered(plot, "svg")
 
 
 def png(plot: Plot) -> bytes:

@@ -40,14 +40,10 @@ def slide(play: Play, frame: Frame, place: str, *, dark: bool = False) -> Plot:
         said = " ".join(frame.lines)
         plot.words = Words(f"{frame.phase}: {frame.title}", f"Step {place}. {said}")
         _heading(plot, frame, place, colors)
-        left, bottom, width, height = _GRAPH
-        share = width / len(frame.sides)
-        for i, (name, now) in enumerate(frame.sides):
-            axes = plot.add_axes(
-                (left + i * share, bottom, share * 0.98, height - 0.06 * bool(name))
-            )
+        for (name, now), where in zip(frame.sides, _places(play, len(frame.sides)), strict=True):
+            axes = plot.add_axes(where)
             if name:
-                color = colors.alert if i == 0 else colors.input.stroke
+                color = colors.alert if name == "wrong" else colors.input.stroke
                 axes.set_title(name, fontsize=15, fontweight="bold", color=color, loc="left")
             _Scene(axes, play, now, colors).draw()
         for i, line in enumerate(frame.lines):
@@ -149,6 +145,21 @@ def _dressed(axes: Axes) -> None:
 def _mono() -> list[str]:
     """The typeface of numbers; for what it lacks, the others."""
     return ["DejaVu Sans Mono", *matplotlib.rcParams["font.family"]]
+
+
+def _places(play: Play, sides: int) -> list[tuple[float, float, float, float]]:
+    """Where on the slide graphs stand: beside each other, or wide ones below each other."""
+    left, bottom, width, height = _GRAPH
+    if sides == 1:
+        return [_GRAPH]
+    room, title = (72 * WIDTH * width, 72 * HEIGHT * height), 0.06
+    beside = min(room[0] / sides / play.stage.width, room[1] / play.stage.height)
+    below = min(room[0] / play.stage.width, room[1] / sides / play.stage.height)
+    if beside >= below:
+        share = width / sides
+        return [(left + i * share, bottom, share * 0.98, height - title) for i in range(sides)]
+    share = height / sides
+    return [(left, bottom + (sides - 1 - i) * share, width, share - title) for i in range(sides)]
 
 
 def _heading(plot: Plot, frame: Frame, place: str, colors: Theme) -> None:

@@ -52,6 +52,11 @@ class Compiled:
         self._steps = compile_loops(self.source)
         self._numbers, self._done = np.empty((1, self._machine.width)), np.zeros(1, np.int64)
 
+    def _repr_markdown_(self) -> str:
+        from ..display import code
+
+        return code(self.source)
+
     def __copy__(self) -> Compiled:
         return self
 
