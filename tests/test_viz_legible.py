@@ -1,20 +1,16 @@
-"""That what is shown can be read: estimates beside layouts, and pictures measured in a browser."""
+"""That what is shown can be read: estimates beside layouts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from operator import add
-from typing import Any
 
 import pytest
-from browsers import chromium
-from legibility import measure
 
-from engine import Value, topological_order
+from engine import Value
 from nn import MLP, mean_squared_error
-from viz import draw
 from viz.collapse import describe_any
 from viz.drawing import Drawing
 from viz.legible import READABLE, SLIDE, SMALLEST, readable, text_size
@@ -142,39 +138,3 @@ def test_neurons_stand_in_order_from_left_to_right() -> None:
     assert across == sorted(across)
     inputs = [place[f"x{i}"][1] for i in range(8)]
     assert inputs == sorted(inputs)
-
-
-# ---------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser.new_page()
-
-
-@pytest.mark.parametrize("rankdir", ["LR", "TB"])
-@pytest.mark.parametrize("name", ALL)
-def test_no_text_is_on_another_on_a_border_or_cropped(page: Any, name: str, rankdir: str) -> None:
-    root = ALL[name]()
-    root.backward()
-    found = measure(page, draw(root, rankdir=rankdir).pipe("svg"))
-    assert found.faults == ()
-    if rankdir == "LR":
-        assert found.smallest >= READABLE
-
-
-def test_what_is_taken_apart_has_no_faults(page: Any) -> None:
-    one, four = sample(2, 4, 4, 1)(), samples(4, 2, 4, 1)()
-    leaf = next(node for node in topological_order(one) if node.label == "w0")
-    for root in (one, four):
-        root.backward()
-    for drawn in (
-        draw(one, expand="L1 n2"),
-        draw(one, path_to=leaf),
-        draw(one, path_to=leaf, path=1),
-        draw(one, expand=True),
-        draw(four, expand="sample 2"),
-        draw(four, expand=["sample 2", "L0 weights"], title="Four samples", dark=True),
-    ):
-        assert measure(page, drawn.pipe("svg")).faults == ()
