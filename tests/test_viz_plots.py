@@ -140,6 +140,9 @@ def test_the_users_matplotlib_stays_as_it_is(names: list[str]) -> None:
         before = dict(matplotlib.rcParams)
         assert [PLOTS[name]()._repr_png_() for name in names] == usual
         assert dict(matplotlib.rcParams) == before
+
+
+def test_plots_know_nothing_of_pyplot() -> None:
     code = (
         "import sys; from viz import draw_curve, draw_regions, save\n"
         "f = draw_curve({'a': [1, 2]}); f._repr_png_()\n"
