@@ -18,14 +18,19 @@ class Address {
     return words;
   }
 
-  // Browsers refuse to be told too often, and pages within pages have no address.
+  // Not at every step of a film: browsers refuse to be told too often. Pages within pages have no
+  // address, and some of those that viewers show may not change theirs.
   write(words) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       if (location.protocol === 'about:') return;
       const text = [...words].map(([name, value]) => (value === '' ? name : `${name}=${encodeURIComponent(value)}`));
       this.own = text.length ? `#${text.join('&')}` : '#';
-      if (location.hash !== this.own) history.replaceState(null, '', this.own);
+      try {
+        if (location.hash !== this.own) history.replaceState(null, '', this.own);
+      } catch {
+        this.own = location.hash;
+      }
     }, REST);
   }
 }
