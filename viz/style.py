@@ -28,6 +28,7 @@ from .text import printable, raised, short_number, shorten
 from .theme import LIGHT, SANS, Theme
 from .words import Words, described
 
+_SHARP, _TINTS = 200.0, 120.0  # dots per inch of a file, and of pixels in an SVG
 _NOTEBOOK = 120  # dots per inch of the image that a notebook keeps
 LARGE, SMALL = 12, 9  # points: titles, and all other text
 MARGIN = 0.9  # inches at the left of axes: their ticks and their label
@@ -168,8 +169,15 @@ def shown(name: object) -> str:
     return shorten(printable(str(name)), 60)
 
 
-def rendered(figure: Figure, file_format: str, dpi: float = 200) -> bytes:
-    """The figure as the content of a file, the same whenever it is made."""
+def rendered(figure: Figure, file_format: str, dpi: float = 0.0) -> bytes:
+    """The figure as the content of a file, the same whenever it is made.
+
+    Args:
+        figure: the figure.
+        file_format: "svg", "png" or "pdf".
+        dpi: dots per inch, by default 200; of the pixels in an SVG, which are tints, 120.
+    """
+    dpi = dpi or (_TINTS if file_format == "svg" else _SHARP)
     buffer = BytesIO()
     with repeatable():
         figure.savefig(buffer, format=file_format, dpi=dpi, metadata=_UNDATED.get(file_format))
