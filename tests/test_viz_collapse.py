@@ -367,11 +367,23 @@ def test_too_much_at_once_is_refused_in_time() -> None:
     assert len(topological_order(loss)) > 7_000
     start = time.perf_counter()
     assert "L1 n7" in draw(loss, expand="layers.1").source
-    with pytest.raises(
-        ValueError, match=r"takes apart too much .*: [\d,]+ cards and .* Expand less"
-    ):
+    with pytest.raises(ValueError, match=r"takes apart too much .*: [\d,]+ cards.* Expand less"):
         draw(loss, expand=["layers.1", "layers.1"])
     assert time.perf_counter() - start < 20  # on a machine with much else to do
+
+
+def test_a_large_graph_of_no_network_is_shown_in_ranges_of_depth() -> None:
+    nodes = [Value(0.5 + i / 10, label=f"x{i}") for i in range(5)]
+    for i in range(1_000):
+        a, b = nodes[-1 - i * 7 % 5], nodes[-1 - i * 3 % 5]
+        nodes.append((a * b).tanh() if i % 2 else a - b)
+    nodes[-1].backward()
+    drawing = describe_any(nodes[-1], None, None)
+    assert len(drawing.cards) <= 12
+    assert sum(card.size for card in drawing.cards) == len(topological_order(nodes[-1]))
+    assert any(name.startswith("depth ") for name in names(drawing))
+    with pytest.raises(ValueError, match="takes apart too much"):
+        draw(nodes[-1], expand=[card.name for card in drawing.cards if card.size > 1])
 
 
 @pytest.mark.parametrize("expand", [3, 1.5, object()])

@@ -13,7 +13,6 @@ from engine import Value
 
 from .drawing import written_sign
 
-BANDS = 60  # of depth, where nothing else makes a large graph small
 Key = object  # what the nodes of one group have in common
 
 
@@ -195,18 +194,19 @@ def by_sample(order: Sequence[Value], sample: Mapping[Value, int], parameters: P
 # ---------------------------------------------------------------- by likeness
 
 
-def alike(order: Sequence[Value], known: Mapping[Value, Key], fewest: int) -> Paths:
+def alike(order: Sequence[Value], known: Mapping[Value, Key], most: int, ranges: int) -> Paths:
     """Groups of nodes that are in none: those that do the same to the same; else of like depth.
 
     Args:
         order: all nodes, arguments before results.
         known: the groups of the others, and nodes that stay alone, each as its own group.
-        fewest: more groups than this are too many; then those of like depth become one.
+        most: more groups than this are too many; then those of like depth become one.
+        ranges: of depth, so many.
     """
     free = [node for node in order if node not in known]
     found = same_operation(free, known)
-    if len(set(found.values())) > fewest:
-        found = bands(free, order)
+    if len(set(found.values())) > most:
+        found = bands(free, order, ranges)
     keys = dict(known) | found
     return named(keys_of(found | leaves(free, order, keys)))
 
@@ -254,10 +254,10 @@ def depths(order: Sequence[Value]) -> dict[Value, int]:
     return depth
 
 
-def bands(free: Sequence[Value], order: Sequence[Value]) -> dict[Value, Key]:
+def bands(free: Sequence[Value], order: Sequence[Value], ranges: int) -> dict[Value, Key]:
     """Groups of computed nodes at about the same depth."""
     depth = depths(order)
-    width = max(depth.values()) // BANDS + 1
+    width = max(depth.values()) // ranges + 1
     return {node: ("depth", depth[node] // width * width) for node in free if node.args}
 
 

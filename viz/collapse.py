@@ -34,7 +34,7 @@ from .drawing import (
     refuse_more_than_fits,
 )
 from .folding import folds
-from .legible import readable, text_size
+from .legible import places, readable, text_size
 from .names import names
 from .text import number
 
@@ -46,7 +46,7 @@ MOST_SAMPLES = 8  # that have a card each
 PARAMETERS, INPUTS = 5, 4  # of a neuron, and of a sample, that are listed on its card
 CROSSING = 24  # edges between two boxes that are drawn one by one
 BOXED = 300  # cards above which there are no boxes
-QUICK = 600, 1_500  # cards and edges that Graphviz lays out in about a second
+QUICK = 600, 1_500, 4_000  # cards, edges and their places that are laid out in about a second
 
 Expand = bool | str | Collection[str] | None
 
@@ -148,8 +148,10 @@ class Scene:
             return found
         for name in named:
             detail = self.taken_apart(detail, name)
-        self.refuse_slow(detail, named)
+        cards = len(self.keys(detail))
+        refuse_slow(named, cards)
         full = self.drawn(replace(detail, compact=False, rows=False))
+        refuse_slow(named, cards, full)
         if readable(full, rankdir, self.others):
             return full
         lines = self.drawn(replace(detail, compact=True, rows=False))
@@ -167,7 +169,7 @@ class Scene:
                 if best is None or size > best[0]:
                     best = size, detail, found
         if best is None:  # very many outputs
-            detail = Detail(alike(self.order, self.alone, 1), {}, True)
+            detail = Detail(alike(self.order, self.alone, 1, 6), {}, True)
             return detail, self.drawn(detail)
         return best[1:]
 
@@ -183,8 +185,8 @@ class Scene:
         if self.network:
             yield from self.grouped()
         if collapsed or count > LINES:
-            for most in (FREE, 1):
-                free = alike(self.order, self.alone, most)
+            for most, bands in ((FREE, 12), (1, 12), (1, 6)):
+                free = alike(self.order, self.alone, most, bands)
                 yield Detail(free, {}, False)
                 yield Detail(free, {}, True)
 
@@ -217,7 +219,7 @@ class Scene:
         """The groups, and what is in none: one by one if that is little, or as alike groups."""
         known = self.alone | {node: path[0] for node, path in paths.items()}
         few = len(self.order) - len(known) <= FREE
-        rest = {} if few else alike(self.order, known, FREE)
+        rest = {} if few else alike(self.order, known, FREE, 6)
         last = terms(self.order, known, paths)
         for compact, rows in ways:
             yield Detail(paths | rest, depth, compact, rows)
@@ -289,19 +291,6 @@ class Scene:
             if key in around:
                 depth[node] = depth.get(node, 0) + 1
         return self.taken_apart(replace(detail, depth=depth), name)
-
-    def refuse_slow(self, detail: Detail, names: Sequence[str]) -> None:
-        """Raise ValueError if a layout would take long, and nothing could be read in it."""
-        cards = len(self.keys(detail))
-        keys = [detail.key(node) for node in self.order]
-        ends = {(keys[edge.tail], keys[edge.head]) for edge in self.links}
-        if cards > QUICK[0] or len(ends) > QUICK[1]:
-            shown = ", ".join(map(repr, names))
-            raise ValueError(
-                f"expand={shown} takes apart too much to be read: {cards:,} cards and "
-                f"{len(ends):,} edges. Expand less, one neuron or one sample; expand=True shows "
-                "every node all the same"
-            )
 
     def keys(self, detail: Detail) -> dict[Group | Value, list[int]]:
         """What is shown, with the indices of its nodes."""
@@ -412,6 +401,19 @@ class Scene:
             yield "in " + ", ".join(xs[:INPUTS]) + (", …" if len(xs) > INPUTS else "")
         if group.kind == "" and not group.name[0].isdecimal():
             yield counted(len(nodes), "node")
+
+
+def refuse_slow(names: Sequence[str], cards: int, found: Drawing | None = None) -> None:
+    """Raise ValueError if a layout would take long, and nothing could be read in it."""
+    edges = sum(edge.size for edge in found.edges) if found else 0
+    slow = found and (len(found.edges) > QUICK[1] or places(found) > QUICK[2])
+    if slow or cards > QUICK[0]:
+        shown = ", ".join(map(repr, names))
+        size = f"{cards:,} cards" + (f" and {edges:,} edges" if slow else "")
+        raise ValueError(
+            f"expand={shown} takes apart too much to be read: {size}. Expand less, one neuron or "
+            "one sample; expand=True shows every node all the same"
+        )
 
 
 def several(expand: str | Collection[str]) -> list[str]:

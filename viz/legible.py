@@ -155,11 +155,19 @@ def line_width(card: Card) -> float:
     return sum(cells) + APART * (len(cells) - 1) + 14 + 14 * (card.size > 1)
 
 
+def places(drawing: Drawing) -> int:
+    """How many places edges take, one on every rank that they reach: a layout's time."""
+    rank = ranks(drawing)
+    return sum(max(rank[edge.head] - rank[edge.tail], 1) for edge in drawing.edges)
+
+
 def ranks(drawing: Drawing) -> list[int]:
     """The rank of every card: a computed one after its arguments, a leaf just before its use."""
     into: dict[int, list[int]] = {}
+    users: dict[int, list[int]] = {}
     for edge in drawing.edges:
         into.setdefault(edge.head, []).append(edge.tail)
+        users.setdefault(edge.tail, []).append(edge.head)
     rank = [0] * len(drawing.cards)
     column = {i: cards for cards in drawing.columns for i in cards}
     for i in topological(len(rank), into):
@@ -168,8 +176,7 @@ def ranks(drawing: Drawing) -> list[int]:
             rank[other] = max(rank[other], rank[i])
     for i in range(len(rank)):
         if i not in into and not any(other in into for other in column.get(i, ())):
-            heads = [rank[edge.head] for edge in drawing.edges if edge.tail == i]
-            rank[i] = min(heads, default=1) - 1
+            rank[i] = min((rank[head] for head in users.get(i, ())), default=1) - 1
     for cards in drawing.columns:
         for i in cards:
             rank[i] = max(rank[other] for other in cards)
