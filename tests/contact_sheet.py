@@ -246,7 +246,7 @@ SHOTS = (
     Shot("hostile", of(hostile), "notebook"),
     Shot("backward", lambda dark: viz.draw_backward(o := neuron(), leaf(o, "w1"), dark=dark)),
     Shot("side-by-side", of(lambda: {"before": (f := film())[0], "after": f[-1]}), least=7.5),
-    Shot("twin", of(twin)),
+    Shot("twin", of(twin), least=8),
     Shot("twin-model", of(twin_model), "notebook", dark=True),
     Shot("network", lambda dark: viz.draw_network(trained(), dark=dark)),
     Shot("player", played(neuron), fragment="#step=12"),

@@ -20,8 +20,6 @@ from engine.rule import ATOM, CHOICE, POWER, PRODUCT, SIGN, ArrayRule, Rule
 from engine.symbol import BOTH, COMPARED, EQUAL, WHERE, Form, SymbolMathematics
 from engine.tensor.arrays import ARRAYS
 
-from .formulas import simplified
-
 NUMBERS = ARRAYS[np.dtype(float)]  # the mathematics that says what shape a result has
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -342,7 +340,7 @@ def array_formula(node: Tensor, args: Sequence[ArraySymbol]) -> ArraySymbol:
 def pullbacks(
     node: Tensor, upstream: Any, result: Any, names: Sequence[Any], wanted: Sequence[bool]
 ) -> list[Any]:
-    """The gradients that a node sends its arguments, as formulas; None where it sends none.
+    """The gradients that a node sends its arguments, as written by the table; None for none.
 
     Args:
         node: the node.
@@ -351,5 +349,5 @@ def pullbacks(
         names: the symbols of its arguments.
         wanted: which of them a gradient is computed for.
     """
-    found = node.rule.pull(FORMULAS, upstream, result, names, node.params, wanted)
-    return [None if formula is None else simplified(formula) for formula in found]
+    found: list[Any] = node.rule.pull(FORMULAS, upstream, result, names, node.params, wanted)
+    return found

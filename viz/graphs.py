@@ -51,7 +51,8 @@ def draw(
     Args:
         root: one `Value`, or a sequence of them drawn together. Of a `Tensor`, or several, cards
             give the shape, the type and the norms of data and gradient, and every edge the
-            gradient that is sent back there as a formula, ``δ·Wᵀ``, with δ the result's. A dict
+            gradient that is sent back there as a formula, ``δ·Wᵀ``, with δ the result's; of a
+            deep graph short expressions without a label are folded into their users. A dict
             ``{title: Value}`` draws several graphs side by side, each in a box with its title: a
             wrong pass and a right one, or two states of a `Film`.
         dark: light on dark instead of dark on light.
@@ -83,12 +84,14 @@ def draw(
     """
     seen = look(dark, rankdir, title, digits, scale, legend, hide)
     if twins := tensors(root):
-        for name, given in (("path_to", path_to), ("path", path), ("expand", expand)):
+        for name, given in (("path_to", path_to), ("path", path)):
             if given is not None:
                 raise ValueError(f"{name} is for graphs of Values; this is one of Tensors")
+        if not isinstance(expand, bool | None):
+            raise ValueError(f"of Tensors expand is True or False, not {expand!r:.60}")
         from .twin import draw_twin
 
-        return draw_twin(twins, seen, marks)
+        return draw_twin(twins, seen, marks, expand)
     if isinstance(root, Mapping):
         if path_to is not None or path is not None:
             raise ValueError("path_to is for one graph, and these are several side by side")

@@ -23,6 +23,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _BREAK = re.compile("[\n\r\t]")
+_TWICE = re.compile(r"\(\(([^()]+)\)\)")
 _POWER = re.compile(r"\^(\d+)(?![\d.])")
 _OPERATORS = frozenset(" +−-·*/×÷^()")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
@@ -124,6 +125,11 @@ def term(text: str) -> str:
     if called and balanced(called[1], "(", ")") or not set(text) & _OPERATORS:
         return text
     return f"({text})"
+
+
+def once_enclosed(formula: str) -> str:
+    """A formula without the parentheses of a name in those of a function: ``tanh(x·W + b)``."""
+    return _TWICE.sub(r"(\1)", formula)
 
 
 def powers_raised(formula: str) -> str:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from .text import (
     html,
     mono,
     number,
+    once_enclosed,
     powers_raised,
     printable,
     short_number,
@@ -39,6 +40,7 @@ from .text import (
 from .theme import SANS, Surface, Theme
 from .words import MOST, Words, counted, listed
 
+DEEP = 6  # cards on a way, above which a slide has no room for all
 SHORTEST, LONGEST = 16, 40  # characters of an expression that is a name, and of an edge's label
 LEAVES = {"input": "input", "parameter": "p", "constant": "c"}  # arrays that have no label
 PLAIN = Script()
@@ -77,11 +79,59 @@ class Twin:
             node: the node; a leaf sends nothing.
             upstream: what its own gradient is called.
         """
+        return [
+            None if formula is None else simplified(formula)
+            for formula in self.pulled(node, symbol(node, upstream))
+        ]
+
+    def pulled(self, node: Tensor, upstream: Any) -> list[Any]:
+        """The same for an upstream gradient that is a formula itself, as the table writes it."""
+        if not node.args or upstream is None:
+            return [None] * len(node.args)
         args = [self.symbols[arg] for arg in node.args]
-        if not args:
-            return []
-        wanted = self.wanted(node)
-        return pullbacks(node, symbol(node, upstream), self.symbols[node], args, wanted)
+        return pullbacks(node, upstream, self.symbols[node], args, self.wanted(node))
+
+    def foldable(self, kept: Collection[Tensor]) -> set[Tensor]:
+        """The nodes that can be seen in the formula of the only one that uses them."""
+        uses = Counter(arg for node in self.order for arg in node.args)
+        return {
+            node
+            for node in self.order
+            if uses[node] == 1 and node not in kept
+            if node in self.expressed or (is_number(node) and not node.label)
+        }
+
+    def arrivals(
+        self, node: Tensor, hidden: Collection[Tensor], upstream: Any
+    ) -> Iterator[Arrival]:
+        """Where the arguments of a node arrive, through what is seen in its formula alone."""
+        for position, formula in enumerate(self.pulled(node, upstream)):
+            arg = node.args[position]
+            if arg not in hidden:
+                yield Arrival(arg, node, position, formula)
+            elif arg.args:
+                yield from self.arrivals(arg, hidden, formula)
+
+
+class Arrival(NamedTuple):
+    """An argument's way into a card.
+
+    Attributes:
+        arg: the argument.
+        into: the node that uses it, on the card.
+        position: as which of its arguments.
+        formula: what is sent back there; None for nothing.
+    """
+
+    arg: Tensor
+    into: Tensor
+    position: int
+    formula: Any
+
+
+def is_number(node: Tensor) -> bool:
+    """Whether it is a constant of one number."""
+    return not node.args and node.role == "constant" and node.data.ndim == 0
 
 
 def study(roots: Sequence[Tensor], script: Script = PLAIN) -> Twin:
@@ -143,9 +193,15 @@ def bare_names(order: Sequence[Tensor]) -> tuple[list[str], set[Tensor]]:
 
 
 def draw_twin(
-    roots: Sequence[Tensor], look: Look, marks: Mapping[Any, str] | None = None
+    roots: Sequence[Tensor],
+    look: Look,
+    marks: Mapping[Any, str] | None = None,
+    expand: bool | None = None,
 ) -> Picture:
     """The picture of a graph of Tensors.
+
+    Of a deep one, what is used once and has no label is seen in its user's formula, and what is
+    sent back through it is one formula; ``expand`` says whether every array has a card.
 
     Raises:
         ValueError: if it has more than 150 nodes.
@@ -171,13 +227,26 @@ def draw_twin(
         "rankdir": look.rankdir, "bgcolor": colors.page, "fontname": typeface, "pad": "0.15",
         "margin": "0", "nodesep": "0.2", "ranksep": "0.25", "tooltip": " ", "labelloc": "b",
         "outputorder": "edgesfirst", "dpi": f"{72 * look.scale:g}",
-        "label": legend(signs, [], look),
     }  # fmt: skip
     node = {"shape": "plain", "fontname": typeface, "fontsize": "12"}
-    body = headed(look.title, statements(twin, set(roots), checked(marks), look), look)
+    known: Mapping[Any, str] = checked(marks)
+    fold = depth(twin) > DEEP if expand is None else not expand
+    hidden = twin.foldable({*roots, *known}) if fold else set()
+    if hidden and look.legend:
+        signs.append("expand=True: every array")
+    graph["label"] = legend(signs, [], look)
+    body = headed(look.title, statements(twin, hidden, set(roots), known, look), look)
     picture = Picture("gradpath", graph_attr=graph, node_attr=node, edge_attr=node, body=body)
     picture.words = in_words(twin, roots, look)
     return picture
+
+
+def depth(twin: Twin) -> int:
+    """How many cards stand on the longest way from a leaf to a root."""
+    ranks: dict[Tensor, int] = {}
+    for node in twin.order:
+        ranks[node] = 1 + max((ranks[arg] for arg in node.args), default=0)
+    return max(ranks.values())
 
 
 def in_words(twin: Twin, roots: Sequence[Tensor], look: Look) -> Words:
@@ -198,18 +267,26 @@ def in_words(twin: Twin, roots: Sequence[Tensor], look: Look) -> Words:
 
 
 def statements(
-    twin: Twin, roots: set[Tensor], marks: Mapping[Any, str], look: Look
+    twin: Twin,
+    hidden: Collection[Tensor],
+    roots: Collection[Tensor],
+    marks: Mapping[Any, str],
+    look: Look,
 ) -> Iterator[str]:
     """One line for every node, then for every edge: a label that the edge runs through."""
     place = {node: i for i, node in enumerate(twin.order)}
-    for node in twin.order:
-        yield f"\tn{place[node]} [{card(node, twin, node in roots, marks.get(node, ''), look)}]\n"
+    shown = [node for node in twin.order if node not in hidden]
+    for node in shown:
+        formula = written(twin.formula(node)) if any(x in hidden for x in node.args) else ""
+        shape = card(node, twin, node in roots, marks.get(node, ""), formula, look)
+        yield f"\tn{place[node]} [{shape}]\n"
     sent = {node: sent_back(node, twin.wanted(node)) for node in twin.order}
     largest = max((x for found in sent.values() for x in found if math.isfinite(x)), default=0.0)
-    for node in twin.order:
-        for position, formula in enumerate(twin.pullbacks(node)):
-            arg, size = node.args[position], sent[node][position] if sent[node] else 0.0
-            said = "" if formula is None else powers_raised(PLAIN.write(formula))
+    for node in shown:
+        arrivals = twin.arrivals(node, hidden, symbol(node, "δ"))
+        for number_, (arg, into, position, formula) in enumerate(arrivals):
+            size = sent[into][position] if sent[into] else 0.0
+            said = "" if formula is None else written(simplified(formula))
             share = size / largest if largest and math.isfinite(size) else 0.0
             about = [f"{twin.names[arg]} → {twin.names[node]}"]
             if said and "partial" not in look.hide:
@@ -217,7 +294,12 @@ def statements(
             if size and "grad" not in look.hide:
                 about.append(f"its norm {exact_number(size)}")
             width = 1.2 + 3 * math.sqrt(share) * ("grad" not in look.hide)
-            yield from edge(place[arg], place[node], position, said, width, about, look)
+            yield from edge(place[arg], place[node], number_, said, width, about, look)
+
+
+def written(formula: Any) -> str:
+    """A formula as a card or an edge says it."""
+    return once_enclosed(powers_raised(PLAIN.write(formula)))
 
 
 def edge(
@@ -256,15 +338,17 @@ def norm(x: Any) -> float:
         return float(np.linalg.norm(np.asarray(x, float).ravel()))
 
 
-def card(node: Tensor, twin: Twin, output: bool, mark: str, look: Look) -> str:
+def card(node: Tensor, twin: Twin, output: bool, mark: str, formula: str, look: Look) -> str:
     """The attributes of a node: its name and operation, shape and type, data and gradient."""
     colors = look.theme
     surface: Surface = getattr(colors, node.role)
     surface = colors.output if output and node.args else surface
     stroke = colors.alert if mark else surface.stroke
+    computed = font(f"= {html(formula, LONGEST)}", colors.ink, 10)
     rows = [
         title(node, twin.names[node], colors),
         f'<TD COLSPAN="2" WIDTH="104" HEIGHT="1" CELLPADDING="0" BGCOLOR="{surface.stroke}"></TD>',
+        *([f'<TD COLSPAN="2" ALIGN="LEFT">{computed}</TD>'] if formula else []),
         both(mono(dimensions(node), colors.muted, 10), mono(str(node.dtype), colors.muted, 9)),
         quantity("data", node.data, look),
         quantity("grad", None if node.role == "constant" else node.grad, look),

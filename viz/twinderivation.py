@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from engine.graph import between
 from .drawing import FULL_CARDS
 from .equations import Derivation, Equation, distinct, parts, section, total
 from .script import Latex, Script
-from .text import powers_raised, term
+from .text import once_enclosed, powers_raised, term
 from .twin import Twin, dimensions, norm, study
 
 MEANINGS = {  # in words that every TeX has letters for
@@ -24,7 +23,6 @@ MEANINGS = {  # in words that every TeX has letters for
 }
 WRITTEN = 24  # entries of a gradient that are written out
 SCRIPTS = (Script(), Latex())
-_TWICE = re.compile(r"\(\(([^()]+)\)\)")  # parentheses of a name in those of a function
 
 
 def derive_twin(root: Any, to: Any, steps: int) -> Derivation:
@@ -105,7 +103,7 @@ class Work:
         text = self.script.write(formula)
         if isinstance(self.script, Latex):
             return text
-        return _TWICE.sub(r"(\1)", powers_raised(text))
+        return once_enclosed(powers_raised(text))
 
     def shaped(self, node: Tensor) -> str:
         """A node's shape, behind an equation."""
