@@ -9,7 +9,7 @@ first used. What to read, in this order, the data flowing one way:
   `picture` and `layout` run Graphviz. `graphs` is `draw`, all of it in one call.
 - more than a graph: `paths` and `pathsum`, the sum over paths; `derivation`, in the `equations` of
   two `script`s, and `matrix`; `backward`, the backward pass as a graph; and of Tensors
-  `arrayformulas`, `twin` and `twinderivation`.
+  `arrayformulas`, `twin`, `twinpicture` and `twinderivation`.
 - the player: `film` (recorded states) and `rehearsal` (a backward pass, move by move) go with
   `staging` (places) into the `score` that the `document`, made of `page/`, plays from; `frames`,
   `slides` and `reel` draw the same steps without a browser.

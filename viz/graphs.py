@@ -89,7 +89,7 @@ def draw(
                 raise ValueError(f"{name} is for graphs of Values; this is one of Tensors")
         if not isinstance(expand, bool | None):
             raise ValueError(f"of Tensors expand is True or False, not {expand!r:.60}")
-        from .twin import draw_twin
+        from .twinpicture import draw_twin
 
         return draw_twin(twins, seen, marks, expand)
     if isinstance(root, Mapping):
