@@ -420,3 +420,16 @@ def test_the_picture_names_counts_and_norms() -> None:
     assert time.perf_counter() - start < 20
     for said in (">L1<", "‖grad‖", "16 neurons", "norm of the gradients sent back"):
         assert said in svg
+
+
+def test_edges_within_a_box_are_drawn_one_by_one() -> None:
+    loss, _ = xor(samples=4, layers=2)
+    found = describe_any(loss, None, "sample 2")
+    inside = [i for i, one in enumerate(found.cards) if one.box == ("sample 2",)]
+    within = {found.cards[i].name.removesuffix(", sample 2"): i for i in inside}
+    ends = {(edge.tail, edge.head) for edge in found.edges if not edge.boxed}
+    for to in range(4):
+        for tail in ("x0", "x1"):
+            assert (within[tail], within[f"L0 n{to}"]) in ends
+        for of in range(4):
+            assert (within[f"L0 n{of}"], within[f"L1 n{to}"]) in ends

@@ -353,3 +353,10 @@ def test_an_enormous_graph_is_refused_at_once() -> None:
     assert "the sum over more than 10^4,932 paths" in str(derive(y, x))
     with pytest.raises(ValueError, match="at most 100,000 nodes"):
         derive(*long_graph("a chain", 100_001))
+
+
+def test_a_derivation_has_no_empty_parts() -> None:
+    a = Value(2.0, label="a")
+    found = derive(a, a)
+    assert found.sections[0].heading == "∂a/∂a = 1"
+    assert all(part.text and part.latex for part in found.sections)

@@ -107,6 +107,8 @@ def test_names_stand_in_formulas_with_the_parentheses_that_they_need() -> None:
     assert "((" not in text.replace("∂((", "").replace("·((", "")
     for name, part in {"a": "a", "(a·2)": "(a·2)", "f(a)": "f(a)", "a + b": "(a + b)"}.items():
         assert term(name) == part
+    for call in ("leaky_relu(x)", "hypot2(u, v)", "f1(g(x))"):
+        assert term(call) == call
     assert term("(a)·(b)") == "((a)·(b))"
     assert r"\left(\left(" not in derive(y, a).latex()
 

@@ -43,6 +43,8 @@ def full_card(card: Card, arguments: list[Edge], look: Look, back: bool) -> str:
     style = "ROUNDED,DASHED" if card.role == "constant" else "ROUNDED"
     rest = height(len(arguments)) - _HEIGHT if look.rankdir == "LR" else 0
     across = '<TD COLSPAN="2" CELLPADDING="0"'
+    alert = "grad" not in look.hide and not math.isfinite(card.grad)
+    filled = card.mark or card.share is not None or alert  # the last line, up to the corners
     rows = [
         _title(card, theme),
         f'{across} WIDTH="{_WIDTH}" HEIGHT="1" BGCOLOR="{face.stroke}"></TD>',
@@ -50,7 +52,7 @@ def full_card(card: Card, arguments: list[Edge], look: Look, back: bool) -> str:
         quantity("grad", card.grad, theme.sign(card.grad), look),
         *([] if card.share is None or "grad" in look.hide else [share_row(card.share, look)]),
         *([mark_row(card, theme)] if card.mark else []),
-        f'{across} HEIGHT="{max(8 if card.mark or card.share is not None else 3, rest)}"></TD>',
+        f'{across} HEIGHT="{max(8 if filled else 3, rest)}"></TD>',
     ]
     return (
         'label=<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>'

@@ -10,6 +10,7 @@ sums over the paths within it, so the chain rule holds for the picture as it is 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -612,7 +613,12 @@ def bundled(found: Drawing) -> Drawing:
     """The drawing in which many edges between the same two boxes are one."""
     groups: dict[tuple[object, ...], list[Edge]] = {}
     for edge in found.edges:
-        between = [found.cards[i].box[:1] or i for i in (edge.tail, edge.head)]
+        boxes = found.cards[edge.tail].box, found.cards[edge.head].box
+        around = len(os.path.commonprefix(boxes))  # what is within one box stays apart
+        between = [
+            box[: around + 1] if box[around:] else i
+            for box, i in zip(boxes, (edge.tail, edge.head), strict=True)
+        ]
         groups.setdefault(tuple(between), []).append(edge)
     kept: list[Edge] = []
     for bundle in groups.values():

@@ -73,7 +73,7 @@ def derive(root: Any, to: Any, *, steps: int = 40, paths: int = 6) -> Derivation
         sections.append(
             section("Matrix form", lambda script: [as_item(i) for i in form.lines(script)])
         )
-    return Derivation(summary.total, sections)
+    return Derivation(summary.total, [part for part in sections if part.text])
 
 
 def refuse_large(root: Value) -> None:

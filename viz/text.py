@@ -121,7 +121,7 @@ def room(text: str) -> float:
 
 def term(text: str) -> str:
     """A name as part of a formula: in parentheses, unless it is a word or a call, or has them."""
-    called = re.fullmatch(r"[^\W\d_]*\((.*)\)(\[[\w.#]*\])?", text)
+    called = re.fullmatch(r"(?:[^\W\d]\w*)?\((.*)\)(\[[\w.#]*\])?", text)
     if called and balanced(called[1], "(", ")") or not set(text) & _OPERATORS:
         return text
     return f"({text})"
