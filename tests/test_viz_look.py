@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine import Value
+from engine import Tensor, Value
 from nn import MLP
 from viz import Film, draw, draw_paths
 
@@ -160,5 +160,7 @@ def test_what_stands_side_by_side_has_titles() -> None:
         draw({3: product()})  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="takes a Value or a sequence of Values, not float"):
         draw({"a": 3.0})  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="of Values stand side by side; 'a' is one of Tensors"):
+        draw({"a": Tensor([1.0])})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="path_to is for one graph"):
         draw({"a": product()}, path_to=Value(1.0))

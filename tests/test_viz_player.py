@@ -353,6 +353,9 @@ def test_a_state_of_a_film_is_a_graph_like_any_other() -> None:
         assert [(n.data, n.grad, n.label, n.role, n.scope) for n in order] == known
     assert film[-1].data == film[3].data < film[0].data
     assert not {*topological_order(film[0])} & {*topological_order(film[0])}
+    for index in ("0", 1.0, slice(0, 2)):
+        with pytest.raises(TypeError, match=f"whole number, not {type(index).__name__}"):
+            film[index]  # type: ignore[index]
     with pytest.raises(IndexError, match="the film has 4 states; there is no state 4"):
         film[4]
     by_hand = Film()
@@ -406,6 +409,12 @@ def test_the_plane_keeps_the_sign_of_every_score() -> None:
             assert scores[j, i] == -128 if x < 0 else np.sign(scores[j, i]) == np.sign(x - y)
 
 
+def opened_on(path: Any) -> Player:
+    """A page of x·x that opens on a path to x."""
+    x = Value(3.0, label="x")
+    return play(x * x, path_to=x, path=path)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
@@ -419,6 +428,9 @@ def test_the_plane_keeps_the_sign_of_every_score() -> None:
         (lambda: play(product(), path_to=Value(1.0)), ValueError, "not in the graph"),
         (lambda: anyhow(product(), path_to="a"), TypeError, "Value of the graph, not str"),
         (lambda: play(product(), path=1), ValueError, "give path_to"),
+        (lambda: opened_on(0), ValueError, "there is no path 0"),
+        (lambda: opened_on(3), ValueError, "there is no path 3: 2 paths lead to 'x'"),
+        (lambda: opened_on("1"), TypeError, "rank of a path"),
         (lambda: anyhow(sum(Value(i) for i in range(2001))), ValueError, "at most 2,000"),
         (lambda: Film(lambda x, y: x), ValueError, "at least one point"),
         (lambda: Film(points=[(0, 0)]), ValueError, "one class for each point"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
@@ -93,7 +94,7 @@ class Film:
         if self.classifier:
             self.fields.append(self._scores(self.classifier))
 
-    def __getitem__(self, index: int) -> Value:
+    def __getitem__(self, index: SupportsIndex) -> Value:
         """The graph as it was in a state, with its gradients: to be drawn or derived, as any.
 
         Args:
@@ -103,10 +104,14 @@ class Film:
             The root of a graph of its own, made by the same operations on that state's leaves.
 
         Raises:
+            TypeError: if ``index`` is no whole number.
             IndexError: if there is no such state.
             ValueError: if a node was made by hand: nobody knows how it was computed.
         """
-        if not -len(self) <= index < len(self):
+        if not isinstance(index, SupportsIndex):
+            kind = type(index).__name__
+            raise TypeError(f"a state of a film has a whole number, not {kind}: {index!r:.60}")
+        if not -len(self) <= operator.index(index) < len(self):
             raise IndexError(f"the film has {len(self)} states; there is no state {index}")
         made: dict[Value, Value] = {}
         for node, data in zip(self.order, self.states[index].tolist(), strict=False):

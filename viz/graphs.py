@@ -113,6 +113,8 @@ def described(
     for title in roots:
         if not isinstance(title, str) or not title:
             raise TypeError(f"{accepted}; one title is {title!r:.60}")
+        if tensors(roots[title]):
+            raise TypeError(f"graphs of Values stand side by side; {title!r:.60} is one of Tensors")
     others = len(roots) - 1
     return {
         title: describe_any(root, marks, expand, rankdir, others) for title, root in roots.items()

@@ -21,6 +21,8 @@ from .graphs import draw
 from .neurons import network
 from .notebook import beside
 from .nudge import nudge
+from .paths import ranked
+from .pathsum import counted, path_sum
 from .picture import Picture
 from .rehearsal import Move, Pass, rehearse
 from .score import packed, score, state
@@ -77,7 +79,8 @@ def play(
         TypeError: if ``root`` is no Value, ``frames`` no Film, a pass no function, or ``title`` or
             ``about`` no str.
         ValueError: if the graph has more than 2,000 nodes, the film is empty, there is not just one
-            of ``root`` and ``frames``, or ``path_to`` is not in the graph.
+            of ``root`` and ``frames``, or ``path_to`` is not in the graph, or has no
+            such ``path``.
         RuntimeError: for a node made by hand that was given no ``_backward``.
         GraphvizError: if there is no Graphviz to lay the graph out, or it takes too long.
     """
@@ -149,8 +152,8 @@ def opening(
         raise TypeError(f"path_to is a Value of the graph, not {type(path_to).__name__}")
     if path_to not in order:
         raise ValueError("path_to is not in the graph: there is no path to it")
-    if path is not None and (not isinstance(path, int) or path < 1):
-        raise ValueError(f"path is the number of a path, from 1, not {path!r:.60}")
+    if path is not None and ranked(path) > (found := path_sum(order[-1], path_to, 1)).count:
+        raise ValueError(f"there is no path {path}: {counted(found.count)} lead to {found.node!r}")
     words |= {"node": str(order.index(path_to)), "step": "last"}
     return words if path is None else words | {"path": str(path)}
 
