@@ -133,3 +133,12 @@ def test_blank_texts_make_no_empty_cards(blank: str, expand: bool | None) -> Non
         svg = draw(y, expand=expand, marks=marks, title=blank).pipe("svg", encoding="utf-8")
         for card in re.findall(r'class="node">.*?</g>', svg, re.DOTALL):
             assert "<text" in card
+
+
+@pytest.mark.parametrize(
+    "labels", [("x1", "x_1", "x₁"), ("A", "Α"), ("x1[1]", "x₁[1]"), ("µ", "μ")]
+)
+def test_no_two_names_are_alike_in_latex(labels: tuple[str, ...]) -> None:
+    leaves = [Value(float(i), label=label) for i, label in enumerate(labels)]
+    order = topological_order(sum(leaves, Value(1.0)))
+    assert len({name.latex() for name in names(order).values()}) == len(order)

@@ -353,9 +353,10 @@ def test_a_state_of_a_film_is_a_graph_like_any_other() -> None:
         assert [(n.data, n.grad, n.label, n.role, n.scope) for n in order] == known
     assert film[-1].data == film[3].data < film[0].data
     assert not {*topological_order(film[0])} & {*topological_order(film[0])}
-    for index in ("0", 1.0, slice(0, 2)):
-        with pytest.raises(TypeError, match=f"whole number, not {type(index).__name__}"):
-            film[index]  # type: ignore[index]
+    none: list[Any] = ["0", 1.0, slice(0, 2)]
+    for wrong in none:
+        with pytest.raises(TypeError, match=f"whole number, not {type(wrong).__name__}"):
+            film[wrong]
     with pytest.raises(IndexError, match="the film has 4 states; there is no state 4"):
         film[4]
     by_hand = Film()

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from engine import Symbol, Value
@@ -57,18 +58,21 @@ def names(order: Sequence[Value]) -> dict[Value, Name]:
     often = Counter(name.label for name in bare)
     found: dict[Value, Name] = {}
     used: set[str] = set()
+    typeset: set[str] = set()  # x1, x_1 and x₁ are alike in LaTeX
     again: Counter[tuple[str, str]] = Counter()
     for node, name in zip(order, bare, strict=True):
         place = "" if often[name.label] == 1 else short_scope(node.scope)
         told = bool(place) or often[name.label] == 1
         unique = name._replace(place=place)
         again[name.label, place] += 1
-        while not told or str(unique) in used:  # a label may look like another's with a place
+        # A label may look like another's with a place.
+        while not told or str(unique) in used or (tex := unique.latex()) in typeset:
             which = str(again[name.label, place])
             unique = name._replace(place=f"{place}#{which}" if place else which)
             again[name.label, place] += told
             told = True
         used.add(str(unique))
+        typeset.add(tex)
         found[node] = unique
     return found
 
@@ -186,6 +190,7 @@ _ESCAPES = str.maketrans(
 )
 
 
+@lru_cache(4096)  # a network has many nodes of few labels
 def latex_label(label: str) -> str:
     r"""A label in mathematics mode: letters with an index as such, all else as text."""
     if match := _GREEK.fullmatch(label):
