@@ -433,3 +433,16 @@ def test_edges_within_a_box_are_drawn_one_by_one() -> None:
             assert (within[tail], within[f"L0 n{to}"]) in ends
         for of in range(4):
             assert (within[f"L0 n{of}"], within[f"L1 n{to}"]) in ends
+
+
+def test_a_chain_of_squares_folds_like_any_other() -> None:
+    y = Value(1.1, label="x")
+    for i in range(40):
+        y = (y + y if i % 2 else y * y) * 0.6
+    y.backward()
+    found = describe_any(y, None, None)
+    assert len(found.cards) <= 8
+    (fold,) = (i for i, one in enumerate(found.cards) if one.size > 1)
+    slope = sum(edge.sent for edge in found.edges if edge.head == fold)
+    below = {edge.tail for edge in found.edges if edge.head == fold}
+    assert slope == pytest.approx(sum(found.cards[i].grad for i in below))

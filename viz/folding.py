@@ -1,9 +1,10 @@
 """Long chains and sums with their middle folded away: ``… 54 more …``.
 
 A spine is a row of computed nodes each of which serves the next and nothing else: operations of one
-argument, or a running sum and its terms. From the middle of a long one becomes one card, with all
-that serves it alone, such as the terms. That card has one result, so the chain rule holds through
-it: its local derivative is the product along the part of the chain that it stands for.
+argument, be it in two places as in r·r, or a running sum and its terms. From the middle of a long
+one becomes one card, with all that serves it alone, such as the terms. That card has one result, so
+the chain rule holds through it: its local derivative is the product along the part of the chain
+that it stands for.
 
 What is left out of an operation of very many arguments, such as a sum of 200 terms in one node,
 becomes one card as well.
@@ -31,7 +32,7 @@ def folds(order: Sequence[Value], kept: Collection[Value], ends: int) -> Paths:
         ends: how many nodes of a spine, or arguments of an operation, are shown at each end.
     """
     inside = set(order)
-    uses = Counter(arg for node in order for arg in node.args if arg in inside)
+    uses = Counter(arg for node in order for arg in {*node.args} if arg in inside)
     groups: Paths = {}
     below: Paths = {}  # by the node just below it, the group that it does not join
     names: Counter[str] = Counter()
