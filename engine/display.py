@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-LARGEST = 5_000  # nodes that are drawn unasked: that takes about a second
+LARGEST = 150  # nodes that are drawn unasked
 MOST_LINES = 200  # of a program that are shown unasked
 
 
