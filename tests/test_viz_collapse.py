@@ -18,9 +18,9 @@ from engine.strategies import Computation, computations
 from nn import MLP, mean_squared_error
 from viz import draw
 from viz.clusters import levels, samples, title
-from viz.collapse import FULL, LINES, describe_any, scene_of
+from viz.collapse import FULL, LINES, Detail, describe_any, scene_of
 from viz.drawing import Card, Drawing, describe
-from viz.folding import folds
+from viz.folding import expressions, folds
 
 
 def loss_of(samples: int, fused: bool = False) -> tuple[Value, MLP]:
@@ -446,3 +446,39 @@ def test_a_chain_of_squares_folds_like_any_other() -> None:
     slope = sum(edge.sent for edge in found.edges if edge.head == fold)
     below = {edge.tail for edge in found.edges if edge.head == fold}
     assert slope == pytest.approx(sum(found.cards[i].grad for i in below))
+
+
+@settings(max_examples=60)
+@given(computations(max_nodes=14), st.integers(2, 9))
+def test_short_expressions_are_on_their_users_cards(c: Computation, most: int) -> None:
+    root = c.run()[-1]
+    root.backward()
+    order = topological_order(root)
+    scene = scene_of(order, [root], {})
+    found = expressions(order, scene.alone, most)
+    drawing = scene.drawn(Detail(found, {}))
+    assert sum(card.size for card in drawing.cards) == len(order)
+    assert max(card.size for card in drawing.cards) <= most
+    assert all(card.result for card in drawing.cards)  # one result each: the chain rule holds
+    assert root not in found
+    shown = {card.title: card for card in drawing.cards}
+    assert len(shown) == len(drawing.cards)
+    for i, card in enumerate(drawing.cards):
+        sent = [edge.sent for edge in drawing.edges if edge.tail == i]
+        if sent and card.grad == card.grad and all(map(math.isfinite, sent)):
+            size = math.fsum(map(abs, sent))
+            assert math.fsum(sent) == pytest.approx(card.grad, rel=1e-9, abs=1e-9 * size + 1e-300)
+
+
+def test_an_expression_opens_by_its_name() -> None:
+    a, b = Value(-4.0, label="a"), Value(2.0, label="b")
+    y = a
+    for _ in range(8):  # too deep for a slide
+        y = y * (b + 1) + y * (a - 2)
+    y.label = "y"
+    y.backward()
+    drawing = describe_any(y, None, None)
+    group = next(card for card in drawing.cards if card.size > 1)
+    opened = describe_any(y, None, group.name)
+    assert len(opened.cards) == len(drawing.cards) + group.size - 1
+    assert len(describe_any(y, None, True).cards) == len(topological_order(y))

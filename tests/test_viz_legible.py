@@ -66,6 +66,20 @@ def long_sum() -> Value:
     return reduce(add, [x(f"x{i}") for i in range(200)])
 
 
+def without_layers() -> Value:
+    """The example of micrograd's README."""
+    a, b = Value(-4.0, label="a"), Value(2.0, label="b")
+    c, d = a + b, a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    f = (c - d) ** 2
+    g: Value = f / 2.0 + 10.0 / f
+    g.label = "g"
+    return g
+
+
 SMALL: dict[str, Callable[[], Value]] = {
     "neuron": neuron,
     "square": lambda: (a := x("a")) * a,
@@ -80,6 +94,7 @@ SMALL: dict[str, Callable[[], Value]] = {
     "chain of 60": chain(60),
     "chain of 15,000": chain(15_000),
     "sum of 200": long_sum,
+    "no layers": without_layers,
 }
 LARGE: dict[str, Callable[[], Value]] = {
     "8-16-16-1": sample(8, 16, 16, 1),

@@ -34,7 +34,7 @@ from .drawing import (
     outputs,
     refuse_more_than_fits,
 )
-from .folding import folds
+from .folding import expressions, folds
 from .legible import places, readable, text_size
 from .names import names
 from .text import number
@@ -185,6 +185,11 @@ class Scene:
             yield from self.folded(True)
         if self.network:
             yield from self.grouped()
+        elif count <= LINES and not collapsed:
+            for most in (3, 5, 8, 12):
+                found = expressions(self.order, self.alone, most)
+                yield Detail(found, {}, False)
+                yield Detail(found, {}, True)
         if collapsed or count > LINES:
             for most, bands in ((FREE, 12), (1, 12), (1, 6)):
                 free = alike(self.order, self.alone, most, bands)
@@ -363,7 +368,7 @@ class Scene:
             result=result is not None,
             rows=self.listed(group, nodes, result) if rows or group.kind == "sample" else (),
             words=tuple(self.words(group, nodes, exits)),
-            labelled=fold and result is not None,
+            labelled=group.kind in ("fold", "expression") and result is not None,
         )
 
     def listed(
@@ -400,7 +405,7 @@ class Scene:
         if group.kind == "sample":
             xs = [number(node.data, 2) for node in members if node.role == "input"]
             yield "in " + ", ".join(xs[:INPUTS]) + (", …" if len(xs) > INPUTS else "")
-        if group.kind == "" and not group.name[0].isdecimal():
+        if group.kind == "expression" or (group.kind == "" and not group.name[0].isdecimal()):
             yield counted(len(nodes), "node")
 
 

@@ -7,7 +7,8 @@ the chain rule holds through it: its local derivative is the product along the p
 that it stands for.
 
 What is left out of an operation of very many arguments, such as a sum of 200 terms in one node,
-becomes one card as well.
+becomes one card as well. And where that is not enough, short expressions stand on the card of the
+node that they serve.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Collection, Sequence
 from engine import Value
 
 from .clusters import Group, Paths, depths
+from .names import names
 
 FEWEST = 5  # nodes that are worth a fold
 MOST_ARGUMENTS = 12  # of one operation that are all shown
@@ -95,3 +97,31 @@ def serving(order: Sequence[Value], groups: Paths, below: Paths, kept: Collectio
             users.setdefault(arg, set()).add(found.get(node))
             scope[arg] = str(node.scope)
     return found
+
+
+def expressions(order: Sequence[Value], kept: Collection[Value], most: int) -> Paths:
+    """Groups of nodes that are one short expression: those that serve one other node alone.
+
+    Args:
+        order: the nodes, arguments before results.
+        kept: nodes that are shown in any case.
+        most: how many nodes are an expression at most.
+    """
+    inside = set(order)
+    uses = Counter(arg for node in order for arg in {*node.args} if arg in inside)
+    parts: dict[Value, list[Value]] = {}
+    for node in order:
+        parts[node] = [node]
+        for arg in () if node in kept else dict.fromkeys(node.args):
+            alone = uses[arg] == 1 and arg in parts and arg not in kept and not arg.label
+            inner = arg.args or arg.role == "constant"
+            if alone and inner and len(parts[node]) + len(parts[arg]) <= most:
+                parts[node] += parts.pop(arg)
+    called = {node: str(name) for node, name in names(order).items()}
+    return {
+        node: (group,)
+        for head, members in parts.items()
+        if len(members) > 1
+        for group in [Group(called[head], "expression")]
+        for node in members
+    }

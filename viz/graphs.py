@@ -44,7 +44,8 @@ def draw(
     What is shown by default is what can be read on a slide. If the text of full cards would be too
     small there, the middle of long chains and sums is folded away, or cards shrink to one line and
     edges lose their labels. Of a larger graph neurons become one card each, in the box of their
-    layer, or the samples of a loss, or whole layers. A card with one result, be it a neuron's or a
+    layer, or the samples of a loss, or whole layers; where there are no layers, what serves one
+    other node alone stands on that one's card. A card with one result, be it a neuron's or a
     fold's ``… 54 more …``, is an operation like any other: its local derivatives are the products
     along the paths within it, added up. Other groups show the norm of their gradients.
 
