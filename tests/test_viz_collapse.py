@@ -455,7 +455,7 @@ def test_short_expressions_are_on_their_users_cards(c: Computation, most: int) -
     root.backward()
     order = topological_order(root)
     scene = scene_of(order, [root], {})
-    found = expressions(order, scene.alone, most)
+    found = expressions(order, scene.alone, most, [card.title for card in scene.cards])
     drawing = scene.drawn(Detail(found, {}))
     assert sum(card.size for card in drawing.cards) == len(order)
     assert max(card.size for card in drawing.cards) <= most

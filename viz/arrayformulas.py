@@ -20,8 +20,9 @@ from engine.rule import ATOM, CHOICE, POWER, PRODUCT, SIGN, ArrayRule, Rule
 from engine.symbol import BOTH, COMPARED, EQUAL, WHERE, Form, SymbolMathematics
 from engine.tensor.arrays import ARRAYS
 
+from .names import LOWERED
+
 NUMBERS = ARRAYS[np.dtype(float)]  # the mathematics that says what shape a result has
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 # fmt: off
 ENTRYWISE = {
@@ -264,7 +265,7 @@ class ArrayFormulas(Broadcasting, SymbolMathematics):
             return self.same(x, like)
         over = "" if len(axes) == x.like.ndim else ",".join(map(str, axes))
         below = f"_{{{over}}}" if over else ""
-        form = Form("sum_over", "", f"Σ{over.translate(SUBSCRIPTS)} %s", rf"\sum{below} %s", SIGN)
+        form = Form("sum_over", "", f"Σ{over.translate(LOWERED)} %s", rf"\sum{below} %s", SIGN)
         return ArraySymbol(head=form, args=(x,), like=like)
 
     def matmul(self, a: ArraySymbol, b: ArraySymbol) -> ArraySymbol:

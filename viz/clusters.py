@@ -22,7 +22,8 @@ class Group:
 
     Attributes:
         name: what it is called in pictures: ``L1 n3``, ``sample 2``, ``inputs``.
-        kind: ``"neuron"``, ``"layer"``, ``"sample"``, ``"fold"``, or ``""`` for what is just alike.
+        kind: ``"neuron"``, ``"layer"``, ``"sample"``, ``"fold"``, ``"expression"``, or ``""``
+            for what is just alike.
         scope: the part of the network that it is, such as ``layers.1.neurons.3``.
     """
 

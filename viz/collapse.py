@@ -186,8 +186,9 @@ class Scene:
         if self.network:
             yield from self.grouped()
         elif count <= LINES and not collapsed:
+            titles = [one.title for one in self.cards]
             for most in (3, 5, 8, 12):
-                found = expressions(self.order, self.alone, most)
+                found = expressions(self.order, self.alone, most, titles)
                 yield Detail(found, {}, False)
                 yield Detail(found, {}, True)
         if collapsed or count > LINES:

@@ -19,7 +19,6 @@ from collections.abc import Collection, Sequence
 from engine import Value
 
 from .clusters import Group, Paths, depths
-from .names import names
 
 FEWEST = 5  # nodes that are worth a fold
 MOST_ARGUMENTS = 12  # of one operation that are all shown
@@ -33,8 +32,7 @@ def folds(order: Sequence[Value], kept: Collection[Value], ends: int) -> Paths:
         kept: nodes that are shown in any case.
         ends: how many nodes of a spine, or arguments of an operation, are shown at each end.
     """
-    inside = set(order)
-    uses = Counter(arg for node in order for arg in {*node.args} if arg in inside)
+    uses = users(order)
     groups: Paths = {}
     below: Paths = {}  # by the node just below it, the group that it does not join
     names: Counter[str] = Counter()
@@ -50,6 +48,12 @@ def folds(order: Sequence[Value], kept: Collection[Value], ends: int) -> Paths:
             if len(middle) >= FEWEST:
                 groups |= dict.fromkeys(middle, (fold(len(middle), names),))
     return serving(order, groups, below, kept)
+
+
+def users(order: Sequence[Value]) -> Counter[Value]:
+    """How many nodes use each."""
+    inside = set(order)
+    return Counter(arg for node in order for arg in {*node.args} if arg in inside)
 
 
 def fold(count: int, names: Counter[str]) -> Group:
@@ -99,16 +103,18 @@ def serving(order: Sequence[Value], groups: Paths, below: Paths, kept: Collectio
     return found
 
 
-def expressions(order: Sequence[Value], kept: Collection[Value], most: int) -> Paths:
+def expressions(
+    order: Sequence[Value], kept: Collection[Value], most: int, titles: Sequence[str]
+) -> Paths:
     """Groups of nodes that are one short expression: those that serve one other node alone.
 
     Args:
         order: the nodes, arguments before results.
         kept: nodes that are shown in any case.
         most: how many nodes are an expression at most.
+        titles: what the nodes' own cards are called.
     """
-    inside = set(order)
-    uses = Counter(arg for node in order for arg in {*node.args} if arg in inside)
+    uses = users(order)
     parts: dict[Value, list[Value]] = {}
     for node in order:
         parts[node] = [node]
@@ -117,7 +123,7 @@ def expressions(order: Sequence[Value], kept: Collection[Value], most: int) -> P
             inner = arg.args or arg.role == "constant"
             if alone and inner and len(parts[node]) + len(parts[arg]) <= most:
                 parts[node] += parts.pop(arg)
-    called = {node: str(name) for node, name in names(order).items()}
+    called = dict(zip(order, titles, strict=True))
     return {
         node: (group,)
         for head, members in parts.items()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import Tensor, gradient
+from engine import Tensor, gradient, topological_order
 from engine.graph import between
 
 from .drawing import FULL_CARDS
@@ -43,15 +43,16 @@ def derive_twin(root: Any, to: Any, steps: int) -> Derivation:
     nodes: list[Tensor] = between(root, to)
     if not nodes:
         raise ValueError(f"{root.label or 'the root'!r} was not computed from {to.label or to!r}")
-    slopes = dict(zip(nodes, gradient(root, list(nodes)), strict=True))
-    works = [Work(root, to, nodes, script, slopes) for script in SCRIPTS]
-    order = works[0].twin.order
-    if len(order) > FULL_CARDS:
+    if (count := len(topological_order(root))) > FULL_CARDS:
         raise ValueError(
-            f"the graph has {len(order):,} Tensors; a derivation is written for at most "
+            f"the graph has {count:,} Tensors; a derivation is written for at most "
             f"{FULL_CARDS}: derive one step, or from or to a node within it"
         )
+    slopes = dict(zip(nodes, gradient(root, list(nodes)), strict=True))
+    works = [Work(root, to, nodes, script, slopes) for script in SCRIPTS]
     plain = works[0]
+    shown = " ".join(side for item in plain.backward(len(nodes)) for side in sides(item))
+    meanings = [words for sign, words in MEANINGS.items() if sign in shown]
     heading = f"∂{plain.name(root)}/∂{plain.name(to)}: {dimensions(to)}"
 
     def by_script(write: Any) -> Any:
@@ -60,7 +61,7 @@ def derive_twin(root: Any, to: Any, steps: int) -> Derivation:
     return Derivation(
         slopes[to],
         [
-            section(heading, by_script(lambda work: work.intro())),
+            section(heading, by_script(lambda work: work.intro(meanings))),
             section("Forward", by_script(lambda work: work.forward(steps))),
             section("Backward", by_script(lambda work: work.backward(steps))),
             section("The gradient", by_script(lambda work: work.result())),
@@ -109,12 +110,9 @@ class Work:
         """A node's shape, behind an equation."""
         return self.script.words(f"   ({dimensions(node)})")
 
-    def intro(self) -> Iterator[Equation | str]:
-        """What the letters mean."""
+    def intro(self, meanings: Sequence[str]) -> Iterator[Equation | str]:
+        """What the letters and the signs mean."""
         root, to = (str(self.twin.names[node]) for node in (self.root, self.to))
-        plain = Work(self.root, self.to, self.nodes, SCRIPTS[0], self.slopes)
-        shown = [side for item in plain.backward(len(self.nodes)) for side in sides(item)]
-        meanings = [words for sign, words in MEANINGS.items() if sign in " ".join(shown)]
         yield (
             f"The gradient of {root} by {to} has the shape of {to}. "
             + "; ".join([f"δh stands for ∂{term(root)}/∂h", *meanings])
@@ -133,7 +131,12 @@ class Work:
 
     def backward(self, steps: int) -> Iterator[Equation | str]:
         """The gradient of every node on the paths, from the output down, and its norm."""
-        inside = set(self.nodes)
+        terms: dict[Tensor, list[Any]] = {node: [] for node in self.nodes}
+        for upper in self.nodes:
+            sent = [] if upper is self.to else self.twin.pullbacks(upper, self.delta(upper))
+            for arg, formula in zip(upper.args, sent, strict=False):
+                if arg in terms and formula is not None:
+                    terms[arg].append(formula)
         for node in parts([*reversed(self.nodes)], steps):
             if isinstance(node, int):
                 yield f"… {node:,} steps are left out …"
@@ -141,18 +144,9 @@ class Work:
             if node is self.root:
                 yield Equation([self.delta(node), "1"])
                 continue
-            terms = [
-                formula
-                for upper in self.nodes
-                if upper is not self.to and node in upper.args
-                for arg, formula in zip(
-                    upper.args, self.twin.pullbacks(upper, self.delta(upper)), strict=True
-                )
-                if arg is node and upper in inside and formula is not None
-            ]
             size = self.script.words(f"   (norm {SCRIPTS[0].number(norm(self.slopes[node]))})")
-            sent = self.write(total(terms)) if terms else "0"
-            yield Equation(distinct([self.delta(node), sent + size]))
+            arrived = self.write(total(terms[node])) if terms[node] else "0"
+            yield Equation(distinct([self.delta(node), arrived + size]))
 
     def result(self) -> Iterator[Equation | str]:
         """The gradient in numbers; of a large one how large it is."""

@@ -19,6 +19,7 @@ from .formulas import simplified
 from .look import Look
 from .names import Name
 from .picture import Picture
+from .strip import BACK
 from .text import (
     bold,
     exact_number,
@@ -59,9 +60,8 @@ def draw_twin(
             "draw the loss of one step, or a node in the middle of it"
         )
     typeface, colors = ",".join(SANS), look.theme
-    back = "◂" if look.rankdir == "LR" else "▴"
     signs = [
-        f"{back} what is sent back",
+        f"{BACK[look.rankdir]} what is sent back",
         "δ the gradient of the result",
         "⊙ entry by entry",
         "𝟏 repeated",
@@ -144,9 +144,8 @@ def edge(
     if not said:
         yield f'\tn{tail} -> n{head} [color="{look.theme.faint}" {style}]\n'
         return
-    back = "◂" if look.rankdir == "LR" else "▴"
     text = "____" if "partial" in look.hide else html(said, LONGEST)
-    label = font(f"{back} {text}", look.theme.ink, 10)
+    label = font(f"{BACK[look.rankdir]} {text}", look.theme.ink, 10)
     middle = f"e{head}_{position}"
     yield f'\t{middle} [label=<{label}> shape=none margin="0.05,0.02" width=0 height=0 {tip}]\n'
     style = f'color="{look.theme.zero}" penwidth={width:.2f} {style}'
