@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def either(operation: Any) -> Callable[..., Selected]:
+    """The operation on both branches of a choice."""
+
+    def method(self: Selected, *others: Any) -> Selected:
+        yes, no = operation(self.yes, *others), operation(self.no, *others)
+        return Selected(self.condition, yes, no)
+
+    return method
+
+
 class Selected:
     """A partial that is one of two, entry by entry, where one of them passes nothing back.
 
@@ -29,32 +39,8 @@ class Selected:
     def __init__(self, condition: Any, yes: Any, no: Any) -> None:
         self.condition, self.yes, self.no = condition, yes, no
 
-    def each(self, operation: Callable[..., Any], *others: Any) -> Selected:
-        """The operation on either branch."""
-        yes, no = operation(self.yes, *others), operation(self.no, *others)
-        return Selected(self.condition, yes, no)
-
-    def __neg__(self) -> Selected:
-        return self.each(neg)
-
-    def __add__(self, other: Any) -> Selected:
-        return self.each(add, other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Selected:
-        return self.each(sub, other)
-
-    def __rsub__(self, other: Any) -> Selected:
-        return (-self).each(add, other)
-
-    def __mul__(self, other: Any) -> Selected:
-        return self.each(mul, other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Selected:
-        return self.each(truediv, other)
+    __neg__, __add__, __sub__, __mul__, __truediv__ = map(either, (neg, add, sub, mul, truediv))
+    __radd__, __rmul__, __rsub__ = __add__, __mul__, either(lambda x, other: other - x)
 
 
 def is_choice(x: object) -> bool:
@@ -64,6 +50,14 @@ def is_choice(x: object) -> bool:
 
 class Broadcasting(Mathematics):
     """What a mathematics of arrays, or of what stands for them, knows of gradients and shapes."""
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        """The one or the other, entry by entry."""
+        if isinstance(condition, bool):
+            return yes if condition else no
+        if is_choice(yes) or is_choice(no):
+            return Selected(condition, yes, no)
+        return self.select(condition, yes, no)
 
     def send(self, partial: Any, g: Any, x: Any) -> Any:
         """What passes back to an argument x of a row: partial × gradient, in x's shape."""
@@ -96,3 +90,25 @@ class Broadcasting(Mathematics):
             i for i, n in enumerate(given) if i < extra or (shape[i - extra] == 1 and n != 1)
         )
         return self.reshape(self.sum_over(g, axes, True), shape)
+
+
+class Composed(Broadcasting):
+    """Rows for whole arrays, composed of others: what computes them without knowing these."""
+
+    def logsumexp_over(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        """log Σ exp(x) over some axes, shifted by the largest so that nothing overflows."""
+        shift = self.finite(self.max_over(x, axes, True))
+        y = shift + self.log(self.sum_over(self.exp(x - shift), axes, True))
+        if keepdims:
+            return y
+        return self.reshape(y, tuple(n for i, n in enumerate(self.shape(x)) if i not in axes))
+
+    def log_softmax_rows(self, x: Any) -> Any:
+        """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
+        last = (len(self.shape(x)) - 1,)
+        x = self.below(x, self.max_over(x, last, True))
+        return x - self.log(self.sum_over(self.exp(x), last, True))
+
+    def cross_entropy_rows(self, x: Any, t: Any) -> Any:
+        """−log of the probability that the softmax of each row gives to its class."""
+        return -self.pick_rows(self.log_softmax_rows(x), t)

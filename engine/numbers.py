@@ -70,27 +70,27 @@ class Mathematics:
 
     def logsumexp(self, xs: Sequence[Any]) -> Any:
         """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
-        top = self.largest(xs)
-        if top - top != 0:  # inf or nan: shifting by it would make nan of everything
-            return top
-        return top + self.log(self.sum([self.exp(x - top) for x in xs]))
+        shift = self.finite(self.largest(xs))
+        return shift + self.log(self.sum([self.exp(x - shift) for x in xs]))
 
     def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
-        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost.
-
-        An infinite number takes all, in the limit; several of them share it.
-        """
+        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
         top = self.largest(xs)
-        if self.equal(top - top, 0.0):
-            xs = [x - top for x in xs]
-        else:
-            xs = [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
+        xs = [self.below(x, top) for x in xs]
         total = self.log(self.sum([self.exp(x) for x in xs]))
         return [x - total for x in xs]
 
     def largest(self, xs: Sequence[Any]) -> Any:
         """The largest of at least one number."""
         return reduce(self.max, xs)
+
+    def finite(self, x: Any) -> Any:
+        """x, or 0 for inf and nan: to shift by these would make nan of everything."""
+        return self.where(self.equal(x - x, 0.0), x, 0.0)
+
+    def below(self, x: Any, top: Any) -> Any:
+        """x − top, where top is the largest: an infinite one takes all, several share it."""
+        return self.where(self.equal(x, top), 0.0, x - top)
 
 
 # ---------------------------------------------------------------- all numbers
@@ -285,6 +285,10 @@ class GenericMathematics(Mathematics):
     def largest(self, xs: Sequence[Any]) -> Any:
         """The largest of at least one number: that number itself."""
         return max(xs)
+
+    def below(self, x: Any, top: Any) -> Any:
+        """x − top as a node, also where it is 0."""
+        return x - top if self.equal(top - top, 0.0) else super().below(x, top)
 
 
 GENERIC = GenericMathematics()

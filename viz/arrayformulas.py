@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine import TABLE, Symbol, Tensor
-from engine.broadcasting import Broadcasting, Selected, is_choice
+from engine.broadcasting import Broadcasting, is_choice
 from engine.numbers import apply, give_comparisons
 from engine.rule import ATOM, CHOICE, POWER, PRODUCT, SIGN, ArrayRule, Rule
 from engine.symbol import BOTH, COMPARED, EQUAL, WHERE, Form, SymbolMathematics
@@ -158,14 +158,6 @@ class ArrayFormulas(Broadcasting, SymbolMathematics):
         found = super().times(partial, g)
         swap = isinstance(partial, ArraySymbol) and partial.like.ndim and not is_choice(partial)
         return g * partial if swap else found
-
-    def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        """The one or the other, entry by entry."""
-        if isinstance(condition, (bool, np.bool_)):
-            return yes if condition else no
-        if is_choice(yes) or is_choice(no):
-            return Selected(condition, yes, no)
-        return self.select(condition, yes, no)
 
     def select(self, condition: Any, yes: Any, no: Any) -> ArraySymbol:
         """The one or the other; a gradient that passes only in places, with Iverson's brackets."""

@@ -6,7 +6,7 @@ Op, and what an operation certainly comes down to takes its place.
 
 from __future__ import annotations
 
-from ..broadcasting import Broadcasting, Selected, is_choice
+from ..broadcasting import Composed
 from ..numbers import apply
 from ..rule import ARRAY_TABLE, TABLE, Rule
 from .ops import CONDITIONS, Op, joint_shape, outcome, shape_of
@@ -121,7 +121,7 @@ def without_broadcasts(args: Sequence[Any]) -> Sequence[Any]:
 # ---------------------------------------------------------------- rows on Ops
 
 
-class OpMathematics(Broadcasting):
+class OpMathematics(Composed):
     """Rows and pullbacks on Ops: what they compute is written into the code.
 
     Composite functions are written out in those that every library has.
@@ -143,14 +143,6 @@ class OpMathematics(Broadcasting):
             return lambda *args: code.emit(TABLE[name], args)
         return super().__getattr__(name)
 
-    def where(self, condition: Any, yes: Any, no: Any) -> Any:
-        """The one or the other, entry by entry."""
-        if isinstance(condition, bool):
-            return yes if condition else no
-        if is_choice(yes) or is_choice(no):
-            return Selected(condition, yes, no)
-        return self.code.emit(ARRAY_TABLE["select"], (condition, yes, no))
-
     def equal(self, a: Any, b: Any) -> Any:
         """Where two numbers or arrays are equal."""
         if type(a) is Op or type(b) is Op:
@@ -169,38 +161,3 @@ class OpMathematics(Broadcasting):
         """The last two axes exchanged."""
         n = len(x.shape)
         return self.transpose(x, (*range(n - 2), n - 1, n - 2))
-
-    def finite(self, x: Any) -> Any:
-        """x, with 0 in the place of inf and nan: what may be subtracted to shift a sum."""
-        return self.where(self.equal(x - x, 0.0), x, 0.0)
-
-    def logsumexp(self, xs: Sequence[Any]) -> Any:
-        """log Σ exp(xᵢ), shifted by the largest so that nothing overflows."""
-        shift = self.finite(self.largest(xs))
-        return shift + self.log(self.sum([self.exp(x - shift) for x in xs]))
-
-    def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
-        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
-        top = self.largest(xs)
-        xs = [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
-        total = self.log(self.sum([self.exp(x) for x in xs]))
-        return [x - total for x in xs]
-
-    def logsumexp_over(self, x: Op, axes: tuple[int, ...], keepdims: bool) -> Any:
-        """log Σ exp(x) over some axes, shifted by the largest."""
-        shift = self.finite(self.max_over(x, axes, True))
-        y = shift + self.log(self.sum_over(self.exp(x - shift), axes, True))
-        if keepdims:
-            return y
-        return self.reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in axes))
-
-    def log_softmax_rows(self, x: Op) -> Any:
-        """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
-        last = (len(x.shape) - 1,)
-        top = self.max_over(x, last, True)
-        x = self.where(self.equal(x, top), 0.0, x - top)
-        return x - self.log(self.sum_over(self.exp(x), last, True))
-
-    def cross_entropy_rows(self, x: Op, t: Any) -> Any:
-        """−log of the probability that the softmax of each row gives to its class."""
-        return -self.pick_rows(self.log_softmax_rows(x), t)

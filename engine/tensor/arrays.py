@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..broadcasting import Broadcasting, Selected, is_choice
+from ..broadcasting import Composed
 from ..rule import ARRAY_NAMES, Rule
 from ..rules import ALL_BUT_LAST
 
@@ -23,7 +23,7 @@ FLOATS = {np.dtype("float64"), np.dtype("float32")}
 quiet = np.errstate(all="ignore")  # decorates what computes; inf and nan are results
 
 
-class ArrayMathematics(Broadcasting):
+class ArrayMathematics(Composed):
     """What the rows compute with on arrays of one floating-point type.
 
     Args:
@@ -43,12 +43,9 @@ class ArrayMathematics(Broadcasting):
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         """The one or the other, entry by entry."""
-        if isinstance(condition, (bool, np.bool_)):
-            taken = yes if condition else no
-            return self.dtype_of_choices.type(taken) if type(taken) in (int, float) else taken
-        if is_choice(yes) or is_choice(no):
-            return Selected(condition, yes, no)
-        return self.select(condition, yes, no)
+        decided = isinstance(condition, np.bool_)
+        taken = super().where(bool(condition) if decided else condition, yes, no)
+        return self.dtype_of_choices.type(taken) if type(taken) in (int, float) else taken
 
     def equal(self, a: Any, b: Any) -> Any:
         """Where two arrays are equal."""
@@ -69,19 +66,6 @@ class ArrayMathematics(Broadcasting):
     def erfc(self, x: Any) -> Any:
         """1 − erf, by SciPy where it is installed."""
         return error_function("erfc")(x).astype(x.dtype)
-
-    def logsumexp(self, xs: Sequence[Any]) -> Any:
-        """log Σ exp(xᵢ) over several arrays, shifted by the largest so that nothing overflows."""
-        top = self.largest(xs)
-        shift = np.where(np.isfinite(top), top, self.dtype_of_choices.type(0))
-        return shift + np.log(self.sum([np.exp(x - shift) for x in xs]))
-
-    def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
-        """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
-        top = self.largest(xs)
-        xs = [self.select(x == top, 0.0, x - top) for x in xs]
-        total = np.log(self.sum([np.exp(x) for x in xs]))
-        return [x - total for x in xs]
 
     # ------------------------------------------------------------ what the array rows use
 
@@ -155,27 +139,8 @@ class ArrayMathematics(Broadcasting):
         return np.asarray(x.sum(axis=axes, keepdims=keepdims))
 
     def max_over(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-        """The largest over some axes; nan if there is one."""
-        return np.asarray(x.max(axis=axes, keepdims=keepdims))
-
-    def logsumexp_over(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
-        """log Σ exp(x) over some axes, shifted by the largest so that nothing overflows."""
-        top = x.max(axis=axes, keepdims=True, initial=-np.inf)
-        shift = np.where(np.isfinite(top), top, x.dtype.type(0))
-        y = shift + np.log(np.exp(x - shift).sum(axis=axes, keepdims=True))
-        return np.asarray(y if keepdims else y.reshape(y.sum(axis=axes).shape))
-
-    def log_softmax_rows(self, x: Array) -> Array:
-        """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
-        top = x.max(axis=-1, keepdims=True)
-        x = self.select(x == top, 0.0, x - top)  # an infinite number takes all, in the limit
-        found: Array = x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
-        return found
-
-    def cross_entropy_rows(self, x: Array, t: Array) -> Array:
-        """−log of the probability that the softmax of each row gives to its class."""
-        losses: Array = -self.pick_rows(self.log_softmax_rows(x), t)
-        return losses
+        """The largest over some axes; nan if there is one, −inf of none."""
+        return np.asarray(x.max(axis=axes, keepdims=keepdims, initial=-np.inf))
 
     def pick_rows(self, x: Array, t: Array) -> Array:
         """From each row the entry with the given number."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..broadcasting import Broadcasting, Selected, is_choice
+from ..broadcasting import Broadcasting, Selected
 from ..graph import topological_order
 from ..modes import Unwatched
 from ..node import describe
@@ -46,12 +46,8 @@ class TensorMathematics(Broadcasting, GenericMathematics):
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         """The one or the other, entry by entry."""
-        if isinstance(condition, (bool, np.bool_)):
-            return yes if condition else no
         yes, no = self.branch(condition, True, yes), self.branch(condition, False, no)
-        if is_choice(yes) or is_choice(no):
-            return Selected(condition, yes, no)
-        return self.select(condition, yes, no)
+        return super().where(condition, yes, no)
 
     def branch(self, condition: Tensor, taken: bool, y: Any) -> Any:
         """A branch of a row, computed from what is given as `within` lets it through."""
@@ -61,7 +57,7 @@ class TensorMathematics(Broadcasting, GenericMathematics):
                 self.branch(condition, taken, y.yes),
                 self.branch(condition, taken, y.no),
             )
-        if not isinstance(y, Tensor):
+        if not isinstance(y, Tensor) or not isinstance(condition, Tensor):
             return y
         new = {id(x): self.within(condition, taken, x) for x in self.given if x._needs}
         for node in topological_order(y, lambda node: () if id(node) in new else node.args):
