@@ -12,15 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import engine
 import nn
 from engine import TABLE, Rule, Tensor, Value, fuse, gradient, record
+from engine.program import buffered
 from nn import MLP, SGD, Adam, AdamW, binary_cross_entropy, cross_entropy, mean_squared_error
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -53,6 +55,9 @@ UNARY: dict[str, Callable[[Any], Any]] = {
     "gather": lambda x: x[[0, -1, 0]][:3],
     "slice": lambda x: engine.concatenate([x[1:], x[:1]]),
     "plus one column": lambda x: x + x[:, :1],
+    "a layer": lambda x: engine.linear(narrow(x), narrow(x), x[:, 0], "relu"),  # on a batch
+    "times sum of squares": lambda x: x * (1 + engine.sum_of_squares([narrow(x), x[:, :1].tanh()])),
+    "times mean square": lambda x: x * (1 + (narrow(x) ** 2).mean()),
 }
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b.mean(),
@@ -108,9 +113,16 @@ def agree(a: Any, b: Any, relative: float = 1e-12) -> None:
     np.testing.assert_allclose(a, b, rtol=relative, atol=relative)
 
 
-@given(recipes(), st.integers(0, 999))
-def test_programs_give_eager_values_and_gradients_on_other_inputs(f: Recipe, seed: int) -> None:
-    program = record(f, *inputs(f.shapes, seed))
+ON_A_BATCH = Recipe(((3, 2),), (("a layer", 0, 0), ("times sum of squares", 0, 0)))
+
+
+@given(recipes(), st.integers(0, 999), st.booleans())
+@example(ON_A_BATCH, 0, False)  # what lies sample by sample was summed before it was computed
+def test_programs_give_eager_values_and_gradients_on_other_inputs(
+    f: Recipe, seed: int, masks: bool
+) -> None:
+    with mock.patch.object(buffered, "MANY", 1 if masks else buffered.MANY):
+        program = record(f, *inputs(f.shapes, seed))
     for k in range(2):
         arrays = inputs(f.shapes, seed + 1 + k)
         value, slopes = eager(f, arrays)
@@ -120,9 +132,12 @@ def test_programs_give_eager_values_and_gradients_on_other_inputs(f: Recipe, see
             agree(a, b)
 
 
-@given(recipes(4), st.data())
-def test_programs_are_right_at_kinks_infinities_and_nan(f: Recipe, draw: st.DataObject) -> None:
-    program = record(f, *inputs(f.shapes, 0))
+@given(recipes(4), st.data(), st.booleans())
+def test_programs_are_right_at_kinks_infinities_and_nan(
+    f: Recipe, draw: st.DataObject, masks: bool
+) -> None:
+    with mock.patch.object(buffered, "MANY", 1 if masks else buffered.MANY):
+        program = record(f, *inputs(f.shapes, 0))
     special = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, INF, -INF, NAN, 1e300, 5e-324])
     arrays = [
         np.array(draw.draw(st.lists(special, min_size=n * k, max_size=n * k))).reshape(n, k)

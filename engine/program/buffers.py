@@ -104,7 +104,7 @@ class Buffers:
                 first.append(f"old{i} = {text}.copy()")
                 text = f"old{i}"
             arrays[f"new{i}"] = target
-            lines.append(f"np.copyto(new{i}, {text})")
+            lines.append(f"new{i}[...] = {text}")
         return first + lines
 
     def is_overwritten(self, array: Array) -> bool:
@@ -117,8 +117,7 @@ class Buffers:
         """The code as a function without arguments."""
         results = [f"results = {self.returned()}", *self.assign, "return results"]
         text = function("run", [], [*self.writer.lines, *results])
-        exec(compile(text, "<program>", "exec"), self.writer.arrays)
-        run: Callable[[], list[Any]] = quiet(self.writer.arrays["run"])
+        run: Callable[[], list[Any]] = quiet(self.writer.run(text)["run"])
         return run
 
     # ------------------------------------------------------------ running

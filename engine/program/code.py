@@ -67,9 +67,7 @@ class Code:
         else:
             if isinstance(rule, Rule):
                 return apply(rule, args, params)
-        key: Any = (rule, *[x if type(x) is Op else repr(x) for x in args])
-        if params:
-            key = (*key, *map(sign, params))
+        key = key_of(rule, args, params)
         op = self.known.get(key)
         if op is None:
             op = Op(self, rule, tuple(args), tuple(params))
@@ -77,6 +75,10 @@ class Code:
                 self.infer(op)
             self.known[key] = self.add(op)
         return op
+
+    def find(self, rule: Any, args: Sequence[Any]) -> Op | None:
+        """The Op of an operation that is there already."""
+        return self.known.get(key_of(rule, args, ()))
 
     def infer(self, op: Op) -> None:
         """Find out the shape and the precision of a result."""
@@ -99,6 +101,12 @@ class Code:
             self.mathematics.astype(x, kind) if type(x) is Op and x.weak and x.dtype != kind else x
             for x in args
         ]
+
+
+def key_of(rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """What equal operations have in common."""
+    key: Any = (rule, *[x if type(x) is Op else repr(x) for x in args])
+    return (*key, *map(sign, params)) if params else key
 
 
 def sign(x: Any) -> Any:

@@ -255,9 +255,8 @@ class Arena:
         given, results = writer.written([plan.output]), writer.written(plan.gradients)
         code = function("forward", [], [*first, f"return {given}, {kept}"])
         code += function("backward", numbers, [*second, f"return {results}"])
-        exec(compile(code, "<fused function>", "exec"), writer.arrays)
-        self.run_forward = quiet(writer.arrays["forward"])
-        self.run_backward = writer.arrays["backward"]
+        functions = writer.run(code)
+        self.run_forward, self.run_backward = quiet(functions["forward"]), functions["backward"]
         self.numbers: tuple[Any, ...] = ()
 
 

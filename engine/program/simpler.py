@@ -85,13 +85,60 @@ def simpler_transpose(code: Code, rule: Any, args: Sequence[Any], params: Sequen
 
 
 def simpler_sum(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
-    """Over no axes it is itself; that of −x is minus that of x."""
-    x = args[0]
-    if not params[0]:
+    """Over no axes it is itself; of −x it is minus that of x; of x·x it is a row of its own."""
+    x, (axes, keepdims) = args[0], params
+    if not axes:
         return x
     if type(x) is Op and x.name == "neg":
         return code.emit(TABLE["neg"], (code.emit(rule, x.args, params),))
+    if type(x) is Op and x.name == "mul" and len(axes) == x.ndim and not keepdims:
+        y, z = x.args
+        return code.emit(ARRAY_TABLE["sum_of_squares"], (y,)) if y is z else None
     return None
+
+
+def simpler_order(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """x ≤ c is max(x, c) ≤ c: where that is at hand, as a ReLU is, x need not be kept for it."""
+    x, c = args
+    if not code.arrays or type(c) is Op:
+        return None
+    less = code.find(ARRAY_TABLE["less"], (x, c))
+    larger = None if less is None else code.find(ARRAY_TABLE["select"], (less, c, x))
+    return None if larger is None else code.emit(rule, (larger, c))
+
+
+def simpler_join(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
+    """What is added to the parts of an array, end to end, is added to the array."""
+    found: list[Op] = []
+    whole, start = None, 0
+    for part in args:
+        stop = start + part.shape[0]
+        other, source = added(part, slice(start, stop))
+        if source is None or (whole is not None and source is not whole):
+            return None
+        found.append(code.emit(ARRAY_TABLE["reshape"], (other,), (part.shape,)))
+        whole, start = source, stop
+    if whole is None or whole.shape != (start,):
+        return None
+    return code.emit(TABLE["add"], (code.emit(rule, found, params), whole))
+
+
+def added(part: Op, where: slice) -> tuple[Any, Op | None]:
+    """What is added to the part of an array that lies there, and the array; None if nothing is."""
+    x = reshaped(part)
+    for a, b in (x.args, x.args[::-1]) if x.name == "add" else ():
+        y = reshaped(b)
+        if type(y) is Op and y.name == "index" and type(a) is Op and a.shape == x.shape:
+            (key,) = y.params
+            key = key[0] if type(key) is tuple and len(key) == 1 else key
+            if type(key) is slice and key == where:
+                return a, y.args[0]
+    return None, None
+
+
+def reshaped(x: Any) -> Any:
+    """What a quantity has been reshaped from."""
+    return x.args[0] if type(x) is Op and x.name == "reshape" else x
 
 
 def simpler_choice(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
@@ -113,5 +160,5 @@ SIMPLER: dict[str, Callable[..., Any]] = {
     "mul": simpler_product, "neg": simpler_negative, "div": first_if(1.0), "sub": first_if(0.0),
     "power": simpler_power, "pow": simpler_power, "reshape": simpler_reshape,
     "broadcast_to": simpler_broadcast, "transpose": simpler_transpose, "sum_over": simpler_sum,
-    "select": simpler_choice,
+    "select": simpler_choice, "less_equal": simpler_order, "concatenate": simpler_join,
 }  # fmt: skip

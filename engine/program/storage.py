@@ -8,6 +8,7 @@ contiguous. A place is used again once its quantity is no longer needed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
@@ -106,6 +107,13 @@ class Storage:
             *self.setup,
         ]
 
+    def run(self, text: str) -> dict[str, Any]:
+        """Run the text of functions, in which NumPy's are then found by names of their own."""
+        call = re.compile(r"\bnp\.(\w+)\(")
+        self.arrays.update((name, getattr(np, name)) for name in call.findall(text))
+        exec(compile(call.sub(r"\1(", text), "<program>", "exec"), self.arrays)
+        return self.arrays
+
     # ------------------------------------------------------------ places
 
     def array(self, op: Op) -> Array:
@@ -138,9 +146,7 @@ class Storage:
             return self.augmented(op, order)
         if pool := self.free.get((op.shape, op.dtype, order)):
             return pool.pop()
-        shape = op.shape[::-1] if order == "F" else op.shape
-        turned = ".T" if order == "F" else ""
-        return self.new("b", f"np.empty({shape}, {op.dtype.name!r}){turned}")
+        return self.new("b", empty(op.shape, order, repr(op.dtype.name)))
 
     def augmented(self, op: Op, order: str) -> str:
         """A place inside a larger one that has ones beside it."""
@@ -242,6 +248,11 @@ class Storage:
             and not self.is_kept(x)
             and bool(x.shape)
         )
+
+
+def empty(shape: tuple[int, ...], order: str, dtype: str) -> str:
+    """The expression of a new array, stored by rows ("C") or columns ("F")."""
+    return f"np.empty({shape[::-1]}, {dtype}).T" if order == "F" else f"np.empty({shape}, {dtype})"
 
 
 def is_maximum(op: Op) -> bool:

@@ -49,7 +49,7 @@ ENGINE, OURS = f"{PARENT}engine{os.sep}", f"{PARENT}nn{os.sep}"
 BY_NAME = {"getattr", "vars", "__dict__", "globals", "attrgetter"}  # take names from texts
 SPECIAL = ("__call__", "__getattr__", "__getitem__", "__len__", "__iter__")
 PYTHON, _, _ = os.__file__.rpartition(os.sep)
-LIBRARIES = (ENGINE, PYTHON, "<frozen", "<generated", "<recorded", "<fused")
+LIBRARIES = (ENGINE, PYTHON, "<frozen", "<generated", "<program")
 LOAD_GLOBAL, LOAD_NAME, EXTENDED_ARG = (
     opmap[name] for name in ("LOAD_GLOBAL", "LOAD_NAME", "EXTENDED_ARG")
 )
