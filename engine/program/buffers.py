@@ -15,7 +15,7 @@ from ..tensor.arrays import Array, quiet
 from ..tensor.tensor import Tensor
 from ..tree import flatten, rebuilt
 from .buffered import Buffered
-from .names import function, identifier
+from .names import function, indented
 from .ops import VIEWS, Op
 
 if TYPE_CHECKING:
@@ -23,44 +23,154 @@ if TYPE_CHECKING:
     from .derive import Derived, Slot
 
 
-class Buffers:
+class Machine:
+    """The arrays that some code runs in: filled before it runs, handed back when it has.
+
+    Args:
+        arguments: what the code is given.
+        derived: what it computes.
+        result: what is returned: an Op, a number, None, or lists and tuples of those.
+
+    Attributes:
+        inputs: the arrays of the inputs; None for those that nothing needs.
+        read, written: what lies outside, with the arrays of what is read and stored there.
+    """
+
+    inputs: list[Array | None]
+    read: Sequence[Held | Group]
+    written: Sequence[Held | Group]
+
+    def __init__(self, arguments: Arguments, derived: Derived, result: Any) -> None:
+        self.arguments, self.derived, self.result = arguments, derived, result
+        self.lock: Any = LOCK if derived.finals() else lock()  # for one run at a time
+        self.is_one = result is not None and not isinstance(result, (list, tuple))
+        self.is_flat = not any(isinstance(x, list) for x in arguments.structure)
+
+    def assignments(self) -> list[tuple[Op, Any]]:
+        """What a step ends with: Ops for what is read and stored, and their new numbers.
+
+        Sets `homes`, arrays that are there already, and `targets`, the Ops for what is stored.
+        """
+        slots, self.homes = self.derived.slots, homes_of(self.derived)
+        self.targets = [(s, target_of(s, self.derived, self.homes)) for s in slots if s.written]
+        found = [(op, s.now) for s, op in self.targets]
+        known = {*(op for op, _ in found), *self.homes}
+        for s in slots:
+            if s.start is not None and s.now is not s.start and s.start not in known:
+                found.append((s.start, s.now))
+        return found
+
+    def ops(self) -> list[Op]:
+        """The code, and the Ops for what is stored and not read."""
+        return [*self.derived.code.ops, *(op for _, op in self.targets if op.at < 0)]
+
+    def connect(self, array: Callable[[Op], Array | None]) -> None:
+        """Find the arrays of what is given and stored; those of constants are filled."""
+        for op, numbers in self.derived.constants:
+            if (place := array(op)) is not None:
+                place[...] = numbers
+        self.inputs = [array(op) for op in self.derived.inputs]
+        kind = Group if self.derived.is_batch else Held
+        there = {None, *self.homes}
+        starts = [(s, s.start) for s in self.derived.slots if s.start not in there]
+        self.read, self.written = (
+            [kind(s.owners, s.attribute, x) for s, op in pairs if (x := array(op)) is not None]  # type: ignore[arg-type]
+            for pairs in (starts, self.targets)
+        )
+
+    # ------------------------------------------------------------ running
+
+    def run(self, *inputs: Any) -> Any:
+        """The result; leaves and states change."""
+        given = self.fitting(inputs)
+        with self.lock:
+            return self.result_of(given)
+
+    def loop(self, steps: int, inputs: Sequence[Any]) -> list[Any]:
+        """Run several times on the same inputs: the list of results."""
+        given = self.fitting(inputs)
+        with self.lock:
+            return self.results(steps, given)
+
+    def result_of(self, given: Sequence[Any]) -> Any:
+        """The result of one step on inputs that fit."""
+        self.load(given)
+        (row,) = self.rows(1)
+        return row[0] if self.is_one else self.rebuilt(row)
+
+    def results(self, steps: int, given: Sequence[Any]) -> list[Any]:
+        """The results of so many steps."""
+        self.load(given)
+        rows = self.rows(steps)
+        if self.is_one:  # as a loss is: a step may take less than a call
+            return [x for (x,) in rows]
+        return [self.rebuilt(row) for row in rows]
+
+    def rows(self, steps: int) -> list[list[Any]]:
+        """Take steps, and store what they come to: of each the numbers that it returns."""
+        raise NotImplementedError
+
+    def rebuilt(self, row: Sequence[Any]) -> Any:
+        """A step's result, nested as it is returned."""
+        return rebuilt(self.result, row)
+
+    def fitting(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        """The arrays of the inputs, one for each that the code is given."""
+        if not self.derived.is_batch:
+            return inputs if self.is_flat else flatten(list(inputs))
+        numbers = self.arguments.fitting(inputs)
+        return [np.reshape(x, op.shape) for x, op in zip(numbers, self.derived.inputs, strict=True)]
+
+    def load(self, given: Sequence[Any]) -> None:
+        """Copy the inputs and what leaves and states hold.
+
+        Raises:
+            TypeError, ValueError: for an input that does not fit.
+        """
+        if len(given) != len(self.inputs):
+            raise TypeError(f"the program takes {len(self.inputs)} array(s), not {len(given)}")
+        for place, x in zip(self.inputs, given, strict=True):
+            if place is not None:
+                array = x._data if type(x) is Tensor else x
+                if (
+                    getattr(array, "shape", None) != place.shape
+                    or getattr(array, "dtype", None) is not place.dtype
+                ):
+                    array = fitting(array, place)
+                place[...] = array
+        for held in self.read:
+            held.read()
+
+    def store(self) -> None:
+        """Hand what was assigned to its owners."""
+        for held in self.written:
+            held.write()
+
+
+class Buffers(Machine):
     """The buffered rendering of some code with its arrays: ready to run.
 
     Args:
         name: what the function is called.
-        arguments: what it is given.
-        derived: what it computes.
-        result: what is returned: an Op, a number, None, or lists and tuples of those.
     """
 
     def __init__(self, name: str, arguments: Arguments, derived: Derived, result: Any) -> None:
-        self.name, self.arguments, self.derived, self.result = name, arguments, derived, result
-        finals = [*derived.results, *derived.finals(), *derived.checks]
-        homes = homes_of(derived)
+        super().__init__(arguments, derived, result)
+        assigned = self.assignments()
+        finals = [*derived.results, *derived.checks, *(x for pair in assigned for x in pair)]
+        homes = dict(self.homes)
         for slot in in_buffers(derived):
             if slot.attribute == "_data" and is_last(derived, slot.now, slot.owners[0]):
                 homes.setdefault(slot.now, slot.owners[0]._data)
-        self.writer = Buffered(derived.code.ops, finals, homes)
-        self.loader = Loader(derived, self.writer.place_of, homes)
-        self.lock: Any = LOCK if derived.finals() else lock()  # for one run at a time
-        self.assign = self.assignments()
-        self.step = self.compiled()
-        self.is_one = not isinstance(result, (list, tuple))
-        self.is_flat = not any(isinstance(x, list) for x in arguments.structure)
-
-    # ------------------------------------------------------------ text
-
-    @property
-    def text(self) -> str:
-        """The arrays and the code that computes in them; what it then stores, in comments."""
-        stored = [
-            f"# {identifier(s.owners[0].label) or 'leaf'}{s.attribute.replace('_', '.')} = "
-            + self.shown(s.now)
-            for s in self.derived.slots
-            if s.written
-        ]
-        body = [*self.writer.lines, *stored, f"return {self.returned()}"]
-        return "\n".join([*self.writer.preamble(), "", function(self.name, [], body)])
+        self.writer = Buffered(self.ops(), finals, homes)
+        self.connect(self.writer.place_of)
+        moves = self.moves(assigned)
+        lines, results = self.writer.lines, self.returned()
+        body = function(name, [], [*lines, f"results = {results}", *moves, "return results"])
+        self.text = "\n".join([*self.writer.preamble(), "", body])
+        step = ["for _ in range(count):", *indented([*lines, f"rows.append({results})", *moves])]
+        names = self.writer.run(function("steps", ["count", "rows"], step))
+        self.steps: Callable[..., None] = quiet(names["steps"])
 
     def shown(self, x: Any) -> str:
         """A quantity's name, or a number."""
@@ -76,86 +186,56 @@ class Buffers:
         ]  # fmt: skip
         return f"[{', '.join(texts)}]"
 
-    def assignments(self) -> list[str]:
-        """The lines that store what a step assigned, after all has been computed."""
-        first, lines, arrays = [], [], self.writer.arrays
-        written = [s for s in self.derived.slots if s.written]
-        written.sort(key=lambda s: hasattr(s.owners[0], "_buffer") and bool(s.owners[0]._buffer))
-        for i, slot in enumerate(written):  # what is written in place comes last
-            text, owner = self.shown(slot.now), slot.owners[0]
-            group = self.loader.groups.get(slot)
-            if group is None and getattr(owner, "_buffer", None) is None:
-                arrays[f"owner{i}"] = owner
-                if isinstance(owner, Tensor):
-                    lines.append(f"owner{i}.{slot.attribute[1:]} = {text}")
-                else:
-                    has_axes = type(slot.now) is Op and slot.now.shape
-                    text = f"{text}.copy()" if has_axes else f"float({text})"
-                    lines.append(f"owner{i}._data = {text}")
-                continue
-            if group is None and slot.attribute == "_data":
-                arrays[f"owner{i}"] = owner
-                lines.append(f"owner{i}._buffer.version += 1")
-            target = getattr(owner, slot.attribute) if group is None else group.array
+    def moves(self, assigned: Sequence[tuple[Op, Any]]) -> list[str]:
+        """The lines that write new numbers over the old, after all has been computed."""
+        arrays, first, lines = self.writer.arrays, [], []
+        targets = [self.writer.array(op) for op, _ in assigned]
+        for i, (op, x) in enumerate(assigned):
+            text = self.shown(x)
             source = arrays.get(text)
-            if source is target:
+            if source is targets[i]:
                 continue
-            if source is not None and self.is_overwritten(source):
+            if source is not None and any(np.may_share_memory(source, y) for y in targets):
                 first.append(f"old{i} = {text}.copy()")
                 text = f"old{i}"
-            arrays[f"new{i}"] = target
-            lines.append(f"new{i}[...] = {text}")
+            lines.append(f"{self.writer.names[op]}[...] = {text}")
         return first + lines
 
-    def is_overwritten(self, array: Array) -> bool:
-        """Whether an array belongs to what is assigned in place."""
-        targets = [getattr(s.owners[0], s.attribute) for s in in_buffers(self.derived)]
-        targets += [group.array for group in self.loader.changed]
-        return any(np.may_share_memory(array, target) for target in targets)
+    def rows(self, steps: int) -> list[list[Any]]:
+        """Take steps, and store what they come to: of each the results in order."""
+        rows: list[list[Any]] = []
+        try:
+            self.steps(steps, rows)
+        finally:
+            if rows:
+                self.store()
+        return rows
 
-    def compiled(self) -> Callable[[], list[Any]]:
-        """The code as a function without arguments."""
-        results = [f"results = {self.returned()}", *self.assign, "return results"]
-        text = function("run", [], [*self.writer.lines, *results])
-        run: Callable[[], list[Any]] = quiet(self.writer.run(text)["run"])
-        return run
 
-    # ------------------------------------------------------------ running
+class Held:
+    """What one leaf or state holds, and an array that it is read into or stored from."""
 
-    def run(self, *inputs: Any) -> Any:
-        """The result; leaves and states change."""
-        with self.lock:
-            self.loader.load(self.fitting(inputs))
-            values = self.step()
-            for group in self.loader.changed:
-                group.write()
-        return values[0] if self.is_one else self.rebuilt(values)
+    def __init__(self, owners: Sequence[Any], attribute: str, array: Array) -> None:
+        (self.owner,), self.attribute, self.array = owners, attribute, array
 
-    def loop(self, steps: int, inputs: Sequence[Any]) -> list[Any]:
-        """Run several times on the same inputs: the list of results."""
-        if not self.derived.is_batch:
-            return [self.run(*inputs) for _ in range(steps)]
-        with self.lock:
-            self.loader.load(self.fitting(inputs))
-            results = [self.step() for _ in range(steps)]
-            for group in self.loader.changed if steps else ():
-                group.write()
-        return [self.rebuilt(x) for x in results]
+    def read(self) -> None:
+        """Fill the array."""
+        held = getattr(self.owner, self.attribute)
+        self.array[...] = 0.0 if held is None else held
 
-    def rebuilt(self, values: Sequence[Any]) -> Any:
-        """Results in order, nested as they are returned."""
-        return rebuilt(self.result, values)
-
-    def fitting(self, inputs: Sequence[Any]) -> Sequence[Any]:
-        """The arrays of the inputs, one for each that the code is given."""
-        if not self.derived.is_batch:
-            return inputs if self.is_flat else flatten(list(inputs))
-        numbers = self.arguments.fitting(inputs)
-        return [np.reshape(x, op.shape) for x, op in zip(numbers, self.derived.inputs, strict=True)]
+    def write(self) -> None:
+        """Hand the numbers over, if they are not written in their owner's array already."""
+        owner, array = self.owner, self.array
+        if not isinstance(owner, Tensor):
+            owner._data = array.copy() if array.ndim else array.item()
+        elif owner._buffer is None:
+            setattr(owner, self.attribute[1:], array)
+        elif self.attribute == "_data":
+            owner._buffer.version += 1
 
 
 class Group:
-    """Places of single numbers that lie in one array, in its order."""
+    """Single numbers of several owners, and an array that they are read into or stored from."""
 
     def __init__(self, owners: Sequence[Any], attribute: str, array: Array) -> None:
         self.owners, self.attribute, self.array = owners, attribute, array
@@ -175,62 +255,6 @@ class Group:
         else:
             for owner, x in zip(self.owners, numbers, strict=True):
                 owner._data = x
-
-
-class Loader:
-    """What copies inputs and what leaves and states hold to where the code reads them.
-
-    Args:
-        derived: the code.
-        array: the array of an Op; None if nothing needs it.
-        homes: what lies where it is.
-    """
-
-    def __init__(
-        self, derived: Derived, array: Callable[[Op], Array | None], homes: dict[Op, Array]
-    ) -> None:
-        self.inputs = [array(op) for op in derived.inputs]
-        for op, numbers in derived.constants:
-            if (place := array(op)) is not None:
-                place[...] = numbers
-        self.held: list[tuple[Any, str, Array]] = []
-        self.read: list[Group] = []
-        self.groups: dict[Slot, Group] = {}
-        for slot in derived.slots:
-            place = None if slot.start is None or slot.start in homes else array(slot.start)
-            if not derived.is_batch:
-                if place is not None:
-                    self.held.append((slot.owners[0], slot.attribute, place))
-                continue
-            if place is not None:
-                self.read.append(Group(slot.owners, slot.attribute, place))
-            if slot.written:
-                last = np.empty(len(slot.owners)) if place is None else place
-                self.groups[slot] = Group(slot.owners, slot.attribute, last)
-        self.changed = list(self.groups.values())
-
-    def load(self, given: Sequence[Any]) -> None:
-        """Copy the inputs and what leaves and states hold.
-
-        Raises:
-            TypeError, ValueError: for an input that does not fit.
-        """
-        if len(given) != len(self.inputs):
-            raise TypeError(f"the program takes {len(self.inputs)} array(s), not {len(given)}")
-        for place, x in zip(self.inputs, given, strict=True):
-            if place is not None:
-                array = x._data if type(x) is Tensor else x
-                if (
-                    getattr(array, "shape", None) != place.shape
-                    or getattr(array, "dtype", None) is not place.dtype
-                ):
-                    array = fitting(array, place)
-                place[...] = array
-        for owner, attribute, place in self.held:
-            held = getattr(owner, attribute)
-            place[...] = 0.0 if held is None else held
-        for group in self.read:
-            group.read()
 
 
 def fitting(x: Any, place: Array) -> Array:
@@ -272,6 +296,20 @@ def homes_of(derived: Derived) -> dict[Op, Array]:
         if slot.attribute == "_grad" and type(slot.now) is Op and slot.now.rule is not None:
             homes.setdefault(slot.now, slot.owners[0]._grad)
     return homes
+
+
+def target_of(slot: Slot, derived: Derived, homes: dict[Op, Array]) -> Op:
+    """What stands for the place that is assigned: what was read from it, or a new Op."""
+    owner = slot.owners[0]
+    in_buffer = getattr(owner, "_buffer", None) is not None
+    if not in_buffer and slot.start is not None:
+        return slot.start
+    like = getattr(owner, slot.attribute) if in_buffer else slot.now
+    shape = (len(slot.owners),) if derived.is_batch else getattr(like, "shape", ())
+    target = Op(derived.code, None, (), (), shape, getattr(like, "dtype", np.dtype("float64")))
+    if in_buffer:
+        homes[target] = like
+    return target
 
 
 def in_buffers(derived: Derived) -> list[Slot]:
