@@ -13,9 +13,9 @@ from __future__ import annotations
 from .backward import FOLDED, LONGEST, MANY, OnDemand
 from .node import LOCK
 from .reals import REALS
-from .rowcode import guarded, listed, made, many, run, straight_line, summed, tuple_of
+from .rowcode import guarded, listed, made, many, run, summed, tuple_of
 from .rule import TABLE, Rule
-from .symbol import ATOMS, value_and_partials
+from .symbol import ATOMS, straight_line, value_and_partials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -45,17 +45,7 @@ from .backward import LONGEST, OnDemand
 from .numbers import OPERATORS, Mathematics, apply, parameter
 from .reals import CHOICES, REALS, on_floats
 from .rule import INF, NOTHING, REQUIRED, TABLE, Rule
-from .symbol import (
-    ATOMS,
-    FORMULAS,
-    AtomMathematics,
-    Symbol,
-    code,
-    order,
-    share,
-    value_and_partials,
-    write,
-)
+from .symbol import ATOMS, FORMULAS, AtomMathematics, Symbol, straight_line, value_and_partials
 from .tree import is_tensor
 
 TYPE_CHECKING = False
@@ -208,25 +198,6 @@ def guarded(steps: Sequence[str], otherwise: str) -> list[str]:
         "    except ERRORS_:",
         f"        {otherwise}",
     ]
-
-
-def straight_line(
-    value: Any, partials: Sequence[Any], result: str = "y_"
-) -> tuple[list[str], list[str]]:
-    """Assignments up to that of the result, and those parts of the partials that they share.
-
-    Second come the partials, as expressions.
-    """
-    shared, (whole, *slopes) = share([value, *partials])
-    late = {result}  # what needs the result
-    before: list[str] = []
-    after: list[str] = []
-    for name, part in shared:
-        if any(x.name in late for x in order([part])):
-            late.add(name)
-        (after if name in late else before).append(f"{name} = {write(part, code)}")
-    steps = [*before, f"{result} = {write(whole, code)}", *after]
-    return steps, [write(part, code) for part in slopes]
 
 
 def layout(row: Rule, slopes: Sequence[str]) -> tuple[str, str, str, str]:

@@ -188,8 +188,6 @@ def write(formula: Any, style: Style) -> str:
 
 def number(x: Any, style: Style) -> Text:
     """A constant: as short as it stays exact, with a true minus sign outside code."""
-    if style is code:
-        return code_number(x)
     infinity, minus, times, power = (
         (r"\infty", "-", r" \cdot ", "10^{%s}") if style is latex else ("∞", "−", "·", "10^%s")
     )
@@ -264,45 +262,43 @@ def code_number(x: Any) -> Text:
     return text, SIGN if text.startswith("-") else ATOM
 
 
-def share(formulas: Sequence[Any]) -> tuple[list[tuple[str, Any]], list[Any]]:
-    """Name what occurs more than once: assignments in order, and the formulas that use them.
+def straight_line(
+    value: Any, partials: Sequence[Any], result: str = "y_"
+) -> tuple[list[str], list[str]]:
+    """Assignments up to that of the result, and those parts of the partials that they share.
 
-    Two parts are the same when they are built alike (hash consing, bottom up).
+    Second come the partials, as expressions. Parts that are built alike are one (hash consing,
+    bottom up); one that is used more than once gets a name.
     """
-    canonical: dict[Any, Symbol] = {}
-    same: dict[int, Any] = {}
-    uses: dict[int, int] = {}
+    built: dict[Any, int] = {}  # the parts' numbers by what they are built of
+    numbers: dict[int, int] = {}  # and by their ids
 
     def of(x: Any) -> Any:
-        return same.get(id(x), x) if isinstance(x, Symbol) else x
+        if not isinstance(x, Symbol):
+            return code_number(x)
+        return numbers[id(x)] if x.head else (x.name, ATOM)
 
-    for part in order(formulas):
-        if part.head is None:
-            continue
-        args = tuple(of(arg) for arg in part.args)
-        key = (part.head, *(label(arg) for arg in args))
-        if key not in canonical:
-            canonical[key] = Symbol(head=part.head, args=args)
-            for arg in args:
-                uses[id(arg)] = uses.get(id(arg), 0) + 1
-        same[id(part)] = canonical[key]
-    finals = [of(formula) for formula in formulas]
-    for final in finals:
-        uses[id(final)] = uses.get(id(final), 0) + 1
+    for part in order([value, *partials]):
+        if part.head:
+            key = part.head, *map(of, part.args)
+            numbers[id(part)] = built.setdefault(key, len(built))
+    finals = [of(x) for x in (value, *partials)]
+    once: set[Any] = set()
+    again: set[Any] = set()
+    for x in (*(x for _, *args in built for x in args), *finals):
+        (again if x in once else once).add(x)
 
-    named: dict[int, Symbol] = {}
-    assignments: list[tuple[str, Any]] = []
-    for part in canonical.values():
-        part.args = tuple(named.get(id(arg), arg) for arg in part.args)
-        if uses[id(part)] > 1 and not isinstance(part.head, Form):
-            name = f"t{len(assignments)}_"
-            assignments.append((name, part))
-            named[id(part)] = Symbol(name)
-    return assignments, [named.get(id(final), final) for final in finals]
-
-
-def label(x: Any) -> Any:
-    """What tells two arguments apart: the variable's name, the part itself, the number."""
-    if isinstance(x, Symbol):
-        return id(x) if x.head else x.name
-    return type(x).__name__, repr(x)
+    texts: dict[Any, Text] = {}
+    steps: list[str] = []
+    after: list[str] = []
+    late: set[Any] = {(result, ATOM)}  # what needs the result
+    for (head, *args), number in built.items():
+        texts[number] = code(head, [texts.get(x, x) for x in args])
+        if not late.isdisjoint(args):
+            late.add(number)
+        if number in again and not isinstance(head, Form):
+            name = f"t{len(steps) + len(after)}_"
+            (after if number in late else steps).append(f"{name} = {texts[number][0]}")
+            texts[number] = name, ATOM
+    whole, *slopes = (texts.get(x, x)[0] for x in finals)
+    return [*steps, f"{result} = {whole}", *after], slopes
