@@ -9,7 +9,7 @@ import cmath
 import math
 
 from .numbers import Mathematics, give_comparisons
-from .reals import NAN, REALS, keep_kind
+from .reals import NAN, REALS, give_operators
 from .rule import Rule
 
 TYPE_CHECKING = False
@@ -47,10 +47,8 @@ def total(function: Callable[..., complex]) -> Callable[..., complex]:
     return method
 
 
-for operator in ("__truediv__", "__rtruediv__", "__pow__", "__rpow__"):
-    setattr(Complex, operator, total(getattr(complex, operator)))
-keep_kind(Complex, complex, "add radd sub rsub mul rmul neg")
-keep_kind(Complex, Complex, "truediv rtruediv pow rpow")
+RAISING = ("truediv", "rtruediv", "pow", "rpow")
+give_operators(Complex, complex, **{x: total(getattr(complex, f"__{x}__")) for x in RAISING})
 
 
 class ComplexMathematics(Mathematics):

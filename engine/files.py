@@ -7,7 +7,6 @@ import errno
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
@@ -32,8 +31,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> Path:
     try:
         target = path.resolve()  # a link stays one, and what it points to is replaced
         if target.exists() and not target.is_file():  # a device or a pipe: it takes the data
-            with target.open("wb", buffering=0) as file:
-                write_all(file, data)
+            with target.open("wb") as file:
+                file.write(data)
         else:
             replace(target, data)
     except RuntimeError as error:  # links that lead round in a circle, before Python 3.13
@@ -49,22 +48,16 @@ def replace(target: Path, data: bytes) -> None:
     """Put a new file in the place of an old one, once all of it is on the disk."""
     descriptor, temporary = tempfile.mkstemp(prefix=".gradpath-", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            write_all(file, data)
-            os.fsync(file.fileno())
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
         Path(temporary).chmod(permissions(target))
         Path(temporary).replace(target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise
-
-
-def write_all(file: Any, data: bytes) -> None:
-    """Write to a file without a buffer, which may take less than all at once."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def permissions(path: Path) -> int:

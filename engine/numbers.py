@@ -33,9 +33,8 @@ class Mathematics:
 
     def __getattr__(self, name: str) -> Function:
         """A function of these numbers, or what a row of the table makes of others: sigmoid."""
-        if name in TABLE and not TABLE[name].atomic:
-            row = TABLE[name]
-            return lambda *args: row.evaluate(self, args)
+        if name in TABLE and (composed := self.of_row(TABLE[name])):
+            return composed
         found = None if name.startswith("_") else self.own(name)
         if found is None:
             if name in TABLE:
@@ -43,6 +42,10 @@ class Mathematics:
             raise AttributeError(f"no function or rule is called {name!r}")
         setattr(self, name, found)
         return found
+
+    def of_row(self, row: Rule) -> Function | None:
+        """The row as a function of these numbers; None if they have one of their own."""
+        return None if row.atomic else lambda *args: row.evaluate(self, args)
 
     def own(self, name: str) -> Function | None:
         """The function of that name that these numbers have of their own, if they have one."""
@@ -258,10 +261,8 @@ def register(recognise: Callable[[Any], bool], compute: Function) -> None:
 class GenericMathematics(Mathematics):
     """The rows themselves on any kind of `Number`, which record or carry what is computed."""
 
-    def __getattr__(self, name: str) -> Function:
-        if name not in TABLE:
-            return super().__getattr__(name)
-        row = TABLE[name]
+    def of_row(self, row: Rule) -> Function:
+        """The row itself."""
         return lambda *args: apply(row, args)
 
     def equal(self, a: Any, b: Any) -> bool:

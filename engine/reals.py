@@ -51,26 +51,15 @@ class Real(float):
 
     __slots__ = ()
 
-    def __truediv__(self, other: float) -> Any:
-        return Real(divide(float(self), other)) if fits(other) else NotImplemented
 
-    def __rtruediv__(self, other: float) -> Any:
-        return Real(divide(other, float(self)))
+def give_operators(kind: Any, base: Any, **functions: Function) -> None:
+    """Let the operators of a kind of number give numbers of that kind.
 
-    def __pow__(self, other: float) -> Any:  # type: ignore[override]
-        return Real(power(self, other)) if fits(other) else NotImplemented
-
-    def __rpow__(self, other: float) -> Any:  # type: ignore[override]
-        return Real(power(other, self))
-
-
-def fits(x: object) -> bool:
-    """Whether a float's operator computes with it."""
-    return isinstance(x, (float, int))
-
-
-def keep_kind(kind: Any, base: Any, names: str) -> None:
-    """Let operators that a kind of number inherits give numbers of that kind."""
+    Args:
+        kind: the kind.
+        base: what it derives from, and has operators of that never raise.
+        functions: the other operators, by their names.
+    """
 
     def kept(operator: Function) -> Function:
         def method(*args: Any) -> Any:
@@ -79,11 +68,19 @@ def keep_kind(kind: Any, base: Any, names: str) -> None:
 
         return method
 
-    for name in names.split():
-        setattr(kind, f"__{name}__", kept(getattr(base, f"__{name}__")))
+    inherited = {name: getattr(base, f"__{name}__") for name in STEADY}
+    for name, operator in (inherited | functions).items():
+        setattr(kind, f"__{name}__", kept(operator))
 
 
-keep_kind(Real, float, "add radd sub rsub mul rmul neg")
+STEADY = ("add", "radd", "sub", "rsub", "mul", "rmul", "neg")
+give_operators(
+    Real, float,
+    truediv=lambda x, y: divide(float(x), y) if isinstance(y, (float, int)) else NotImplemented,
+    rtruediv=lambda x, y: divide(y, float(x)),
+    pow=lambda x, y: power(x, y) if isinstance(y, (float, int)) else NotImplemented,
+    rpow=lambda x, y: power(y, x),
+)  # fmt: skip
 
 POLES = {
     "log": {0.0: -INF}, "log2": {0.0: -INF}, "log10": {0.0: -INF}, "log1p": {-1.0: -INF},

@@ -40,13 +40,10 @@ class Nothing(float):
     def __add__(self, other: Any) -> Any:
         return other
 
-    __radd__ = __add__
+    __radd__ = __rsub__ = __add__
 
     def __sub__(self, other: Any) -> Any:
         return -other
-
-    def __rsub__(self, other: Any) -> Any:
-        return other
 
     def __neg__(self) -> Nothing:
         return self

@@ -15,7 +15,7 @@ import math
 
 from .graph import topological_order
 from .numbers import Mathematics, Number, give_comparisons, is_number, unfit
-from .rule import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, TABLE, Rule
+from .rule import ATOM, CHOICE, NOTHING, POWER, PRODUCT, SIGN, SUM, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,10 +102,8 @@ give_comparisons(Symbol, lambda f: lambda x, y: Symbol(head=COMPARED[f.__name__]
 class SymbolMathematics(Mathematics):
     """Every row stays as it is written: σ(x) is not written out."""
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in TABLE:
-            return super().__getattr__(name)
-        row = TABLE[name]
+    def of_row(self, row: Rule) -> Callable[..., Any] | None:
+        """The row's name."""
         return lambda *args: Symbol(head=row, args=args)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Symbol:
@@ -135,10 +133,9 @@ class SymbolMathematics(Mathematics):
 class AtomMathematics(SymbolMathematics):
     """Only atomic functions stay, all others are written out: what code is generated from."""
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name in TABLE and not TABLE[name].atomic:
-            return Mathematics.__getattr__(self, name)
-        return super().__getattr__(name)
+    def of_row(self, row: Rule) -> Callable[..., Any] | None:
+        """The name of an atomic row."""
+        return Mathematics.of_row(self, row) or super().of_row(row)
 
 
 FORMULAS = SymbolMathematics()

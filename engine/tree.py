@@ -12,7 +12,7 @@ from .node import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 
@@ -33,13 +33,9 @@ def map_leaves(x: Any, of: Callable[[Any], Any]) -> Any:
 
 def unflatten(like: Any, leaves: Iterable[Any]) -> Any:
     """The leaves as nested lists in the shape of ``like``."""
-    return refill(like, iter(leaves))
-
-
-def refill(like: Any, remaining: Iterator[Any]) -> Any:
-    """The next leaves as nested lists in the shape of ``like``."""
+    remaining = iter(leaves)  # of an iterator, itself
     if isinstance(like, (list, tuple)):
-        return [refill(part, remaining) for part in like]
+        return [unflatten(part, remaining) for part in like]
     return next(remaining)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from ..numbers import is_number, real
-from ..tree import flatten, map_leaves, refill
+from ..tree import flatten, map_leaves, unflatten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Arguments:
 
     def nested(self, numbers: Sequence[Any]) -> list[Any]:
         """Numbers in order as the arguments that they are in."""
-        found: list[Any] = refill(self.structure, iter(numbers))
+        found: list[Any] = unflatten(self.structure, numbers)
         return found
 
 
