@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Function = Callable[..., Any]
     Interval = tuple[float, float]
+    Some = Sequence[Any]
 
 INF = float("inf")
 REAL: Interval = (-INF, INF)
@@ -58,8 +59,9 @@ NOTHING = Nothing()
 class Row:
     """What rows for numbers and rows for arrays share: how their value is computed."""
 
-    __slots__ = ()
+    __slots__ = ("name", "value", "arity", "variadic", "op", "sign")
 
+    name: str
     value: Function
     variadic: bool
 
@@ -68,6 +70,12 @@ class Row:
         if self.variadic:
             return self.value(m, args, *params)
         return self.value(m, *args, *params)
+
+    def __repr__(self) -> str:
+        return f"<{'' if isinstance(self, Rule) else 'array '}rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Function, tuple[str]]:
+        return find if isinstance(self, Rule) else find_array, (self.name,)
 
 
 class Rule(Row):
@@ -95,8 +103,8 @@ class Rule(Row):
     """
 
     __slots__ = (
-        "name", "value", "partials", "params", "variadic", "names", "arity",
-        "op", "sign", "text", "latex", "level", "domain", "samples", "pack", "kinks", "atomic",
+        "partials", "params", "names", "text", "latex", "level",
+        "domain", "samples", "pack", "kinks", "atomic",
     )  # fmt: skip
 
     def __init__(
@@ -151,12 +159,6 @@ class Rule(Row):
             if partial.__code__.co_argcount != len(taken):
                 raise ValueError(f"each partial of rule {name!r} takes {', '.join(taken)}")
 
-    def __repr__(self) -> str:
-        return f"<rule {self.name}>"
-
-    def __reduce__(self) -> tuple[Function, tuple[str]]:
-        return find, (self.name,)
-
     def is_built_in(self) -> bool:
         """Whether it is one of the rows in `engine.rules`."""
         return self.value.__module__ == f"{__package__}.rules"
@@ -170,13 +172,7 @@ class Rule(Row):
         return [partial(m, y, *args, *params) for partial in self.partials]
 
     def pull(
-        self,
-        m: Any,
-        g: Any,
-        y: Any,
-        args: Sequence[Any],
-        params: Sequence[Any],
-        wanted: Sequence[bool],
+        self, m: Any, g: Any, y: Any, args: Some, params: Some, wanted: Sequence[bool]
     ) -> list[Any]:
         """The gradients of the arguments that are wanted, given that of the result, else None.
 
@@ -289,7 +285,7 @@ class ArrayRule(Row):
         sign: the operation as pictures write it.
     """
 
-    __slots__ = ("name", "value", "pullbacks", "arity", "variadic", "op", "sign")
+    __slots__ = ("pullbacks",)
 
     def __init__(
         self,
@@ -305,20 +301,8 @@ class ArrayRule(Row):
         self.op = name
         self.sign = sign or name
 
-    def __repr__(self) -> str:
-        return f"<array rule {self.name}>"
-
-    def __reduce__(self) -> tuple[Function, tuple[str]]:
-        return find_array, (self.name,)
-
     def pull(
-        self,
-        m: Any,
-        g: Any,
-        y: Any,
-        args: Sequence[Any],
-        params: Sequence[Any],
-        wanted: Sequence[bool],
+        self, m: Any, g: Any, y: Any, args: Some, params: Some, wanted: Sequence[bool]
     ) -> list[Any]:
         """The gradients of the arguments that are wanted, given that of the result, else None."""
 

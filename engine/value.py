@@ -300,21 +300,15 @@ def operand(x: Any) -> Any:
     return NotImplemented
 
 
-def comparable(x: Any) -> Any:
-    """The number that a comparison uses; NotImplemented as for `operand`."""
-    if isinstance(x, Value):
-        return x._data
-    if is_number(x) or isinstance(x, UNFIT):
-        return real(x, "a comparison with a Value")
-    return NotImplemented
-
-
 def comparison(operator: Callable[[float, float], bool]) -> Callable[[Value, Any], Any]:
-    """The method that compares the data."""
+    """The method that compares the data; it gives NotImplemented as `operand` does."""
 
     def compare(self: Value, other: Any) -> Any:
-        x = comparable(other)
-        return x if x is NotImplemented else operator(self._data, x)
+        if isinstance(other, Value):
+            return operator(self._data, other._data)
+        if is_number(other) or isinstance(other, UNFIT):
+            return operator(self._data, real(other, "a comparison with a Value"))
+        return NotImplemented
 
     return compare
 

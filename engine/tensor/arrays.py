@@ -36,7 +36,9 @@ class ArrayMathematics(Composed):
         self.dtype_of_choices = np.dtype(dtype)
 
     def own(self, name: str) -> Callable[..., Any] | None:
-        """NumPy's."""
+        """NumPy's, by whose names most rows of arrays go too; and the error functions."""
+        if name in ("erf", "erfc"):
+            return lambda x: error_function(name)(x).astype(x.dtype)
         return getattr(np, ARRAY_NAMES.get(name, name), None)
 
     # ------------------------------------------------------------ what the table's rows use
@@ -47,10 +49,6 @@ class ArrayMathematics(Composed):
         taken = super().where(bool(condition) if decided else condition, yes, no)
         return self.dtype_of_choices.type(taken) if type(taken) in (int, float) else taken
 
-    def equal(self, a: Any, b: Any) -> Any:
-        """Where two arrays are equal."""
-        return a == b
-
     def max(self, a: Any, b: Any) -> Any:
         """The larger of two, nan if either is; of 0 and −0 the first, as for scalars."""
         return self.select((a >= b) | (a != a), a, b)
@@ -59,19 +57,7 @@ class ArrayMathematics(Composed):
         """The smaller of two, nan if either is; of 0 and −0 the first, as for scalars."""
         return self.select((a <= b) | (a != a), a, b)
 
-    def erf(self, x: Any) -> Any:
-        """The error function, by SciPy where it is installed."""
-        return error_function("erf")(x).astype(x.dtype)
-
-    def erfc(self, x: Any) -> Any:
-        """1 − erf, by SciPy where it is installed."""
-        return error_function("erfc")(x).astype(x.dtype)
-
     # ------------------------------------------------------------ what the array rows use
-
-    def shape(self, x: Array) -> tuple[int, ...]:
-        """The length of every axis."""
-        return x.shape
 
     def dtype(self, x: Array) -> np.dtype[Any]:
         """The type of the entries."""
@@ -87,18 +73,6 @@ class ArrayMathematics(Composed):
         yes = yes if hasattr(yes, "dtype") else kind.type(yes)
         no = no if hasattr(no, "dtype") else kind.type(no)
         return np.where(condition, yes, no)
-
-    def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
-        """The array repeated to a shape, without copying it."""
-        return np.broadcast_to(x, shape)
-
-    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
-        """The same entries in another shape."""
-        return x.reshape(shape)
-
-    def transpose(self, x: Array, axes: tuple[int, ...]) -> Array:
-        """The axes in another order."""
-        return x.transpose(axes)
 
     def swap(self, x: Array) -> Array:
         """The last two axes exchanged."""
@@ -130,10 +104,6 @@ class ArrayMathematics(Composed):
         targets.check(t)
         return t
 
-    def concatenate(self, xs: Sequence[Array], axis: int) -> Array:
-        """The arrays joined along an axis."""
-        return np.concatenate(xs, axis)
-
     def sum_over(self, x: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
         """The sum over some axes."""
         return np.asarray(x.sum(axis=axes, keepdims=keepdims))
@@ -156,10 +126,6 @@ class ArrayMathematics(Composed):
         """For each class a row of zeros with a 1 in its place."""
         rows: Array = (t[..., None] == np.arange(classes)).astype(dtype)
         return rows
-
-    def matmul(self, a: Array, b: Array) -> Array:
-        """Products of matrices over the last two axes."""
-        return np.asarray(np.matmul(a, b))
 
     def with_ones(self, x: Array) -> Array:
         """One more column, of ones: the input that a bias weighs."""

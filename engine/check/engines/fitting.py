@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ...rule import TABLE, Rule
+from ...rule import TABLE, Row, Rule
 from ..computation import Computation
 from .offers import accepted, offered, works
 from .properties import with_leaves
@@ -16,7 +16,7 @@ from .subject import Names, Subject
 def resampled(row: Rule, samples: Sequence[tuple[Any, ...]]) -> Rule:
     """A row of its own that is tried with other parameters: the table's stays as it is."""
     other = Rule.__new__(Rule)  # copy.copy() gives the table's, as a row is known by its name
-    for name in Rule.__slots__:
+    for name in (*Row.__slots__, *Rule.__slots__):
         setattr(other, name, getattr(row, name))
     other.samples = tuple(samples)
     return other
