@@ -26,7 +26,7 @@ through these parts, in this order:
 - `write` prints these, with `names`, in the `dialects`: to be read, or on Python's floats
   (`straight` runs them); `buffered` as NumPy in arrays made once (`buffers`); `loops` for a
   compiler (`machine`, with `kernels`; `compiler` keeps what it made, `worth` says when it pays);
-- `program` is what `record` gives; `copying` copies it; `fusion` makes one node of a program.
+- `program` is what `record` gives; `fusion` makes one node of a program.
 """
 
 from __future__ import annotations

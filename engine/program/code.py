@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .ops import Shape
 
+KEPT = ("params", "shape", "dtype", "label", "scope", "leaf", "weak")  # by copies of Ops
 BROADCASTING = CONDITIONS | {"select"}
 
 
@@ -39,6 +40,18 @@ class Code:
             import numpy as np
 
             self.precision = np.dtype("float64")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        rows = [
+            (
+                op.rule,
+                [x.at if type(x) is Op else (x,) for x in op.args],
+                None if op.of is None else op.of.at,
+                [getattr(op, field) for field in KEPT],
+            )
+            for op in self.ops
+        ]
+        return code_of, (self.arrays, self.precision, rows)
 
     def given(self, shape: Shape = (), dtype: Any = None, label: str = "", scope: str = "") -> Op:
         """What the program does not compute."""
@@ -107,6 +120,20 @@ def key_of(rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:
     """What equal operations have in common."""
     key: Any = (rule, *[x if type(x) is Op else repr(x) for x in args])
     return (*key, *map(sign, params)) if params else key
+
+
+def code_of(arrays: bool, precision: Any, rows: Sequence[Any]) -> Code:
+    """Code that consists of these rows, in which other Ops are numbers: copies need no depth."""
+    code = Code(arrays)
+    code.precision = precision
+    for rule, args, of, kept in rows:
+        op = code.add(
+            Op(code, rule, tuple(x[0] if type(x) is tuple else code.ops[x] for x in args))
+        )
+        op.of = None if of is None else code.ops[of]
+        for field, x in zip(KEPT, kept, strict=True):
+            setattr(op, field, x)
+    return code
 
 
 def sign(x: Any) -> Any:

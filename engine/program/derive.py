@@ -32,6 +32,9 @@ class Slot:
         self.owners, self.attribute = owners, attribute
         self.start, self.now, self.written = start, now, written
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Slot, (self.owners, self.attribute, self.start, self.now, self.written)
+
 
 class Derived:
     """A recording as straight-line code.
@@ -76,6 +79,9 @@ class Derived:
         self.results = [self.kept(x, slots) for x in self.results]
         needed = reachable([*self.finals(slots), *self.results, *self.checks])
         self.slots = [s for s in slots if s.written or s.start in needed]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"env": {}}
 
     def finals(self, slots: Sequence[Slot] | None = None) -> list[Any]:
         """What is stored at the end."""

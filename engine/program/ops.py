@@ -61,6 +61,9 @@ class Op(Number):
         self.weak = False
         self.at = -1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return op_of, (self.code, self.at)
+
     @property
     def ndim(self) -> int:
         """The number of axes."""
@@ -94,6 +97,12 @@ class Op(Number):
 
     def __repr__(self) -> str:
         return f"<{self.name or 'given'} {self.label} {self.shape}>"
+
+
+def op_of(code: Any, at: int) -> Op:
+    """The Op at a place of some code, which is copied first, and once."""
+    found: Op = code.ops[at]
+    return found
 
 
 class Guard:

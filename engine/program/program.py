@@ -13,6 +13,7 @@ from .derive import Derived, Slot
 from .names import function_name, identifier
 from .places import whole_of
 from .recording import Recording
+from .surroundings import Surroundings
 from .twice import recorded_twice
 from .watching import recorded
 from .write import READABLE, Dialect, readable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from .machine import Compiled
-    from .surroundings import Surroundings
 
 LARGE = 1000  # rows in a recording for which arrays may be faster than single numbers
 WORTH = 10  # nodes that an operation on arrays must stand for, on average
@@ -229,9 +229,8 @@ class Program:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from .copying import reduced
-
-        return reduced(self)
+        state = self._name, self._arguments, self._derived, self._result, self.parameters
+        return copied, (type(self), *state)
 
     # ------------------------------------------------------------ running
 
@@ -290,6 +289,16 @@ class Program:
         from .machine import machine_of
 
         return machine_of(self)
+
+
+def copied(kind: Callable[..., Program], *state: Any) -> Program:
+    """The copy of a program.
+
+    It has nothing to do with the function any more: what that found in plain Python stays as it was
+    recorded. Leaves and states are copied along; whoever copies a model and its program together
+    gets a program of the copied model.
+    """
+    return kind(*state, Surroundings(len))
 
 
 def is_known(slot: Slot) -> bool:
