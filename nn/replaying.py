@@ -24,8 +24,9 @@ REFUSALS = (TypeError, ValueError, AttributeError, RuntimeError, IndexError, Key
 
 def kind_of(x: Any) -> Any:
     """What a program for some samples depends on: their number or shape, and their type."""
-    if hasattr(x, "shape"):
-        return tuple(x.shape), x.dtype
+    shape = getattr(x, "shape", None)
+    if shape is not None:
+        return tuple(shape), x.dtype
     return len(x) if hasattr(x, "__len__") else type(x)
 
 
@@ -88,8 +89,12 @@ class Replay:
             return self.step(inputs, targets)  # type: ignore[no-any-return]
         if self.plain or (self.unasked and is_looked_into()):
             return number(self.step(inputs, targets))
+        return self.attempt((kind_of(inputs), kind_of(targets)), inputs, targets)
+
+    def attempt(self, kind: Any, inputs: Any, targets: Any) -> float:
+        """The loss of a batch of a kind, from now on by the step itself if it is refused."""
         try:
-            return self.replay(inputs, targets)
+            return self.replay(kind, inputs, targets)
         except REFUSALS:
             if not self.unasked:
                 raise
@@ -97,9 +102,8 @@ class Replay:
         self.plain = True
         return loss
 
-    def replay(self, inputs: Any, targets: Any) -> float:
+    def replay(self, key: Any, inputs: Any, targets: Any) -> float:
         """The loss by a program, if there can be one."""
-        key = kind_of(inputs), kind_of(targets)
         program = self.programs.get(key)
         if program is None or type(program) is int:
             program = self.found(key, program, inputs, targets)
@@ -113,7 +117,7 @@ class Replay:
             if not isinstance(error, StaleError):
                 raise
         del self.programs[key]
-        return self.replay(inputs, targets)
+        return self.replay(key, inputs, targets)
 
     def found(self, key: Any, known: int | None, inputs: Any, targets: Any) -> Any:
         """A program for a kind of batch; the state of all settings if there is none for now."""
@@ -168,7 +172,7 @@ class TrainingStep:
             return self.eager(inputs, targets)
         kind = kind_of(inputs), kind_of(targets)
         if kind in self.known:
-            return self.leaf(self.replay(inputs, targets))
+            return self.leaf(self.replay.attempt(kind, inputs, targets))
         loss = self.eager(inputs, targets)  # one step alone is not worth a recording
         self.known.add(kind)
         if is_tensor(loss):
