@@ -32,11 +32,12 @@ class Machine:
         result: what is returned: an Op, a number, None, or lists and tuples of those.
 
     Attributes:
-        inputs: the arrays of the inputs; None for those that nothing needs.
+        count: how many inputs there are.
+        needed: those that something needs: which, their arrays, shapes and types.
         read, written: what lies outside, with the arrays of what is read and stored there.
     """
 
-    inputs: list[Array | None]
+    needed: list[tuple[int, Array, tuple[int, ...], Any]]
     read: Sequence[Held | Group]
     written: Sequence[Held | Group]
 
@@ -69,7 +70,7 @@ class Machine:
         for op, numbers in self.derived.constants:
             if (place := array(op)) is not None:
                 place[...] = numbers
-        self.inputs = [array(op) for op in self.derived.inputs]
+        self.take([array(op) for op in self.derived.inputs])
         kind = Group if self.derived.is_batch else Held
         there = {None, *self.homes}
         starts = [(s, s.start) for s in self.derived.slots if s.start not in there]
@@ -77,6 +78,11 @@ class Machine:
             [kind(s.owners, s.attribute, x) for s, op in pairs if (x := array(op)) is not None]  # type: ignore[arg-type]
             for pairs in (starts, self.targets)
         )
+
+    def take(self, places: Sequence[Array | None]) -> None:
+        """Let the inputs lie in these arrays; None where nothing needs one."""
+        self.count = len(places)
+        self.needed = [(i, x, x.shape, x.dtype) for i, x in enumerate(places) if x is not None]
 
     # ------------------------------------------------------------ running
 
@@ -127,17 +133,14 @@ class Machine:
         Raises:
             TypeError, ValueError: for an input that does not fit.
         """
-        if len(given) != len(self.inputs):
-            raise TypeError(f"the program takes {len(self.inputs)} array(s), not {len(given)}")
-        for place, x in zip(self.inputs, given, strict=True):
-            if place is not None:
-                array = x._data if type(x) is Tensor else x
-                if (
-                    getattr(array, "shape", None) != place.shape
-                    or getattr(array, "dtype", None) is not place.dtype
-                ):
-                    array = fitting(array, place)
-                place[...] = array
+        if len(given) != self.count:
+            raise TypeError(f"the program takes {self.count} array(s), not {len(given)}")
+        for i, place, shape, dtype in self.needed:
+            x = given[i]
+            array = x._data if type(x) is Tensor else x
+            if type(array) is not np.ndarray or array.shape != shape or array.dtype is not dtype:
+                array = fitting(array, place)
+            place[...] = array
         for held in self.read:
             held.read()
 

@@ -157,7 +157,7 @@ class NumberLoops(Loops):
         self.text = function("steps", given, lines)
         sizes = len(self.derived.inputs), len(carried), len(after)
         self.arrays = [inputs, state, last] = list(map(np.zeros, sizes))
-        self.inputs = [inputs]
+        self.take([inputs])
         self.read = grouped([s for _, s, _ in straight.starts], state)
         self.written = grouped([s for _, s in straight.written], last)
 
