@@ -24,16 +24,6 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 Spelling = Callable[[str, Sequence[str], Sequence[Any]], str]  # of an operation, by its arguments
 
 
-class Whole(float):
-    """A whole number that an engine is given as an int; elsewhere it is a float."""
-
-    def __repr__(self) -> str:
-        return f"Whole({self})"
-
-    def __str__(self) -> str:
-        return str(int(self))
-
-
 class Step(NamedTuple):
     """One operation: a row's name, its arguments, its parameters.
 

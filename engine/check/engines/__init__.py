@@ -31,7 +31,7 @@ from .child import Target, label
 from .findings import Finding, Outcome, report
 from .isolation import Worker
 from .loading import NotAnEngineError, Origin
-from .properties import FORMS, LEAF, LIMITS, PROPERTIES, SUM, Property
+from .properties import ALL, Property
 from .sharing import shared
 from .subject import Names, Survey
 
@@ -161,4 +161,4 @@ def conformance_checks(target: Target, **options: Any) -> list[Check]:
             reports.append(shared(key, lambda: conformance(target, **options)))
         return reports[0]
 
-    return [Check(prop, run) for prop in (*PROPERTIES, *FORMS, LEAF, SUM, *LIMITS)]
+    return [Check(prop, run) for prop in ALL.values()]

@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING
 
-from ..computation import Computation, Step
+from ..computation import Computation
 from .explaining import Explainer
 from .findings import Finding, Outcome, spelled
 from .isolation import Worker
 from .judging import Judge
 from .properties import (
-    AUGMENTED,
-    FORMS,
+    ALL,
     GRADIENTS,
     INNER,
-    INTS,
     LARGE,
     LARGE_VALUES,
-    LEAF,
-    LIMITS,
-    NUMBERS,
     PASSES,
-    PROPERTIES,
-    SUM,
     VALUES,
     Property,
     at_large,
-    augmented,
     once,
     one_operation,
-    with_ints,
-    with_numbers,
 )
 from .searching import FEW, SHRINKING, Search
 from .subject import Trouble
@@ -68,20 +57,16 @@ class Battery:
         self.of_right_value = list(self.ops)
         self.failed: set[str] = set()  # properties that fail for no single operation
         self.unexplained: Counter[str] = Counter()
+        self.limits: dict[str, int] = {}  # operations in a row that the engine's recursion bears
 
     def run(self) -> None:
         """Try everything and note what comes of it."""
         self.try_small()
         self.try_large()  # before a random number happens to be as large
         self.try_random()
-        self.try_each(NUMBERS, with_numbers(self.survey, self.ops))
-        for prop in PROPERTIES:
+        for prop in ALL.values():
+            self.try_each(prop, prop.graphs(self.survey, self.ops))
             self.conclude(prop)
-        self.try_each(INTS, with_ints(self.survey, self.ops))
-        self.try_each(AUGMENTED, augmented(self.survey, self.ops))
-        for prop in FORMS:
-            self.conclude(prop)
-        self.try_limits()
 
     def count(self) -> None:
         """One more computation was run."""
@@ -125,7 +110,8 @@ class Battery:
     def try_random(self) -> None:
         """Random graphs of any size, and of what is found the smallest."""
         while self.ops and not self.is_over:
-            active = [p for p in PROPERTIES if not {p.name, *p.needs} & self.failed]
+            known = (p for p in ALL.values() if p.kind == "random")
+            active = [p for p in known if not {p.name, *p.needs} & self.failed]
             found = self.search.random(active) if active else None
             if found is None:
                 break
@@ -141,46 +127,17 @@ class Battery:
             return
         done: set[str] = set()
         for c in graphs:
-            op = c.steps[-1].op
-            if op in done or {*self.survey.made_of[op]} & done or self.is_over:
+            op = c.steps[-1].op if c.steps else ""
+            if op in done or {*self.survey.made_of.get(op, ())} & done or self.is_over:
                 continue
             self.count()
             if self.judge.disagrees(prop, c):
                 done.add(op)
-                self.note(self.explainer.explain(prop, c, 1))
-
-    def try_limits(self) -> None:
-        """The properties with one computation each."""
-        why = SHARES if self.explainer.shared else ""
-        self.try_one(LEAF, why, lambda: Computation((2.0,), ()))
-        if self.failed & {VALUES.name, GRADIENTS.name}:
-            why = why or "needs right gradients first"
-        elif self.has_enough:
-            why = why or ENOUGH
-        sums = "add" in self.ops and "add" in self.survey.left
-        three = Computation((2.0, 3.0, 5.0), (Step("sum", (0, 1, 2)),))
-        self.try_one(SUM, why or "needs 0 + a" * (not sums), lambda: three)
-        join = next((op for op in ("add", "mul", "sub") if op in self.ops), "")
-        for prop, make in LIMITS.items():
-            self.try_one(prop, why or "needs a right +, * or -" * (not join), partial(make, join))
-
-    def try_one(self, prop: Property, why: str, make: Callable[[], Computation]) -> None:
-        """Try a property on the one computation that shows it, if there is no reason why not."""
-        if why:
-            self.result.outcomes.append(Outcome(prop.name, "not tried", why))
-            return
-        c = make()
-        seen = self.judge.seen(prop, c)
-        verdict, detail = "holds", prop.sentence
-        if isinstance(seen, Trouble) and "RecursionError" in seen.text and prop in LIMITS:
-            verdict = "limit"
-            detail = f"RecursionError beyond {self.depth(c):,} operations in a row"
-        elif isinstance(seen, Trouble) or self.judge.wrong(prop, c, seen):
-            finding = self.explainer.explain(prop, c, 1)
-            self.note(finding)
-            verdict = "convention" if finding.convention else "fails"
-            detail = finding.convention or detail
-        self.result.outcomes.append(Outcome(prop.name, verdict, detail))
+                seen = self.judge.seen(prop, c)
+                if prop.kind == "limit" and "RecursionError" in getattr(seen, "text", ""):
+                    self.limits[prop.name] = self.depth(c)
+                else:
+                    self.note(self.explainer.explain(prop, c, 1))
 
     def depth(self, c: Computation) -> int:
         """How many operations in a row the engine's recursion bears."""
@@ -239,21 +196,25 @@ class Battery:
         blocked = [need for need in prop.needs if need in self.failed]
         differs = [f.convention for f in self.result.conventions if prop.name in f.properties]
         rest = self.of_right_value if prop in (VALUES, LARGE) else self.ops
+        without = [spelled(op) for op in self.survey.ops if op not in rest]
+        every = prop.kind in ("random", "form")  # of the operations, not one of them
         verdict, detail = "not tried", ""
         if any(prop.name in finding.properties for finding in self.result.findings):
             verdict, detail = "fails", prop.sentence
         elif differs:
             verdict, detail = "convention", differs[0]
+        elif prop.name in self.limits:
+            most = self.limits[prop.name]
+            verdict, detail = "limit", f"RecursionError beyond {most:,} operations in a row"
         elif self.explainer.shared:
             detail = SHARES
         elif blocked or not rest:
             detail = f"needs right {[*blocked, 'operations'][0]} first"
-        elif prop is NUMBERS and not any(self.survey.numbers.values()):
-            detail = "its operators take no plain numbers"
+        elif prop.lacks and not [*prop.graphs(self.survey, self.survey.ops if every else rest)]:
+            detail = prop.lacks
         elif self.has_enough:
             detail = ENOUGH
         else:
-            without = [spelled(op) for op in self.survey.ops if op not in rest]
-            but = f" (without {', '.join(without)})" if without else ""
+            but = f" (without {', '.join(without)})" if without and every else ""
             verdict, detail = "holds", prop.sentence + but
         self.result.outcomes.append(Outcome(prop.name, verdict, detail))

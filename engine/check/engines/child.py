@@ -13,16 +13,16 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..computation import Computation, Step, Whole
+from ..computation import Computation, Step
 from . import offers
 from .loading import NotAnEngineError, Origin, load
-from .subject import Form, Names, Reading, Script, Subject, Trouble
+from .subject import Form, Names, Reading, Subject, Trouble
 
 Target = str | Callable[[float], Any]
 MEMORY = 2 << 30  # bytes that an engine may take beyond what it starts with
@@ -87,9 +87,13 @@ def found(
     return subject, origin
 
 
-def execute(subject: Subject, packed: str) -> tuple[str, Reading | Trouble]:
-    """Run a computation and a script."""
-    result = subject.execute(*unpacked(packed))
+def execute(
+    subject: Subject, computation: list[Any], script: list[Any]
+) -> tuple[str, Reading | Trouble]:
+    """Run a computation and a script, as they come."""
+    inputs, steps = computation
+    whole = tuple(Step(op, tuple(args), tuple(params)) for op, args, params in steps)
+    result = subject.execute(Computation(tuple(inputs), whole), tuple(script))
     return ("reading" if isinstance(result, Reading) else "trouble"), result
 
 
@@ -115,27 +119,6 @@ TASKS: dict[str, Callable[..., Any]] = {
         offers.has_free_backward, offers.hides_backward,
     )
 }  # fmt: skip
-
-
-def packed(computation: Computation, script: Script) -> str:
-    """A computation as text: it tells 2, 2.0 and the index 2 apart."""
-
-    def flat(numbers: Sequence[Any]) -> list[Any]:
-        return [str(x) if isinstance(x, Whole) else x for x in numbers]
-
-    steps = [[op, flat(args), params] for op, args, params in computation.steps]
-    return json.dumps([flat(computation.inputs), steps, script])
-
-
-def unpacked(text: str) -> tuple[Computation, Script]:
-    """The computation in a text, and its script."""
-
-    def full(numbers: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(Whole(x) if isinstance(x, str) else x for x in numbers)
-
-    inputs, steps, script = json.loads(text)
-    whole = [Step(op, full(args), tuple(params)) for op, args, params in steps]
-    return Computation(full(inputs), tuple(whole)), tuple(script)
 
 
 def label(target: Any) -> str:

@@ -13,25 +13,24 @@ from itertools import product
 from typing import NamedTuple
 
 from ...rule import TABLE
-from ..computation import Computation, Step, Whole, prune
+from ..computation import Computation, Step, prune
 from ..strategies import is_smooth_throughout
 from .mistakes import MISTAKES, Mistake
 from .properties import rungs
 from .simulation import RIGHT, Engine, simulate
-from .subject import Reading, Script, Survey, Trouble, all_close
+from .subject import WHOLE, Reading, Script, Survey, Trouble, all_close
 
 SAME = 1e-9  # relative, with which simulated and observed numbers agree, if they are exact
 ROUNDINGS = 100  # of an engine's own, with which they agree else
 UNDEFINED = ("ZeroDivisionError", "OverflowError", "ValueError: math")
+OF_PASS = ("leaf", "clear", "seed", "order", "mask")  # parts, not of single operations
 POINTS = (  # inputs at which mistakes that look alike at 0 or 1 differ
     (2.0, 3.0, 5.0, 7.0),
     (0.5, 0.75, 0.25, 0.625),
     (1.25, 0.375, 2.5, 1.75),
     (-0.75, 0.5, -1.5, 2.25),
 )
-WHOLE_POINTS = tuple(
-    tuple(map(Whole, point)) for point in ((3, 2, 5, 7), (7, 3, 2, 5), (2, 5, 3, 4))
-)
+WHOLE_POINTS = ((3.0, 2.0, 5.0, 7.0), (7.0, 3.0, 2.0, 5.0), (2.0, 5.0, 3.0, 4.0))
 
 Trial = tuple[Computation, Script]
 Observation = tuple[Trial, Reading | Trouble]
@@ -60,7 +59,6 @@ def diagnose(
     run: Callable[[Computation, Script], Reading | Trouble],
     survey: Survey,
     others: Sequence[str] = (),
-    whole: bool = False,
 ) -> Diagnosis | None:
     """The known mistake that gives the numbers of an engine, if there is one.
 
@@ -74,9 +72,9 @@ def diagnose(
         run: runs both on the engine.
         survey: what the engine offers.
         others: operations against which nothing is known.
-        whole: whether all numbers are to be ints.
     """
     same = max(SAME, ROUNDINGS * survey.rounding)
+    whole = WHOLE in plan(computation)
 
     def observed(computations: Iterable[Computation]) -> list[Observation]:
         return [((c, plan(c)), run(c, plan(c))) for c in computations]
@@ -109,7 +107,7 @@ def diagnose(
     passes = [(m, engines) for m, engines, op in suspected if not op]
     for (mistake, engines, op), (other, more) in product(nearly, passes):  # two mistakes at once
         both = [
-            replace(one, leaf=two.leaf, clear=two.clear, seed=two.seed, order=two.order)
+            replace(one, **{part: getattr(two, part) for part in OF_PASS})
             for one in engines
             for two in more
         ]
@@ -129,8 +127,8 @@ def suspects(computation: Computation) -> Iterator[tuple[Mistake, list[Engine], 
     present = {step.op: TABLE[step.op].arity for step in computation.steps}
     for mixed in (False, True):
         for mistake in MISTAKES:
-            engines = [replace(RIGHT, **parts) for parts in mistake.variants]
-            groups = [engines] * mistake.mixed if mixed else [[engine] for engine in engines]
+            alone = [[engine] for engine in mistake.engines]
+            groups = [mistake.engines] * mistake.mixed if mixed else alone
             for op, arity in present.items() if mistake.single else [("", 2)]:
                 if (not mistake.ops or op in mistake.ops) and arity >= mistake.operands:
                     for group in groups:

@@ -9,13 +9,9 @@ from .diagnosis import Diagnosis, diagnose
 from .findings import Finding
 from .judging import Judge
 from .properties import (
-    FORMS,
     GRADIENTS,
     INNER,
-    INTS,
     LARGE,
-    LARGE_VALUES,
-    LIMITS,
     PASSES,
     VALUES,
     Property,
@@ -50,11 +46,11 @@ class Explainer:
         """The finding with its diagnosis."""
         seen = self.judge.seen(prop, c)
         wrong = self.judge.wrong(prop, c, seen) if isinstance(seen, Reading) else []
-        single = prop in (*FORMS, LARGE_VALUES)
+        single = prop.kind == "form"
         alone = c.steps[-1].op if len(c.steps) == 1 or single else ""
         finding = Finding(
             [prop.name], c, prop.plan(c), simulate(c, prop.plan(c)), seen, wrong, None, alone,
-            examples, self.result.name, self.survey, self.result.origin, loop=prop in LIMITS,
+            examples, self.result.name, self.survey, self.result.origin, loop=prop.kind == "limit",
         )  # fmt: skip
         finding.convention = convention(prop, finding)
         self.compare_with_fresh(prop, finding)
@@ -99,7 +95,8 @@ class Explainer:
             return None
         if isinstance(seen, Trouble):
             return of_trouble(seen, alone, finding, self.judge.is_finite(c))
-        before = self.worker.run(c, ()) if finding.script else None
+        words = tuple(x for x in finding.script if isinstance(x, str))
+        before = self.worker.run(c, words) if finding.script != words else None
         later = isinstance(before, Reading) and not self.judge.wrong(VALUES, c, before)
         if alone and self.worker.ask("hides_backward", alone, c.steps[-1].params) is True:
             backward = self.survey.names.backward
@@ -112,14 +109,13 @@ class Explainer:
         found = at_once(finding, alone, later, large)
         if found or large or len(c.steps) > MOST_STEPS:
             return found
-        basis, whole = self.search.basis, prop is INTS
-        return diagnose(c, seen, prop.plan, self.run_one, self.survey, basis, whole)
+        return diagnose(c, seen, prop.plan, self.run_one, self.survey, self.search.basis)
 
     def basics(self, prop: Property, c: Computation) -> Diagnosis | None:
         """The mistake that shows on operations that are not made of others, if any does."""
         basis = self.search.basis
         composite = self.search.made_of_others({step.op for step in c.steps})
-        if not basis or not composite or prop in FORMS:
+        if not basis or not composite or prop.kind == "form":
             return None
         ladders = (
             rungs(op, n, back) for n in (3, 4) for op in joining(basis) for back in (1, 0, 2)

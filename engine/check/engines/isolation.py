@@ -22,7 +22,7 @@ from typing import Any
 
 from ...rule import TABLE
 from ..computation import Computation
-from .child import PATIENCE, Target, label, packed, serve
+from .child import PATIENCE, Target, label, serve
 from .loading import NotAnEngineError, Origin
 from .subject import NUMBERS, ROUNDING, Form, Names, Reading, Script, Survey, Trouble
 
@@ -138,11 +138,7 @@ class Worker:
         self, computation: Computation, script: Script, time_limit: float | None = None
     ) -> Reading | Trouble:
         """What the engine makes of a computation and of backward passes on it."""
-        return self.read(packed(computation, script), time_limit)
-
-    def read(self, packed: str, time_limit: float | None = None) -> Reading | Trouble:
-        """`run`, of what is already packed."""
-        answer = self.ask("execute", packed, limit=time_limit)
+        answer = self.ask("execute", computation, script, limit=time_limit)
         if isinstance(answer, Trouble):
             return answer
         kind, fields = answer

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..computation import Computation, Step
-from .child import packed
 from .isolation import Worker
-from .properties import FORMS, LARGE, LARGE_VALUES, NUMBERS, Property, once, places, with_leaves
+from .properties import LARGE, Property, once, places, with_leaves
 from .simulation import RIGHT, Engine, simulate, value
 from .subject import Reading, Survey, Trouble, close_to
 
@@ -28,18 +27,20 @@ class Judge:
 
     def form(self, prop: Property, c: Computation) -> Computation:
         """The computation as the engine can run it: plain numbers made leaves where need be."""
-        if prop in (*FORMS, LARGE_VALUES):
+        if prop.kind == "form":
             return c
-        sides = (self.survey.left, self.survey.right) if prop is NUMBERS else ((), ())
+        numbers = prop.name == "numbers"
+        sides = (self.survey.left, self.survey.right) if numbers else ((), ())
         return with_leaves(c, *sides)
 
     def seen(self, prop: Property, c: Computation, limit: float | None = None) -> Reading | Trouble:
         """What the engine gives; each computation is run once."""
-        key = packed(c, prop.plan(c))
+        script = prop.plan(c)
+        key = repr((c, script))
         if key not in self.known:
             if len(self.known) > 20_000:
                 self.known.clear()
-            self.known[key] = self.worker.read(key, limit)
+            self.known[key] = self.worker.run(c, script, limit)
         return self.known[key]
 
     def disagrees(self, prop: Property, c: Computation, limit: float | None = None) -> bool:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 from ...reals import REALS, Real
 from ...rule import TABLE
 from ..computation import Step
-from .orders import masked, recursion, sending_sums, stacked, walk
-from .simulation import Gradients, Graph, Numbers, below, edges, partials, value
+from .orders import recursion, sending_sums, stacked, walk
+from .simulation import RIGHT, Engine, Gradients, Graph, Numbers, below, edges, partials, value
 
 # ---------------------------------------------------------------- parts with a mistake in them
 
@@ -111,8 +111,8 @@ class Mistake:
         variants: the parts of the engine that it replaces, for each way in which it is made.
         ops: the operations it can sit in; by default any.
         operands: how many an operation has at least in which it can sit.
-        mixed: whether one graph may show one variant and the next another: they differ by the
-            order of a set only.
+        mixed: whether it depends on the order of a node's operands, which may be that of a set:
+            one graph may show one order, and the next another.
     """
 
     name: str
@@ -121,6 +121,12 @@ class Mistake:
     ops: tuple[str, ...] = ()
     operands: int = 1
     mixed: bool = False
+
+    @cached_property
+    def engines(self) -> list[Engine]:
+        """The variants, each with every order of the operands if it depends on that."""
+        masks = range(32 if self.mixed else 1)
+        return [replace(RIGHT, **parts, mask=mask) for parts in self.variants for mask in masks]
 
     @property
     def single(self) -> bool:
@@ -169,7 +175,7 @@ MISTAKES = (
         "missing accumulation",
         "{op} sets its operands' gradients with = instead of adding to them with +=, so a node "
         "that is used twice keeps only what it got last.",
-        ways("order", *masked(recursion), add=lambda old, sent: sent),
+        ways("order", recursion, add=lambda old, sent: sent),
         mixed=True,
     ),
     Mistake(
@@ -191,8 +197,8 @@ MISTAKES = (
         "the gradients of different nodes are one and the same array: an operand takes over that "
         "of the result, or all begin with one that was made once, as a default argument is. What "
         "is added to one is added to the other: copy it, or add with a = a + b, not a += b.",
-        ways("order", *masked(recursion), shares=("add", "sub"))
-        + ways("order", *masked(recursion), shares=("add", "sub"), root_only=True)
+        ways("order", recursion, shares=("add", "sub"))
+        + ways("order", recursion, shares=("add", "sub"), root_only=True)
         + ways("one_array", "all", "others"),
         mixed=True,
     ),
@@ -200,8 +206,8 @@ MISTAKES = (
         "rule stored on the operand",
         "{op} stores its rule as the _backward of an operand (self._backward = …): it belongs to "
         "the result, out._backward.",
-        ways("order", *masked(recursion), owner=kept_by(0))
-        + ways("order", *masked(recursion), owner=kept_by(-1)),
+        ways("order", recursion, owner=kept_by(0))
+        + ways("order", recursion, owner=kept_by(-1)),
         mixed=True,
     ),
     Mistake(
@@ -215,7 +221,7 @@ MISTAKES = (
         "operand's gradient set to zero",
         "where the derivative of {op} is 0, it sets its operand's gradient to 0 in the place of "
         "adding 0: what the operand got before is lost.",
-        ways("order", *masked(recursion), add=lambda old, sent: sent and old + sent),
+        ways("order", recursion, add=lambda old, sent: sent and old + sent),
         mixed=True,
     ),
     Mistake(
@@ -228,8 +234,8 @@ MISTAKES = (
         "no topological order",
         "a node sends its gradient on before it has got everything from the nodes that use it; "
         "sort the graph first, so that every node comes before its operands.",
-        ways("order", *(order for queue in (False, True) for once in (True, False)
-                        for order in masked(walk, queue=queue, once=once))),
+        ways("order", *(partial(walk, queue=queue, once=once)
+                        for queue in (False, True) for once in (True, False))),
         mixed=True,
     ),
     Mistake(
@@ -237,9 +243,9 @@ MISTAKES = (
         "in the order of the backward pass a node comes as often as it is used, and sends its "
         "gradient each time: append it where it is marked as seen, once.",
         ways("order", *(order for merged in (True, False) for order in (
-            *masked(recursion, merged=merged, again=True),
-            *masked(stacked, merged=merged, unseen=True),
-            *masked(stacked, merged=merged, unseen=False)))),
+            partial(recursion, merged=merged, again=True),
+            partial(stacked, merged=merged, unseen=True),
+            partial(stacked, merged=merged, unseen=False)))),
         mixed=True,
     ),
     Mistake(
@@ -247,8 +253,7 @@ MISTAKES = (
         "a node that gets a second gradient sends on the sum of both, and so the first one once "
         "more: sort the graph and let each node send once, when it has got all; or send on only "
         "what came last.",
-        ways("order", *(order for all_first in (False, True)
-                        for order in masked(sending_sums, all_first=all_first))),
+        ways("order", *(partial(sending_sums, all_first=first) for first in (False, True))),
         mixed=True,
     ),
     Mistake(

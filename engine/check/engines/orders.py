@@ -1,36 +1,21 @@
-"""Orders in which engines send their gradients back, right ones that differ and wrong ones.
-
-The order of a node's operands in a set is anybody's: each order comes with masks that say which
-nodes' operands are visited last first.
-"""
+"""Orders in which engines send their gradients back, right ones that differ and wrong ones."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 from .simulation import Graph
 
 LONGEST = 2_000  # nodes that a walk without a list of those seen may visit
-MASKS = range(32)
 
 Event = int | tuple[int, int]  # a node, or a node and the place to which alone it sends
 
 
-def masked(order: Callable[..., Any], **options: Any) -> list[Callable[[Graph, int], Any]]:
-    """An order with each mask."""
-    return [partial(order, mask=mask, **options) for mask in MASKS]
+def operands(graph: Graph, node: int, merged: bool = False) -> list[int]:
+    """What a node was computed from; if merged, each node once."""
+    found = [x for _, x in graph.args[node]]
+    return list(dict.fromkeys(found)) if merged else found
 
 
-def operands(graph: Graph, node: int, mask: int, merged: bool = False) -> tuple[int, ...]:
-    """A node's operands in the order that a mask gives them; if merged, each of them once."""
-    args = graph.args[node]
-    args = args[::-1] if mask >> node % 5 & 1 else args
-    return tuple(dict.fromkeys(args)) if merged else args
-
-
-def walk(graph: Graph, root: int, *, mask: int, queue: bool, once: bool) -> list[int]:
+def walk(graph: Graph, root: int, *, queue: bool, once: bool) -> list[int]:
     """From the root down, without waiting for all results of a node."""
     order: list[int] = []
     waiting = [root]
@@ -38,23 +23,17 @@ def walk(graph: Graph, root: int, *, mask: int, queue: bool, once: bool) -> list
         node = waiting.pop(0 if queue else -1)
         if not (once and node in order):
             order.append(node)
-            waiting += operands(graph, node, mask)
+            waiting += operands(graph, node)
     return order
 
 
 def recursion(
-    graph: Graph,
-    root: int,
-    *,
-    mask: int = 0,
-    again: bool = False,
-    merged: bool = False,
-    equal: bool = False,
+    graph: Graph, root: int, *, again: bool = False, merged: bool = False, equal: bool = False
 ) -> list[int]:
     """The usual recursion. As it is, it gives a right order, though maybe another one.
 
     Args:
-        graph, root, mask: what is sorted.
+        graph, root: what is sorted.
         again: whether a node is appended each time it is met.
         merged: whether a node that is both operands is met once only.
         equal: whether nodes of equal value are taken for one.
@@ -67,7 +46,7 @@ def recursion(
         known = key in seen
         if not known:
             seen.add(key)
-            for x in operands(graph, node, mask, merged):
+            for x in operands(graph, node, merged):
                 visit(x)
         if again or not known:
             order.append(node)
@@ -76,7 +55,7 @@ def recursion(
     return order[::-1]
 
 
-def stacked(graph: Graph, root: int, *, mask: int, merged: bool, unseen: bool) -> list[int]:
+def stacked(graph: Graph, root: int, *, merged: bool, unseen: bool) -> list[int]:
     """A sort with a stack, where a node is appended whenever it is met again."""
     order: list[int] = []
     seen: set[int] = set()
@@ -87,22 +66,18 @@ def stacked(graph: Graph, root: int, *, mask: int, merged: bool, unseen: bool) -
             order.append(node)
             continue
         seen.add(node)
-        below = operands(graph, node, mask, merged)
-        stack += [node, *(x for x in below if not unseen or x not in seen)]
+        stack += [node, *(x for x in operands(graph, node, merged) if not (unseen and x in seen))]
     return order[::-1]
 
 
-def sending_sums(graph: Graph, root: int, *, mask: int, all_first: bool) -> list[Event]:
+def sending_sums(graph: Graph, root: int, *, all_first: bool) -> list[Event]:
     """A recursion without an order: each argument sends on at once all that it has got so far."""
     events: list[Event] = []
 
     def visit(node: int) -> None:
-        places = list(enumerate(graph.args[node]))
-        if mask >> node % 5 & 1:
-            places.reverse()
         if all_first:
             events.append(node)
-        for place, x in places:
+        for place, x in graph.args[node]:
             if len(events) > LONGEST:
                 return
             if not all_first:

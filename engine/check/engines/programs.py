@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from ..computation import INFIX, Computation
+from ..computation import INFIX, Computation, Spelling
 from .loading import imports
-from .subject import AFRESH, IN_PLACE, Survey, Trouble
+from .subject import AFRESH, IN_PLACE, WHOLE, Survey, Trouble, given
 
 if TYPE_CHECKING:
     from .findings import Finding
@@ -44,12 +46,21 @@ def program(finding: Finding, absolute: bool = False) -> str:
 def calculation(finding: Finding, make: str = "") -> list[str]:
     """A line for each quantity; two for an operation in place."""
     c = finding.computation
-    lines = c.lines(make, finding.survey.spell)
+    spell = finding.survey.spell
+    if WHOLE in finding.script:
+        c = c.at([given(x, finding.script) for x in c.inputs])
+        spell = partial(with_ints, spell)
+    lines = c.lines(make, spell)
     if IN_PLACE in finding.script:
         step, names = c.steps[-1], c.names()
         first, second = step.of(names)
         lines[-1:] = [f"{names[-1]} = {first}", f"{names[-1]} {INFIX[step.op]}= {second}"]
     return lines
+
+
+def with_ints(spell: Spelling, op: str, args: Sequence[str], params: Sequence[Any]) -> str:
+    """An operation whose whole numbers are written as ints."""
+    return spell(op, [x.removesuffix(".0") for x in args], params)
 
 
 def prints(finding: Finding) -> list[str]:

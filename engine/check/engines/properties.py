@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ...rule import TABLE
-from ..computation import Computation, Step, Whole, prune
-from .subject import AFRESH, IN_PLACE, Script, Survey
+from ..computation import Computation, Step, prune
+from .subject import AFRESH, IN_PLACE, WHOLE, Script, Survey
 
 DEEP, WIDE, TOWER = 5_000, 1_024, 40
 PLAIN = (  # inputs on which a wrong number is easily seen
@@ -31,6 +31,10 @@ class Property:
         compares: "data", "leaves", "inner", "ends" or "all": the numbers that have to be right.
         needs: the properties without which this one need not be tried.
         applies: whether a computation can show it.
+        graphs: the computations to try it on, of what an engine offers and its right operations.
+        lacks: what is missing where there are none.
+        kind: "random" if it is tried on random computations, "form" if on those of a form, which
+            run as they are, "single" or "limit" if one shows it, a small or a large one.
     """
 
     name: str
@@ -39,54 +43,14 @@ class Property:
     compares: str
     needs: tuple[str, ...] = ()
     applies: Callable[[Computation], bool] = lambda c: True
+    graphs: Callable[[Survey, Sequence[str]], Iterable[Computation]] = lambda survey, ops: ()
+    lacks: str = ""
+    kind: str = "random"
 
 
 def passes(*actions: int | str) -> Callable[[Computation], Script]:
     """A plan: for each number k a backward pass from the k-th quantity before the root."""
     return lambda c: tuple(c.root - x if isinstance(x, int) else x for x in actions)
-
-
-def has_numbers(c: Computation) -> bool:
-    """Whether an operand is a plain number."""
-    return any(len(step.nodes) < len(step.args) for step in c.steps)
-
-
-none, once = passes(), passes(0)
-twice, two_roots, afresh = passes(0, 0), passes(0, 1), passes(0, AFRESH, 0)
-FIRST = ("values", "gradients")  # without which most others fail
-KEPT = ("gradients", "data kept")
-SLOPES = ("gradients",)
-
-PROPERTIES = (
-    Property("values", "every operation gives the right number", none, "data"),
-    Property("gradients", "one backward pass gives leaves their gradients", once, "leaves"),
-    Property("inner gradients", "and every node in between", once, "inner", SLOPES),
-    Property("data kept", "a backward pass changes no value", once, "data", FIRST),
-    Property(
-        "numbers", "plain numbers may be operands: 2 - x, x / 2", once, "all", FIRST, has_numbers
-    ),
-    Property("second pass", "a second pass adds the same to the leaves", twice, "leaves", KEPT),
-    Property(
-        "two roots", "gradients of two roots add up in the leaves", two_roots, "leaves",
-        ("gradients", "second pass"), lambda c: len(c.steps) > 1,
-    ),
-    Property(
-        "afresh", "with leaves set to 0, a new graph gives the same", afresh, "leaves", KEPT
-    ),
-)  # fmt: skip
-VALUES, GRADIENTS, INNER = PROPERTIES[:3]
-NUMBERS = next(prop for prop in PROPERTIES if prop.applies is has_numbers)
-PASSES = ("second pass", "two roots")  # where engines differ by convention
-INTS = Property("ints", "ints in the place of floats: Value(3) / 2", once, "all", SLOPES)
-AUGMENTED = Property(
-    "in place", "c += a gives what c + a gives", passes(IN_PLACE, 0), "ends", SLOPES
-)
-LARGE = Property("large", "operations at ±1, ±10, ±100 and ±1000", once, "all", FIRST)
-# of what has wrong gradients
-LARGE_VALUES = replace(LARGE, plan=none, compares="data", needs=("values",))
-FORMS = (INTS, AUGMENTED, LARGE)
-LEAF = Property("leaf as root", "x.backward() gives x the gradient 1", once, "leaves")
-SUM = Property("sum", "sum([a, b, c]), which begins with 0 + a", once, "all", SLOPES)
 
 
 def places(compares: str, c: Computation) -> list[tuple[int, str]]:
@@ -124,6 +88,11 @@ def with_leaves(c: Computation, left: Sequence[str], right: Sequence[str]) -> Co
     return Computation((*c.inputs, *extra), tuple(step.on(place_of) for step in steps))
 
 
+def has_numbers(c: Computation) -> bool:
+    """Whether an operand is a plain number."""
+    return any(len(step.nodes) < len(step.args) for step in c.steps)
+
+
 def with_numbers(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
     """Every operation with a plain number, on the left and on the right."""
     for op in ops:
@@ -135,17 +104,16 @@ def with_numbers(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
 
 def with_ints(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
     """Every operation on leaves made of ints, and with an int on either side."""
-    three, two = Whole(3), Whole(2)
     for op in ops:
         low, high = TABLE[op].domain[0]
         for params in survey.samples[op]:
             if TABLE[op].arity == 1:
-                for x in (two, Whole(-3)):
+                for x in (2.0, -3.0):
                     if low < x < high:
                         yield Computation((x,), (Step(op, (0,), params),))
                 continue
-            yield Computation((three, two), (Step(op, (0, 1), params),))
-            for side, leaf, args in (("left", two, (three, 0)), ("right", three, (0, two))):
+            yield Computation((3.0, 2.0), (Step(op, (0, 1), params),))
+            for side, leaf, args in (("left", 2.0, (3.0, 0)), ("right", 3.0, (0, 2.0))):
                 if op in survey.numbers[f"{side} int"]:
                     for number in (leaf, 2.5):
                         yield Computation((number,), (Step(op, args, params),))
@@ -233,6 +201,26 @@ def neutral(op: str) -> float:
     return 1.0 if op == "mul" else 0.0
 
 
+def leaf(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+    """No operation at all."""
+    yield Computation((2.0,), ())
+
+
+def three(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+    """What Python's `sum` does, which begins with 0."""
+    if "add" in ops and "add" in survey.left:
+        yield Computation((2.0, 3.0, 5.0), (Step("sum", (0, 1, 2)),))
+
+
+def joined(make: Callable[[str], Computation]) -> Callable[..., Iterator[Computation]]:
+    """A large graph of an operation that joins two nodes."""
+
+    def graphs(survey: Survey, ops: Sequence[str]) -> Iterator[Computation]:
+        return (make(op) for op in [op for op in ("add", "mul", "sub") if op in ops][:1])
+
+    return graphs
+
+
 def chain(op: str) -> Computation:
     """A long row of operations on the same leaf."""
     return rungs(op, DEEP, DEEP, neutral(op))
@@ -250,11 +238,70 @@ def tower(op: str) -> Computation:
     return rungs(op, TOWER, 0, neutral(op))
 
 
-LIMITS = {
-    Property(name, sentence, once, "leaves", SLOPES): make
-    for name, sentence, make in (
-        ("deep", f"a chain of {DEEP:,} operations", chain),
-        ("wide", f"a sum of {WIDE:,} nodes", fan),
-        ("shared", f"{TOWER} nodes, each used twice, in no time", tower),
+# ---------------------------------------------------------------- what holds
+
+none, once = passes(), passes(0)
+FIRST = ("values", "gradients")  # without which most others fail
+KEPT = ("gradients", "data kept")
+SLOPES = ("gradients",)
+
+ALL = {
+    prop.name: prop
+    for prop in (
+        Property("values", "every operation gives the right number", none, "data"),
+        Property("gradients", "one backward pass gives leaves their gradients", once, "leaves"),
+        Property("inner gradients", "and every node in between", once, "inner", SLOPES),
+        Property("data kept", "a backward pass changes no value", once, "data", FIRST),
+        Property(
+            "numbers", "plain numbers may be operands: 2 - x, x / 2", once, "all", FIRST,
+            has_numbers, with_numbers, "its operators take no plain numbers",
+        ),
+        Property(
+            "second pass", "a second pass adds the same to the leaves", passes(0, 0), "leaves", KEPT
+        ),
+        Property(
+            "two roots", "gradients of two roots add up in the leaves", passes(0, 1), "leaves",
+            ("gradients", "second pass"), lambda c: len(c.steps) > 1,
+        ),
+        Property(
+            "afresh", "with leaves set to 0, a new graph gives the same", passes(0, AFRESH, 0),
+            "leaves", KEPT,
+        ),
+        Property(
+            "ints", "ints in the place of floats: Value(3) / 2", passes(WHOLE, 0), "all", SLOPES,
+            graphs=with_ints, kind="form",
+        ),
+        Property(
+            "in place", "c += a gives what c + a gives", passes(IN_PLACE, 0), "ends", SLOPES,
+            graphs=augmented, kind="form",
+        ),
+        Property(
+            "large", "operations at ±1, ±10, ±100 and ±1000", once, "all", FIRST, kind="form"
+        ),
+        Property(
+            "leaf as root", "x.backward() gives x the gradient 1", once, "leaves",
+            graphs=leaf, kind="single",
+        ),
+        Property(
+            "sum", "sum([a, b, c]), which begins with 0 + a", once, "all", FIRST,
+            graphs=three, lacks="needs 0 + a", kind="single",
+        ),
+        *(
+            Property(
+                name, sentence, once, "leaves", FIRST,
+                graphs=joined(make), lacks="needs a right +, * or -", kind="limit",
+            )
+            for name, sentence, make in (
+                ("deep", f"a chain of {DEEP:,} operations", chain),
+                ("wide", f"a sum of {WIDE:,} nodes", fan),
+                ("shared", f"{TOWER} nodes, each used twice, in no time", tower),
+            )
+        ),
     )
-}
+}  # fmt: skip
+VALUES, GRADIENTS, INNER, LARGE = (
+    ALL[name] for name in ("values", "gradients", "inner gradients", "large")
+)
+# of what has wrong gradients
+LARGE_VALUES = replace(LARGE, plan=none, compares="data", needs=("values",))
+PASSES = ("second pass", "two roots")  # where engines differ by convention

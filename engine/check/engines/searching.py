@@ -15,7 +15,7 @@ from ..computation import Computation
 from ..strategies import computations, is_smooth_throughout
 from .fitting import resampled
 from .judging import Judge
-from .properties import FORMS, PLAIN, Property, one_operation, parts, two_operations
+from .properties import PLAIN, Property, one_operation, parts, two_operations
 
 SHRINKING = 5.0  # seconds for making what was found smaller, in each way
 FEW = 100  # examples to look for a plainer failure in
@@ -66,7 +66,7 @@ class Search:
             if time.monotonic() > deadline:
                 break
             self.count()
-            smooth = prop in FORMS or is_smooth_throughout(c)
+            smooth = prop.kind == "form" or is_smooth_throughout(c)
             if smooth and self.judge.disagrees(prop, c):
                 return self.judge.form(prop, c), tried
         return None, tried

@@ -20,12 +20,13 @@ class Graph(NamedTuple):
     """A computation as a backward pass sees it.
 
     Attributes:
-        args: the quantities that each quantity was computed from; none for leaves.
+        args: the places and indices of the quantities that each quantity was computed from, in the
+            order in which they are visited; none for leaves.
         data: their values.
     """
 
-    args: tuple[tuple[int, ...], ...]
-    data: tuple[float, ...]
+    args: Sequence[Sequence[tuple[int, int]]]
+    data: Sequence[float]
 
 
 # ---------------------------------------------------------------- the parts of a right engine
@@ -51,7 +52,7 @@ def below(graph: Graph, root: int) -> list[int]:
     found = {root}
     for node in range(root, -1, -1):
         if node in found:
-            found.update(graph.args[node])
+            found.update(x for _, x in graph.args[node])
     return sorted(found)
 
 
@@ -82,6 +83,8 @@ class Engine:
         seed: the root's gradient: of what it was and the root's value.
         order: the nodes in the order in which they send their gradients back, or pairs of a node
             and one place, where it sends to that argument only.
+        mask: which nodes' operands are visited last first: a bit for each of five kinds of nodes.
+            The order of a set is anybody's.
         owner: the node that keeps a step's rule for the backward pass: of the step and its result.
         shares: operations from which an argument that has got nothing yet takes over the result's
             gradient itself, where the partial is 1, so that both change together.
@@ -100,6 +103,7 @@ class Engine:
     clear: Callable[[Gradients, Graph, int], None] = clear_computed
     seed: Callable[[float, float], float] = lambda old, y: old + 1.0
     order: Callable[[Graph, int], Iterable[int | tuple[int, int]]] = results_first
+    mask: int = 0
     owner: Callable[[Step, int], int] = lambda step, result: result
     shares: tuple[str, ...] = ()
     root_only: bool = False
@@ -161,8 +165,9 @@ def simulate(
             for x, changed in zip(step.args, part.alters(step, args), strict=True):
                 if isinstance(x, int):
                     data[x] = changed
-    nodes = [()] * count + [step.nodes for step in computation.steps]
-    graph = Graph(tuple(nodes), tuple(data))
+    found = [edges(step.args) for step in computation.steps]
+    visited = [x[::-1] if engine.mask >> i % 5 & 1 else x for i, x in enumerate(found, count)]
+    graph = Graph([*([] for _ in computation.inputs), *visited], data)
     grads = Gradients(len(data), bool(engine.one_array))
     for root in script:
         if not isinstance(root, int):

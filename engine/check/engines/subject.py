@@ -14,12 +14,13 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ...numbers import OPERATORS
-from ..computation import OPERATIONS, Computation, Whole, parameter, written
+from ..computation import OPERATIONS, Computation, parameter, written
 from .loading import headline, line, own_frame, shown
 
-Script = tuple[int | str, ...]  # indices of roots to call backward() on, AFRESH, IN_PLACE
+Script = tuple[int | str, ...]  # indices of roots to call backward() on, and words:
 AFRESH = "afresh"  # set the leaves' gradients to 0 and compute everything again
 IN_PLACE = "in place"  # first of all: the last operation is written like a += b
+WHOLE = "ints"  # first of all: whole numbers are given as ints
 ROUNDING = 2.0**-52
 NUMBERS = ("left float", "right float", "left int", "right int")
 
@@ -195,7 +196,7 @@ class Subject:
         nodes: list[Any] = []
         try:
             for x in computation.inputs:
-                nodes.append(self.make(plain(x)))
+                nodes.append(self.make(given(x, script)))
             for node in self.play(nodes, computation, script):
                 if not self.is_node(node):
                     return Trouble("returns", shown(node), step=len(nodes) - 1)
@@ -210,9 +211,8 @@ class Subject:
 
     def play(self, nodes: list[Any], computation: Computation, script: Script) -> Iterator[Any]:
         """Compute on leaves and run backward passes; yields every node that is added."""
-        in_place = IN_PLACE in script
         before = [self.gradient_now(leaf) for leaf in nodes] if AFRESH in script else []
-        yield from self.forward(nodes, computation, in_place)
+        yield from self.forward(nodes, computation, script)
         for action in script:
             if isinstance(action, int):
                 self.backward(nodes[action])
@@ -220,13 +220,13 @@ class Subject:
                 del nodes[len(computation.inputs) :]
                 for leaf, gradient in zip(nodes, before, strict=True):
                     self.reset(leaf, gradient)
-                yield from self.forward(nodes, computation, in_place)
+                yield from self.forward(nodes, computation, script)
 
-    def forward(self, nodes: list[Any], computation: Computation, in_place: bool) -> Iterator[Any]:
+    def forward(self, nodes: list[Any], computation: Computation, script: Script) -> Iterator[Any]:
         """Add the computed quantities to the leaves, one by one."""
         for k, step in enumerate(computation.steps, start=1):
-            operands = [plain(x) for x in step.of(nodes)]
-            if in_place and k == len(computation.steps):
+            operands = [given(x, script) for x in step.of(nodes)]
+            if IN_PLACE in script and k == len(computation.steps):
                 nodes.append(getattr(operator, augmented_operator(step.op))(*operands))
             else:
                 nodes.append(self.perform(step.op, operands, step.params))
@@ -268,9 +268,9 @@ class Subject:
         return shown(x)
 
 
-def plain(x: Any) -> Any:
-    """A number as the engine gets it."""
-    return int(x) if isinstance(x, Whole) else x
+def given(x: Any, script: Script) -> Any:
+    """A number as the engine gets it; what is none stays as it is."""
+    return int(x) if WHOLE in script and type(x) is float and x.is_integer() else x
 
 
 def augmented_operator(op: str) -> str:
