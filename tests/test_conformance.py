@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from zoo import ZOO, Float32, Sound
 import engine
 from engine.check import NotAnEngineError, conformance, conformance_checks
 from engine.check.engines.commandline import main
+from engine.check.engines.isolation import Worker
 from engine.check.engines.subject import Trouble
 
 ROOT = Path(__file__).parents[1]
@@ -32,18 +34,6 @@ CORRECT = {
     "sound": Sound,
     "float32": Float32,
 }
-
-
-@pytest.fixture(autouse=True)
-def the_same_search_whatever_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Newer Hypotheses also try the constants of all modules that happen to be loaded."""
-    try:
-        from hypothesis.internal.conjecture import providers
-
-        none = providers.Constants()  # type: ignore[attr-defined]
-        monkeypatch.setattr(providers, "_get_local_constants", lambda: none)
-    except (ImportError, AttributeError):
-        return  # older ones do not
 
 
 # ---------------------------------------------------------------- the zoo
@@ -82,6 +72,18 @@ def test_a_broken_variant_is_found_and_never_explained_wrongly(
         assert finding.op == variant.op
 
 
+@pytest.mark.parametrize("seed", sampled(range(20), SAMPLE))
+def test_what_shows_only_beside_the_operand_is_found_for_every_seed(
+    seed: int, tmp_path: Path
+) -> None:
+    (variant,) = (v for v in BROKEN if v.name == "relu zeroes its operand's gradient")
+    (tmp_path / "mine.py").write_text(variant.source)
+    report = conformance(f"{tmp_path}/mine.py:{variant.style}", most=1, seed=seed, **SMALL)
+    (finding,) = report.findings
+    assert finding.diagnosis is not None
+    assert (finding.diagnosis.name, finding.op) == ("operand's gradient set to zero", "relu")
+
+
 @pytest.mark.parametrize("name", sampled(RIGHT_ENGINES, SAMPLE))
 def test_right_engines_of_other_styles_give_no_finding(name: str, tmp_path: Path) -> None:
     style, source = RIGHT_ENGINES[name]
@@ -99,6 +101,27 @@ def test_a_right_engine_gives_no_finding(name: str, seed: int) -> None:
     report = conformance(CORRECT[name], seed=seed, examples=500 if THOROUGH else 60)
     assert report, str(report)
     assert {outcome.verdict for outcome in report.outcomes} == {"holds"}
+
+
+def test_a_search_depends_on_its_seed_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Worker.run
+    seen: list[Any] = []
+
+    def recorded(self: Worker, c: Any, *rest: Any) -> Any:
+        seen.append(c)
+        return run(self, c, *rest)
+
+    monkeypatch.setattr(Worker, "run", recorded)
+    conformance(Sound, ops=["add", "mul", "exp"], **SMALL)
+    before = seen.copy()
+    seen.clear()
+    (tmp_path / "full_of_constants.py").write_text(f"x = {[k + 1 / 3 for k in range(-4, 4)]}")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("full_of_constants")
+    conformance(Sound, ops=["add", "mul", "exp"], **SMALL)
+    assert seen == before
 
 
 def test_micrograd_keeps_stale_gradients_and_has_a_recursion_limit() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..computation import Computation
@@ -86,15 +87,17 @@ class Battery:
     # ------------------------------------------------------------ what is tried
 
     def try_small(self) -> None:
-        """All graphs of one operation: values first, then gradients."""
-        for prop in (VALUES, GRADIENTS, INNER):
+        """All graphs of one operation, and beside its operand: values first, then gradients."""
+        single = partial(one_operation, self.survey)
+        trials = (VALUES, single), (GRADIENTS, single), (GRADIENTS, self.search.beside)
+        for prop, graphs in (*trials, (INNER, single)):
             ops = self.of_right_value if prop is VALUES else self.ops
             for op in list(ops):
                 if self.is_over or {prop.name, *prop.needs} & self.failed:
                     break
                 if op not in (self.of_right_value if prop is VALUES else self.ops):
                     continue  # it was left out meanwhile
-                found, tried = self.search.first(prop, one_operation(self.survey, op))
+                found, tried = self.search.first(prop, graphs(op))
                 if found is not None and self.survey.made_of[op]:
                     found = self.search.first(prop, self.search.basic(), SHRINKING)[0] or found
                 if found is not None:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
+from hypothesis.internal.cache import LRUCache
 
 from ...rule import TABLE
-from ..computation import Computation
+from ..computation import Computation, Step
 from ..strategies import computations, is_smooth_throughout
 from .fitting import resampled
 from .judging import Judge
-from .properties import PLAIN, Property, one_operation, parts, two_operations
+from .properties import PLAIN, Property, on_leaves, one_operation, parts, two_operations
 
 SHRINKING = 5.0  # seconds for making what was found smaller, in each way
 FEW = 100  # examples to look for a plainer failure in
@@ -98,7 +99,7 @@ class Search:
                     failing.append((prop, c))
                     raise Enough
 
-        with contextlib.suppress(Enough):
+        with contextlib.suppress(Enough), seed_alone():
             look()
         if not failing:
             return None
@@ -145,6 +146,16 @@ class Search:
         if len(c.steps) > 1:
             yield from self.pairs(self.ops, [step.op for step in c.steps])
 
+    def beside(self, op: str) -> Iterator[Computation]:
+        """An operation's result, joined with its operand: both send it a gradient."""
+        args = on_leaves(op)[-1]
+        y = len(args)
+        for join in joining(self.ops)[:1]:
+            for point in PLAIN[:2]:
+                for params in self.survey.samples[op]:
+                    steps = Step(op, args, params), Step(join, (y, 0), self.survey.samples[join][0])
+                    yield Computation(point[:y], steps)
+
     def basic(self) -> Iterator[Computation]:
         """Graphs of two operations that are not made of others."""
         return self.pairs(self.basis)
@@ -164,6 +175,25 @@ class Search:
     def made_of_others(self, ops: Iterable[str]) -> int:
         """How many operations are made of others."""
         return sum(bool(self.survey.made_of[op]) for op in ops)
+
+
+@contextlib.contextmanager
+def seed_alone() -> Iterator[None]:
+    """Let what Hypothesis draws depend on the seed: newer ones try constants of loaded modules."""
+    try:
+        from hypothesis.internal.conjecture import providers
+
+        none = providers.Constants()  # type: ignore[attr-defined]
+        own = {"_get_local_constants": lambda: none, "CONSTANTS_CACHE": LRUCache(1024)}
+        before = {name: getattr(providers, name) for name in own}
+    except (ImportError, AttributeError):  # an older one
+        yield
+        return
+    vars(providers).update(own)
+    try:
+        yield
+    finally:
+        vars(providers).update(before)
 
 
 def joining(ops: Iterable[str]) -> list[str]:
