@@ -254,9 +254,14 @@ TWO_OVER_SQRT_PI = 1.1283791670955126
 # ---------------------------------------------------------------- operations on whole arrays
 
 
-def kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
-    """The shape that is left of an array summed over the axes, if they are kept as 1."""
-    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+def kept(m: Any, y: Any, x: Any, axes: Sequence[int]) -> Any:
+    """What an array x was reduced to over the axes, or its gradient, with these kept as 1."""
+    return m.reshape(y, tuple(1 if i in axes else n for i, n in enumerate(m.shape(x))))
+
+
+def share(m: Any, g: Any, found: Any, axes: Sequence[int], dtype: Any) -> Any:
+    """The gradient in equal parts where something was found, along the axes."""
+    return m.select(found, g / m.count(found, axes, dtype), 0.0)
 
 
 def inverse(axes: Sequence[int]) -> tuple[int, ...]:
@@ -305,18 +310,14 @@ array_rule("astype", lambda m, x, dtype: m.astype(x, dtype),  # the slope of 1.5
 # Sums and choices over axes; ties of the largest share the gradient.
 array_rule("sum_over", lambda m, x, axes, keepdims: m.sum_over(x, axes, keepdims),
            lambda m, g, y, x, axes, keepdims:
-           m.broadcast_to(m.reshape(g, kept(m.shape(x), axes)), m.shape(x)), sign="Σ")
+           m.broadcast_to(kept(m, g, x, axes), m.shape(x)), sign="Σ")
 array_rule("max_over", lambda m, x, axes, keepdims: m.max_over(x, axes, keepdims),
            lambda m, g, y, x, axes, keepdims:
-           m.select(m.equal(x, m.reshape(y, kept(m.shape(x), axes))),
-                    m.reshape(g, kept(m.shape(x), axes))
-                    / m.count(m.equal(x, m.reshape(y, kept(m.shape(x), axes))), axes,
-                              m.dtype(x)), 0.0),
+           share(m, kept(m, g, x, axes), m.equal(x, kept(m, y, x, axes)), axes, m.dtype(x)),
            sign="max")
 array_rule("logsumexp_over", lambda m, x, axes, keepdims: m.logsumexp_over(x, axes, keepdims),
            lambda m, g, y, x, axes, keepdims:
-           m.reshape(g, kept(m.shape(x), axes))
-           * m.exp(x - m.reshape(y, kept(m.shape(x), axes))), sign="log Σ exp")
+           kept(m, g, x, axes) * m.exp(x - kept(m, y, x, axes)), sign="log Σ exp")
 
 # Products of matrices.
 array_rule("matmul", lambda m, a, b: m.matmul(a, b),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..graph import topological_order
 from ..modes import anomaly
 from ..node import describe, not_finite
 from .arrays import ARRAYS, Array, quiet
@@ -17,18 +18,11 @@ if TYPE_CHECKING:
 
 def computed(root: Tensor) -> list[Tensor]:
     """The computed nodes below a root that a gradient passes through, arguments before results."""
-    order: list[Tensor] = []
-    mark = object()
-    stack: list[Any] = [root] if root._args and root._needs else []
-    while stack:
-        node = stack.pop()
-        if node is None:  # everything below the next one is done
-            order.append(stack.pop())
-        elif node._mark is not mark:
-            node._mark = mark
-            stack += (node, None)
-            stack += [x for x in reversed(node._args) if x._args and x._needs]
-    return order
+
+    def passing(node: Any) -> list[Tensor]:
+        return [x for x in node._args if x._args and x._needs]
+
+    return topological_order(root, passing) if root._args and root._needs else []
 
 
 @quiet
@@ -39,17 +33,19 @@ def sweep(nodes: Sequence[Tensor]) -> None:
         g = node._grad
         if g is None:  # every path to it ends in a branch that was not taken
             continue
-        if node._stamp is not None:
-            check_stamp(node)
-        args = node._args
-        m = ARRAYS.get(node._data.dtype, FALLBACK)
-        wanted = [x._needs for x in args]
-        sent = node._rule.pull(m, g, node._data, node._saved, node._params, wanted)
-        for x, d in zip(args, sent, strict=True):
+        sent = pull(node, g, [x._needs for x in node._args])
+        for x, d in zip(node._args, sent, strict=True):
             if d is not None:
                 accumulate(x, d)
                 if watched:
                     check_gradient(x.grad, x, node)
+
+
+def pull(node: Tensor, g: Array, wanted: Sequence[bool]) -> list[Any]:
+    """The gradients of a node's arguments, given its own."""
+    check_stamp(node)
+    m = ARRAYS.get(node._data.dtype, FALLBACK)
+    return node._rule.pull(m, g, node._data, node._saved, node._params, wanted)  # type: ignore[no-any-return]
 
 
 FALLBACK = ARRAYS[np.dtype("float64")]
@@ -69,8 +65,7 @@ def accumulate(x: Tensor, d: Array) -> None:
 
 def check_stamp(node: Tensor) -> None:
     """Raise if a parameter has been changed since the node was computed from it."""
-    buffer, version = node._stamp  # type: ignore[misc]
-    if buffer.version != version:
+    if node._stamp is not None and node._stamp[0].version != node._stamp[1]:
         raise ValueError(
             f"{describe(node)} no longer follows from its arguments: parameters were changed "
             "after it was recorded; run the forward pass again"

@@ -147,8 +147,7 @@ def fields(x: Any) -> tuple[Any, ...]:
     Raises:
         ValueError: if parameters have been changed since it was computed from them.
     """
-    if x._stamp is not None:
-        check_stamp(x)
+    check_stamp(x)
     # what has been changed since is kept, else the copy's arguments have it
     data = x._read("a copy of it")
     saved = [

@@ -14,9 +14,6 @@ from ..rule import ARRAY_TABLE, TABLE
 from .arrays import FLOATS, HOLE, precision
 from .holding import Holding
 
-if TYPE_CHECKING:
-    pass
-
 
 class Operations(Holding):
     """A Tensor's operations on whole arrays, each a node of one row of the table for arrays.
@@ -29,24 +26,11 @@ class Operations(Holding):
     if TYPE_CHECKING:
         _make: Callable[..., Any]  # the node that applies a row: of the row, its arguments, params
         _condition: Callable[[Any], Any]  # truth values as an operand
-        _compare: Callable[[str, Any, Any], Any]  # where a comparison holds
 
         def _operand(self, x: Any) -> Any:
             """What it computes with: a Tensor, or a constant of its precision."""
 
-    # ------------------------------------------------------------ comparisons
-
-    def __lt__(self, other: Any) -> Any:
-        return self._compare("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._compare("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._compare("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._compare("greater_equal", self, other)
+    # ------------------------------------------------------------ truth values
 
     def __and__(self, other: Any) -> Any:
         return self._make(ARRAY_TABLE["both"], (self._condition(self), self._condition(other)))

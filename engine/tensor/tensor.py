@@ -31,8 +31,9 @@ from ..node import (
     text,
     with_additions,
 )
-from ..numbers import KindError, Number, is_number, parameter
+from ..numbers import KindError, Number, give_comparisons, is_number, parameter
 from ..rule import ARRAY_TABLE, TABLE, ArrayRule, Rule
+from ..symbol import COMPARED
 from .arrays import ARRAYS, FLOATS, Array, quiet
 from .backward import (
     FALLBACK,
@@ -40,6 +41,7 @@ from .backward import (
     check_gradient,
     check_stamp,
     computed,
+    pull,
     sweep,
     worst,
 )
@@ -208,14 +210,11 @@ class Tensor(Operations):
 
     def _pull(self, g: Any, create_graph: bool, wanted: Sequence[bool]) -> list[Any]:
         """The gradients of its arguments, given its own: arrays, or Tensors of a graph."""
-        if self._stamp is not None:
-            check_stamp(self)
         if create_graph:
+            check_stamp(self)
             sent = self._pull_nodes(g, wanted)
         else:
-            m = ARRAYS.get(self.dtype, FALLBACK)
-            with np.errstate(all="ignore"):
-                sent = self._rule.pull(m, g, self._data, self._saved, self._params, wanted)
+            sent = quiet(pull)(self, g, wanted)
         sent = [
             d if d is None or d.dtype == x.dtype or x.dtype not in FLOATS else d.astype(x.dtype)
             for d, x in zip(sent, self._args, strict=True)
@@ -396,4 +395,4 @@ def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
 
 Tensor._make = staticmethod(make)
 Tensor._condition = staticmethod(condition)
-Tensor._compare = staticmethod(compare)
+give_comparisons(Tensor, lambda f: lambda a, b: compare(COMPARED[f.__name__].name, a, b))
