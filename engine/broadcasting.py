@@ -13,7 +13,7 @@ from .rule import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 
@@ -95,6 +95,14 @@ class Broadcasting(Mathematics):
 class Composed(Broadcasting):
     """Rows for whole arrays, composed of others: what computes them without knowing these."""
 
+    def finite(self, x: Any) -> Any:
+        """x, with 0 in the place of inf and nan."""
+        return self.where(self.equal(x - x, 0.0), x, 0.0)
+
+    def below(self, xs: Sequence[Any], top: Any) -> list[Any]:
+        """xᵢ − top, entry by entry, where top is the largest."""
+        return [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
+
     def logsumexp_over(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         """log Σ exp(x) over some axes, shifted by the largest so that nothing overflows."""
         shift = self.finite(self.max_over(x, axes, True))
@@ -106,7 +114,7 @@ class Composed(Broadcasting):
     def log_softmax_rows(self, x: Any) -> Any:
         """log(exp(x) / Σ exp(x)) in every row; large numbers are shifted before they are lost."""
         last = (len(self.shape(x)) - 1,)
-        x = self.below(x, self.max_over(x, last, True))
+        (x,) = self.below([x], self.max_over(x, last, True))
         return x - self.log(self.sum_over(self.exp(x), last, True))
 
     def cross_entropy_rows(self, x: Any, t: Any) -> Any:

@@ -79,7 +79,7 @@ class Mathematics:
     def log_softmax(self, xs: Sequence[Any]) -> list[Any]:
         """log(exp(xᵢ) / Σ exp(xⱼ)) for every i; large numbers are shifted before they are lost."""
         top = self.largest(xs)
-        xs = [self.below(x, top) for x in xs]
+        xs = self.below(xs, top)
         total = self.log(self.sum([self.exp(x) for x in xs]))
         return [x - total for x in xs]
 
@@ -89,11 +89,13 @@ class Mathematics:
 
     def finite(self, x: Any) -> Any:
         """x, or 0 for inf and nan: to shift by these would make nan of everything."""
-        return self.where(self.equal(x - x, 0.0), x, 0.0)
+        return x if x - x == 0 else 0.0
 
-    def below(self, x: Any, top: Any) -> Any:
-        """x − top, where top is the largest: an infinite one takes all, several share it."""
-        return self.where(self.equal(x, top), 0.0, x - top)
+    def below(self, xs: Sequence[Any], top: Any) -> list[Any]:
+        """xᵢ − top, where top is the largest: an infinite one takes all, several share it."""
+        if self.equal(top - top, 0.0):
+            return [x - top for x in xs]
+        return [self.where(self.equal(x, top), 0.0, x - top) for x in xs]
 
 
 # ---------------------------------------------------------------- all numbers
@@ -278,10 +280,6 @@ class GenericMathematics(Mathematics):
     def largest(self, xs: Sequence[Any]) -> Any:
         """The largest of at least one number: that number itself."""
         return max(xs)
-
-    def below(self, x: Any, top: Any) -> Any:
-        """x − top as a node, also where it is 0."""
-        return x - top if self.equal(top - top, 0.0) else super().below(x, top)
 
 
 GENERIC = GenericMathematics()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,9 @@ class ArrayMathematics(Composed):
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         """The one or the other, entry by entry."""
-        decided = isinstance(condition, np.bool_)
-        taken = super().where(bool(condition) if decided else condition, yes, no)
+        if not isinstance(condition, (bool, np.bool_)):
+            return super().where(condition, yes, no)
+        taken = yes if condition else no
         return self.dtype_of_choices.type(taken) if type(taken) in (int, float) else taken
 
     def max(self, a: Any, b: Any) -> Any:
@@ -59,9 +61,11 @@ class ArrayMathematics(Composed):
 
     # ------------------------------------------------------------ what the array rows use
 
-    def dtype(self, x: Array) -> np.dtype[Any]:
-        """The type of the entries."""
-        return x.dtype
+    shape, dtype = map(staticmethod, (attrgetter("shape"), attrgetter("dtype")))
+
+    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """The same entries in another shape."""
+        return x.reshape(shape)
 
     def astype(self, x: Array, dtype: DTypeLike) -> Array:
         """The entries in another type."""
