@@ -55,7 +55,7 @@ class Buffered(Storage):
     def place(self, op: Op) -> None:
         """Write the lines for one quantity."""
         if op.rule is None:
-            self.settle(op, self.given(op))
+            self.settle(op, self.buffer(op))
             return
         if op.name in VIEWS and self.view(op):
             self.retire(op)
@@ -117,7 +117,7 @@ class Buffered(Storage):
 
     def copied(self, op: Op, text: str) -> str:
         """What an expression gives, copied into place."""
-        out = self.buffer(op, self.order(op))
+        out = self.buffer(op)
         self.lines.append(f"{out}[...] = {text}")
         return out
 
@@ -153,7 +153,7 @@ class Buffered(Storage):
         """A matrix product, stored like its left factor."""
         a, b = (self.names[x] for x in op.args)
         is_matrix = all(len(x.shape) == 2 for x in (op, *op.args))
-        out = self.buffer(op, self.order(op))
+        out = self.buffer(op)
         into = self.arrays[out]
         if is_matrix and into.flags.c_contiguous:
             self.call("dot", [a, b], out)
@@ -252,7 +252,7 @@ class Buffered(Storage):
         """Arrays joined; parts that were written in place are there already."""
         if buffer_of(op) is not None:
             return self.home(op)
-        out = self.buffer(op, self.order(op))
+        out = self.buffer(op)
         whole, axis, start = self.arrays[out], op.params[0], 0
         for part in op.args:
             stop = start + part.shape[axis]

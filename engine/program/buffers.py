@@ -32,12 +32,11 @@ class Machine:
         result: what is returned: an Op, a number, None, or lists and tuples of those.
 
     Attributes:
-        count: how many inputs there are.
-        needed: those that something needs: which, their arrays, shapes and types.
+        inputs: the arrays of the inputs, with their shapes and types.
         read, written: what lies outside, with the arrays of what is read and stored there.
     """
 
-    needed: list[tuple[int, Array, tuple[int, ...], Any]]
+    inputs: list[tuple[Array, tuple[int, ...], Any]]
     read: Sequence[Held | Group]
     written: Sequence[Held | Group]
 
@@ -65,24 +64,20 @@ class Machine:
         """The code, and the Ops for what is stored and not read."""
         return [*self.derived.code.ops, *(op for _, op in self.targets if op.at < 0)]
 
-    def connect(self, array: Callable[[Op], Array | None]) -> None:
+    def connect(self, array: Callable[[Op], Array]) -> None:
         """Find the arrays of what is given and stored; those of constants are filled."""
         for op, numbers in self.derived.constants:
-            if (place := array(op)) is not None:
-                place[...] = numbers
+            array(op)[...] = numbers
         self.take([array(op) for op in self.derived.inputs])
         kind = Group if self.derived.is_batch else Held
         there = {None, *self.homes}
         starts = [(s, s.start) for s in self.derived.slots if s.start not in there]
-        self.read, self.written = (
-            [kind(s.owners, s.attribute, x) for s, op in pairs if (x := array(op)) is not None]  # type: ignore[arg-type]
-            for pairs in (starts, self.targets)
-        )
+        self.read = [kind(s.owners, s.attribute, array(op)) for s, op in starts]  # type: ignore[arg-type]
+        self.written = [kind(s.owners, s.attribute, array(op)) for s, op in self.targets]
 
-    def take(self, places: Sequence[Array | None]) -> None:
-        """Let the inputs lie in these arrays; None where nothing needs one."""
-        self.count = len(places)
-        self.needed = [(i, x, x.shape, x.dtype) for i, x in enumerate(places) if x is not None]
+    def take(self, places: Sequence[Array]) -> None:
+        """Let the inputs lie in these arrays."""
+        self.inputs = [(x, x.shape, x.dtype) for x in places]
 
     # ------------------------------------------------------------ running
 
@@ -133,10 +128,9 @@ class Machine:
         Raises:
             TypeError, ValueError: for an input that does not fit.
         """
-        if len(given) != self.count:
-            raise TypeError(f"the program takes {self.count} array(s), not {len(given)}")
-        for i, place, shape, dtype in self.needed:
-            x = given[i]
+        if len(given) != len(self.inputs):
+            raise TypeError(f"the program takes {len(self.inputs)} array(s), not {len(given)}")
+        for x, (place, shape, dtype) in zip(given, self.inputs, strict=True):
             array = x._data if type(x) is Tensor else x
             if type(array) is not np.ndarray or array.shape != shape or array.dtype is not dtype:
                 array = fitting(array, place)
@@ -166,7 +160,7 @@ class Buffers(Machine):
             if slot.attribute == "_data" and is_last(derived, slot.now, slot.owners[0]):
                 homes.setdefault(slot.now, slot.owners[0]._data)
         self.writer = Buffered(self.ops(), finals, homes)
-        self.connect(self.writer.place_of)
+        self.connect(self.writer.array)
         moves = self.moves(assigned)
         lines, results = self.writer.lines, self.returned()
         body = function(name, [], [*lines, f"results = {results}", *moves, "return results"])

@@ -239,14 +239,14 @@ class Arena:
         homes = homes_of(derived)
         finals = [plan.output, *plan.gradients, *derived.checks]
         writer = Buffered(ops, finals, homes, plan.start)
-        places = {id(op.leaf): writer.place_of(op) for op in ops if op.leaf is not None}
+        places = {id(op.leaf): writer.array(op) for op in ops if op.leaf is not None}
         self.inputs = [
             places.get(id(x)) if x._buffer is None else None for x in (*plan.inputs, *plan.captured)
         ]
         self.outside = [
             (x, place) for x in plan.constants if (place := places.get(id(x))) is not None
         ]
-        self.start = writer.array(plan.start) if plan.start in writer.names else None
+        self.start = writer.array(plan.start)
         first, second = writer.lines[: writer.middle], writer.lines[writer.middle :]
         defined = {line.partition(" = ")[0] for line in first if line.startswith("s")}
         used = writer.written(plan.gradients) + " ".join(second)
@@ -288,8 +288,7 @@ class Lease(list[Array]):
         if self.spent:
             _, arena.numbers = arena.run_forward()
         self.spent = True
-        if arena.start is not None:
-            arena.start[...] = g
+        arena.start[...] = g
         slopes = arena.run_backward(*arena.numbers)
         count = len(arena.plan.inputs)
         return [

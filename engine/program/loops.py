@@ -26,8 +26,8 @@ from ..rule import ATOM, CHOICE, SIGN, Rule
 from ..rules import ALL_BUT_LAST
 from ..tensor.arrays import HOLE, filled
 from .names import function, indented
-from .ops import CONDITIONS, Op, arguments_of, reachable
-from .storage import is_basic, settle_parts
+from .ops import CONDITIONS, Op, arguments_of
+from .storage import Layout, is_basic
 from .write import FLOATS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class UnwrittenError(Exception):
     """An operation has no loop: programs with it are not compiled."""
 
 
-class LoopPrinter:
+class LoopPrinter(Layout):
     """Writes the operations of an array program as a function that runs some steps in loops.
 
     Args:
@@ -70,28 +70,19 @@ class LoopPrinter:
         others: Sequence[Any] = (),
         homes: Mapping[Op, Array] | None = None,
     ) -> None:
+        super().__init__(ops, [*results, *others, *(x for _, x in assigned)], homes)
         self.lines: list[str] = []
         self.known: dict[str, Array] = {}
-        self.names: dict[Op, str] = {}  # of the arrays and variables
         self.numbers = itertools.count()  # of variables
         self.stored: dict[Op, Array] = {}
-        self.ones: dict[Op, str] = {}  # a layer's inputs with a column of ones
-        self.homes = dict(homes or {})
         self.has_blas = find_spec("scipy") is not None  # numba calls SciPy's
-        self.batches = {op.shape[0] for op in ops if op.name == "linear"}
-        self.layers = {op.args[0] for op in ops if op.name in ("linear", "with_ones")}
         self.finals = {x for x in (*results, *others) if isinstance(x, Op)}
-        needed = reachable([*self.finals, *(x for _, x in assigned)], arguments_of)
-        ops = [op for op in ops if op in needed or op.rule is None]
-        for op in ops:
-            if op.name == "concatenate":
-                settle_parts(op, self.homes, self.layers)
         self.uses: dict[Op, int] = {}
         self.widened: set[Op] = set()  # what is repeated in something larger
-        for op in reversed(ops):
+        for op in reversed(self.ops):
             self.count_uses(op)
         late = self.assigned_only(assigned)
-        for op in ops:
+        for op in self.ops:
             if op not in late:
                 self.write(op)
         for i, x in enumerate(results):
@@ -116,18 +107,6 @@ class LoopPrinter:
             ):
                 self.widened.add(x)
 
-    def is_turned(self, op: Op) -> bool:
-        """Whether a matrix is stored with its columns as rows: one with a row for each sample.
-
-        What is given and has the longer rows lies as it is.
-        """
-        return (
-            len(op.shape) == 2
-            and op.shape[0] in self.batches
-            and op not in self.homes
-            and (op.rule is not None or op.shape[0] > op.shape[1])
-        )
-
     # ------------------------------------------------------------ one operation after another
 
     def write(self, op: Op) -> None:
@@ -139,7 +118,7 @@ class LoopPrinter:
             return
         if self.view(op):
             return
-        if not (op in self.finals or op in self.homes or op in self.layers):
+        if not (op in self.finals or self.is_fixed(op)):
             if op.name in MOVED and not self.is_gather(op):
                 return
             if self.is_elementwise(op) and self.uses.get(op) == 1 and op not in self.widened:
@@ -167,9 +146,7 @@ class LoopPrinter:
         if op.name not in ("reshape", "index", "transpose") or not op.shape:
             return False
         x, how = op.args[0], op.params[0]
-        if x not in self.stored or (op.name == "index" and not is_basic(how)):
-            return False
-        if op in self.layers or op in self.homes:
+        if x not in self.stored or self.is_fixed(op) or (op.name == "index" and not is_basic(how)):
             return False
         whole = self.array_of(x)
         part: Array = whole[how] if op.name == "index" else getattr(whole, op.name)(how)

@@ -9,7 +9,7 @@ contiguous. A place is used again once its quantity is no longer needed.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from ..tensor.arrays import Array
 from .dialects import BUFFERED, write_key
 from .names import identifier
-from .ops import VIEWS, Op, reachable
+from .ops import VIEWS, Op, arguments_of, reachable
 
 IMPORTS = {
     "ARRAYS": "from engine.tensor.arrays import ARRAYS, HOLE",
@@ -25,13 +25,61 @@ IMPORTS = {
 }
 
 
-class Storage:
-    """The places of a program that is being written, and what they are called.
+class Layout:
+    """How the arrays of a program lie, in whatever way it is written.
 
     Args:
-        ops: what to compute, in order.
+        ops: what to compute, in order; what nothing needs is left out.
         finals: the results, whose places are never used again.
         homes: places for some of them that exist already, such as a parameter's gradient.
+        operands: the quantities that are read for one.
+
+    Attributes:
+        names: what the quantities' arrays, or variables, are called.
+        ones: the larger arrays, with ones beside them, of what a layer multiplies.
+    """
+
+    def __init__(
+        self,
+        ops: Sequence[Op],
+        finals: Sequence[Any],
+        homes: Mapping[Op, Array] | None,
+        operands: Callable[[Op], Sequence[Op]] = arguments_of,
+    ) -> None:
+        self.names: dict[Op, str] = {}
+        self.ones: dict[Op, str] = {}
+        self.homes = dict(homes or {})
+        self.finals = {x for x in finals if isinstance(x, Op)}
+        self.layers = {op.args[0] for op in ops if op.name in ("with_ones", "linear")}
+        self.batches = {op.shape[0] for op in ops if op.name == "linear"}
+        needed = reachable(finals, operands)
+        self.ops = [op for op in ops if op in needed or op.rule is None]
+        for op in self.ops:
+            if op.name == "concatenate":
+                settle_parts(op, self.homes, self.layers)
+
+    def is_turned(self, op: Op) -> bool:
+        """Whether a matrix is stored with its columns as rows: one with a row for each sample.
+
+        What is given and has the longer rows lies as it is.
+        """
+        return (
+            len(op.shape) == 2
+            and op.shape[0] in self.batches
+            and op not in self.homes
+            and (op.rule is not None or op.shape[0] > op.shape[1])
+        )
+
+    def is_fixed(self, op: Op) -> bool:
+        """Whether it has an array of its own: a home, or one with ones beside it."""
+        return op in self.homes or op in self.layers
+
+
+class Storage(Layout):
+    """The places of a program that is being written as calls of NumPy.
+
+    Args:
+        ops, finals, homes: as of a `Layout`.
 
     Attributes:
         arrays: what the names in the code stand for.
@@ -41,31 +89,22 @@ class Storage:
     def __init__(
         self, ops: Sequence[Op], finals: Sequence[Any], homes: Mapping[Op, Array] | None
     ) -> None:
+        super().__init__(ops, finals, homes, operands)
         self.arrays: dict[str, Any] = {"np": np}
         self.setup: list[str] = []
         self.made: dict[str, str] = {}  # names by expressions of what is the same each time
         self.placed: dict[int, str] = {}  # the names of homes by the arrays' ids
-        self.names: dict[Op, str] = {}  # of each quantity's place, or scalar variable
         self.root: dict[Op, Op] = {}  # whose place a view looks at
         self.uses: dict[Op, int] = {}  # of a place, by quantities still to be computed
         self.free: dict[Any, list[str]] = {}  # places by shape, precision and order
-        self.homes = dict(homes or {})
-        self.finals = {x for x in finals if isinstance(x, Op)}
-        self.layers = {op.args[0] for op in ops if op.name in ("with_ones", "linear")}
         self.kept: set[Op] = set()  # whose places are of another kind
-        self.ones: dict[Op, str] = {}  # the larger array with a row of ones
-        self.batches = {op.shape[0] for op in ops if op.name == "linear"}
-        needed = reachable(finals, operands)
-        self.ops = [op for op in ops if op in needed]
         self.consumers: dict[Op, int] = {}
         for op in self.ops:
             for x in operands(op):
                 self.consumers[x] = self.consumers.get(x, 0) + 1
         for op in self.ops:
-            if op.name == "concatenate":
-                settle_parts(op, self.homes, self.layers)
-                if op in self.homes:
-                    self.home(op)
+            if op.name == "concatenate" and op in self.homes:
+                self.home(op)
 
     # ------------------------------------------------------------ names
 
@@ -120,10 +159,6 @@ class Storage:
         """The array at a quantity's place."""
         return self.arrays[self.names[op]]  # type: ignore[no-any-return]
 
-    def place_of(self, op: Op) -> Array | None:
-        """The array of what is given; None if nothing needs it."""
-        return self.array(op) if op in self.names else None
-
     def home(self, op: Op) -> str:
         """The name of a place that exists already; of a part of another, as that."""
         array = self.homes[op]
@@ -138,12 +173,15 @@ class Storage:
         self.placed[id(array)] = name = self.new("p", expression, array, op.label)
         return name
 
-    def buffer(self, op: Op, order: str) -> str:
+    def buffer(self, op: Op, order: str = "") -> str:
         """A place for a quantity: its home, one that is free, or a new one."""
+        order = order or self.order(op)
         if op in self.homes:
             return self.home(op)
         if op in self.layers and len(op.shape) == 2:
             return self.augmented(op, order)
+        if op.rule is None:
+            return self.new("x", empty(op.shape, order, repr(op.dtype.name)), None, op.label)
         if pool := self.free.get((op.shape, op.dtype, order)):
             return pool.pop()
         return self.new("b", empty(op.shape, order, repr(op.dtype.name)))
@@ -159,24 +197,13 @@ class Storage:
         return self.new("b", f"{whole}[:, :-1]", None, op.label)
 
     def order(self, op: Op) -> str:
-        """Whether a matrix is stored with its rows ("C") or columns ("F") contiguous.
-
-        What has a row for each sample of a network's batch is stored by columns.
-        """
-        return "F" if len(op.shape) == 2 and op.shape[0] in self.batches else "C"
-
-    def given(self, op: Op) -> str:
-        """The place of what the program does not compute."""
-        if op in self.homes:
-            return self.home(op)
-        if op in self.layers and len(op.shape) == 2:
-            return self.augmented(op, "C")
-        return self.new("x", f"np.empty({op.shape}, {op.dtype.name!r})", None, op.label)
+        """Whether a matrix is stored with its rows ("C") or columns ("F") contiguous."""
+        return "F" if self.is_turned(op) else "C"
 
     def view(self, op: Op) -> bool:
         """Whether the quantity is a view of another's place, which is then made."""
         x = op.args[0]
-        if not isinstance(x, Op) or self.is_scalar(x) or op in self.homes or op in self.layers:
+        if not isinstance(x, Op) or self.is_scalar(x) or self.is_fixed(op):
             return False
         if op.name == "with_ones":
             if x not in self.ones:
@@ -230,7 +257,7 @@ class Storage:
             if self.dies_here(x, op):
                 self.uses[x] += 1  # never freed: the result has it now
                 return self.names[x]
-        return self.buffer(op, self.order(op))
+        return self.buffer(op)
 
     def dies_here(self, x: Any, op: Op) -> bool:
         """Whether this is the last use of an operand's place, which the result fits and may have.
@@ -239,8 +266,7 @@ class Storage:
         """
         return (
             isinstance(x, Op)
-            and op not in self.homes
-            and op not in self.layers
+            and not self.is_fixed(op)
             and x.rule is not None
             and self.root[x] is x
             and (x.shape, x.dtype) == (op.shape, op.dtype)
