@@ -30,6 +30,8 @@ class Buffered(Storage):
 
     Args:
         ops, finals, homes: as of `Storage`.
+        heirs: new numbers, with the arrays of the old, where they are written if nothing reads
+            those any more.
         start: what the second part of the code begins with, if it is in two parts.
 
     Attributes:
@@ -40,10 +42,12 @@ class Buffered(Storage):
         self,
         ops: Sequence[Op],
         finals: Sequence[Any],
-        homes: Mapping[Op, Array] | None = None,
+        homes: Mapping[Op, Array],
+        heirs: Mapping[Any, Array],
         start: Op | None = None,
     ) -> None:
         super().__init__(ops, finals, homes)
+        self.heirs = heirs
         self.lines: list[str] = []
         self.middle = 0
         first = set(ops[: ops.index(start)] if start is not None else ())
@@ -57,6 +61,8 @@ class Buffered(Storage):
         if op.rule is None:
             self.settle(op, self.buffer(op))
             return
+        if op in self.heirs and self.is_last(op, self.heirs[op]):
+            self.homes.setdefault(op, self.heirs[op])
         if op.name in VIEWS and self.view(op):
             self.retire(op)
             return

@@ -10,13 +10,12 @@ import numpy as np
 
 from ..forks import lock
 from ..node import LOCK
-from ..rule import Rule
 from ..tensor.arrays import Array, quiet
 from ..tensor.tensor import Tensor
 from ..tree import flatten, rebuilt
 from .buffered import Buffered
 from .names import function, indented
-from .ops import VIEWS, Op
+from .ops import Op
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -155,11 +154,8 @@ class Buffers(Machine):
         super().__init__(arguments, derived, result)
         assigned = self.assignments()
         finals = [*derived.results, *derived.checks, *(x for pair in assigned for x in pair)]
-        homes = dict(self.homes)
-        for slot in in_buffers(derived):
-            if slot.attribute == "_data" and is_last(derived, slot.now, slot.owners[0]):
-                homes.setdefault(slot.now, slot.owners[0]._data)
-        self.writer = Buffered(self.ops(), finals, homes)
+        heirs = {s.now: s.owners[0]._data for s in in_buffers(derived) if s.attribute == "_data"}
+        self.writer = Buffered(self.ops(), finals, self.homes, heirs)
         self.connect(self.writer.array)
         moves = self.moves(assigned)
         lines, results = self.writer.lines, self.returned()
@@ -314,19 +310,3 @@ def in_buffers(derived: Derived) -> list[Slot]:
     return [
         s for s in derived.slots if s.written and getattr(s.owners[0], "_buffer", None) is not None
     ]
-
-
-def is_last(derived: Derived, x: Any, owner: Any) -> bool:
-    """Whether a leaf may be overwritten by its new data x: nothing reads the old data later."""
-    if type(x) is not Op or not isinstance(x.rule, Rule):
-        return False
-    parts = [owner, *owner._buffer.views]
-    ops = derived.code.ops
-    old: set[Op] = set()
-    for op in ops:
-        looks = op.name in VIEWS | {"concatenate"} and not old.isdisjoint(op.args)
-        if op is not x and (looks or any(op.leaf is part for part in parts)):
-            old.add(op)
-    if any(new in old for new in (*derived.finals(), *derived.results) if type(new) is Op):
-        return False
-    return not any(arg in old for op in ops[x.at + 1 :] for arg in op.args if type(arg) is Op)

@@ -72,9 +72,10 @@ class Fused:
             if self.strict:
                 raise
             return self.f(*args)
+        key = [(x._data.shape, x._data.dtype, x._needs) for x in given]
         plan = self.last
-        if plan is None or not (plan.fits(given) and plan.around.hold()):
-            plan = self.last = self.plan(given)
+        if plan is None or plan.key != key or not plan.around.hold():
+            plan = self.last = self.plan(key, given)
         lease = plan.lease() if plan is not None else None
         if plan is None or lease is None:
             return self.f(*args)
@@ -82,16 +83,16 @@ class Fused:
         lease += [x._data for x in every]
         return node(plan, every, (), lease.forward(), lease)
 
-    def plan(self, given: Sequence[Tensor]) -> Plan | None:
-        """The plan for arguments like these; None if they are computed without."""
-        key = tuple([(x._data.shape, x._data.dtype, x._needs) for x in given])
+    def plan(self, kinds: list[Any], given: Sequence[Tensor]) -> Plan | None:
+        """The plan for arguments of these kinds; None if they are computed without."""
+        key = tuple(kinds)
         plan = self.plans.get(key)
         if plan is not None and not plan.around.hold():
             del self.plans[key]
         if key not in self.plans:
             try:
                 with nullcontext() if self.strict else unasked():
-                    self.plans[key] = Plan(self, given)
+                    self.plans[key] = Plan(self, kinds, given)
             except (RestlessError, EffectError):
                 if self.strict:
                     raise
@@ -138,8 +139,8 @@ class Plan:
 
     arity, variadic = 0, False
 
-    def __init__(self, fused: Fused, given: Sequence[Tensor]) -> None:
-        self.fused = fused
+    def __init__(self, fused: Fused, key: list[Any], given: Sequence[Tensor]) -> None:
+        self.fused, self.key = fused, key
         self.name = self.op = self.sign = fused.__name__
         inputs = [stand_in(x) for x in given]
 
@@ -178,20 +179,6 @@ class Plan:
         recording.forget()
         self.arenas: list[Arena] = []
         self.lock = lock()
-
-    def fits(self, given: Sequence[Tensor]) -> bool:
-        """Whether the arguments are like those that the plan was made for."""
-        if len(given) != len(self.inputs):
-            return False
-        for x, like in zip(given, self.inputs, strict=True):
-            ours, theirs = x._data, like._data
-            if (
-                ours.shape != theirs.shape
-                or ours.dtype is not theirs.dtype
-                or x._needs is not like._needs
-            ):
-                return False
-        return True
 
     def lease(self) -> Lease | None:
         """A set of arrays to compute in; None if too many are in use."""
@@ -238,7 +225,7 @@ class Arena:
         ops = derived.code.ops
         homes = homes_of(derived)
         finals = [plan.output, *plan.gradients, *derived.checks]
-        writer = Buffered(ops, finals, homes, plan.start)
+        writer = Buffered(ops, finals, homes, {}, plan.start)
         places = {id(op.leaf): writer.array(op) for op in ops if op.leaf is not None}
         self.inputs = [
             places.get(id(x)) if x._buffer is None else None for x in (*plan.inputs, *plan.captured)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..rule import Rule
 from ..tensor.arrays import Array
 from .dialects import BUFFERED, write_key
 from .names import identifier
@@ -258,6 +259,14 @@ class Storage(Layout):
                 self.uses[x] += 1  # never freed: the result has it now
                 return self.names[x]
         return self.buffer(op)
+
+    def is_last(self, op: Op, array: Array) -> bool:
+        """Whether an operation entry by entry is the last that reads what lies in an array."""
+        mine = [self.root[x] for x in operands(op)]
+        later = (x for x, n in self.uses.items() if x.shape and n > mine.count(x))
+        return isinstance(op.rule, Rule) and not any(
+            np.may_share_memory(self.array(x), array) for x in later
+        )
 
     def dies_here(self, x: Any, op: Op) -> bool:
         """Whether this is the last use of an operand's place, which the result fits and may have.
