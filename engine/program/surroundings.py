@@ -138,6 +138,8 @@ class Surroundings:
             return [x.fget]
         if kind.__module__.startswith(("engine.", "nn.")) and hasattr(x, "__wrapped__"):
             return [x.__wrapped__]  # it keeps what it has recorded, and computes what that does
+        if kind.__module__.startswith("nn.") and hasattr(kind, "__set__"):
+            return ()  # a descriptor of a class of `nn`, which stays
         if isinstance(x, type(is_library)):
             return self.function(x)
         if isinstance(x, type(sys)):
