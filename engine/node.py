@@ -92,11 +92,11 @@ class Node(Number):
         def _shown_as_operand(self) -> str:
             """What it is, in a list of operands."""
 
-        def _state(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-            """What restores it, given its arguments: a function and what it takes."""
+        def _fields(self) -> tuple[Any, ...]:
+            """What it consists of, besides its arguments and its name."""
 
-        def _duplicate(self, memo: dict[int, Any]) -> None:
-            """Put a copy of it into ``memo``, which has copies of its arguments."""
+        def _restore(self, fields: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+            """Let it consist of those fields and arguments."""
 
     @property
     def rule(self) -> Any:
@@ -151,6 +151,23 @@ class Node(Number):
         return getattr(self, "_name", NAMELESS).origin
 
     # ------------------------------------------------------------ copies
+
+    def _state(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """What makes a copy of it: a function and what it takes."""
+        names = self.label, self.scope
+        return restore, (type(self), self._fields(), names, self.args, additions(self))
+
+    def _duplicate(self, memo: dict[int, Any]) -> None:
+        """Put a copy of it into ``memo``, which has copies of its arguments."""
+        kind, fields, names, args, added = Node._state(self)[1]
+        copy = memo[id(self)] = restore(kind, fields, names, tuple([memo[id(x)] for x in args]), {})
+        if added:
+            from copy import deepcopy
+
+            with_additions(copy, deepcopy(added, memo))
+
+    def __copy__(self) -> Any:
+        return restore(*Node._state(self)[1])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         for node in topological_order(self):
@@ -251,6 +268,17 @@ class Listing:
     def expects(self, node: Any) -> bool:
         """Whether it is the node's turn, now that those are passed over that the pickle has."""
         return any(expected == id(node) for expected in self.remaining)
+
+
+def restore(
+    kind: Any, fields: Sequence[Any], names: Sequence[str], args: Any, added: dict[str, Any]
+) -> Any:
+    """The node of those fields, names, arguments and additions."""
+    node = kind.__new__(kind)
+    node._restore(fields, args)
+    if any(names):
+        node._name = named(*names)
+    return with_additions(node, added)
 
 
 def restore_last(below: object, restore: Callable[..., Any], state: tuple[Any, ...]) -> Any:

@@ -31,14 +31,12 @@ from .node import (
     LOCK,
     Name,
     Node,
-    additions,
     describe,
     describe_making,
     full_label,
     leaf_role,
     named,
     text,
-    with_additions,
 )
 from .numbers import give_comparisons, is_number, real, unfit
 from .reals import on_floats
@@ -245,18 +243,20 @@ class Value(Node):
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *(row.name for row in TABLE if not row.variadic)})
 
-    def __copy__(self) -> Value:
-        return restore(type(self), fields(self))
+    def _fields(self) -> tuple[Any, ...]:
+        if is_handmade(self):
+            raise TypeError(
+                f"{describe(self)} was made by hand: its _backward belongs to this very graph and "
+                "can be neither copied nor pickled; add the operation with engine.rule(…) instead"
+            )
+        if self._db is FOLDED:
+            unfold(self)
+        return self._data, self.grad, self._rule, self._b is MANY, self._da, self._db
 
-    def _state(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return restore, (type(self), fields(self))
-
-    def _duplicate(self, memo: dict[int, Any]) -> None:
-        copy = memo[id(self)] = restore(type(self), fields(self, memo))
-        if added := additions(self):
-            from copy import deepcopy
-
-            with_additions(copy, deepcopy(added, memo))
+    def _restore(self, fields: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+        self._data, self._grad, self._rule, many, self._da, self._db = fields
+        self._a, self._b = (args, MANY) if many else (*args, None, None)[:2]
+        self._mark = 0 if args else None
 
     def _shown(self) -> str:
         return f"{self._data:g}"
@@ -349,35 +349,3 @@ def recompute(node: Value) -> None:
                 f"{describe(node)} no longer follows from its arguments: data was changed after it "
                 "was recorded; run the forward pass again"
             )
-
-
-# ---------------------------------------------------------------- copies
-
-
-def fields(node: Value, copies: dict[int, Any] | None = None) -> tuple[Any, ...]:
-    """Everything that a node consists of, with its arguments replaced by their copies."""
-    if is_handmade(node):
-        raise TypeError(
-            f"{describe(node)} was made by hand: its _backward belongs to this very graph and can "
-            "be neither copied nor pickled; add the operation with engine.rule(…) instead"
-        )
-    args = node.args if copies is None else tuple(copies[id(x)] for x in node.args)
-    many = node._b is MANY
-    names = node.label, node.scope
-    state = node._data, node.grad, node._rule, names, args, many, node._da, node._db
-    added = additions(node)
-    return (*state, added) if added else state
-
-
-def restore(kind: type[Value], state: tuple[Any, ...]) -> Value:
-    """The node that consists of those fields."""
-    node = kind.__new__(kind)
-    node._data, node._grad, node._rule, names, args, many, node._da, node._db = state[:8]
-    if names != ("", ""):
-        node._name = named(*names)
-    node._mark = 0 if args else None
-    if many:
-        node._a, node._b = args, MANY
-    else:
-        node._a, node._b = (*args, None, None)[:2]
-    return with_additions(node, state[8]) if len(state) > 8 else node

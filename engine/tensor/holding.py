@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..cuts import refuse_cut
 from ..modes import recording
-from ..node import Node, additions
-from .backward import check_stamp
+from ..node import Node
 from .operands import fitted, numbers, uncut
 
 if TYPE_CHECKING:
@@ -139,21 +138,3 @@ class Holding(Node):
     def __format__(self, spec: str) -> str:
         numbers = self._read("its text")
         return format(numbers.item(), spec) if spec else repr(self)
-
-
-def fields(x: Any) -> tuple[Any, ...]:
-    """What a node consists of, without its arguments.
-
-    Raises:
-        ValueError: if parameters have been changed since it was computed from them.
-    """
-    check_stamp(x)
-    # what has been changed since is kept, else the copy's arguments have it
-    data = x._read("a copy of it")
-    saved = [
-        then if then is not arg._data else None for then, arg in zip(x._saved, x._args, strict=True)
-    ]
-    names = x.label, x.scope, x._role
-    state = data, x._grad, x._rule, x._params, x._needs, names, saved
-    ours = type(x).__module__.partition(".")[0] == "engine"
-    return state if ours else (*state, type(x), additions(x))

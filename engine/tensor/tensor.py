@@ -29,7 +29,6 @@ from ..node import (
     leaf_role,
     named,
     text,
-    with_additions,
 )
 from ..numbers import KindError, Number, give_comparisons, is_number, parameter
 from ..rule import ARRAY_TABLE, TABLE, ArrayRule, Rule
@@ -45,7 +44,6 @@ from .backward import (
     sweep,
     worst,
 )
-from .holding import fields
 from .operands import fitted, floating, numbers
 from .operations import Operations
 
@@ -225,22 +223,36 @@ class Tensor(Operations):
                     check_gradient(d._data if isinstance(d, Tensor) else d, x, self)
         return sent
 
-    def __copy__(self) -> Tensor:
-        return restore(fields(self), self._args)
+    def _fields(self) -> tuple[Any, ...]:
+        check_stamp(self)
+        # what has been changed since is kept, else the copy's arguments have it
+        saved = [
+            then if then is not arg._data else None
+            for then, arg in zip(self._saved, self._args, strict=True)
+        ]
+        data = self._read("a copy of it")
+        return data, self._grad, self._rule, self._params, self._needs, self._role, saved
+
+    def _restore(self, fields: tuple[Any, ...], args: Sequence[Tensor]) -> None:
+        data, grad, rule, params, needs, role, saved = fields
+        fill(self, data if rule else data.copy())
+        self._grad = None if grad is None else np.array(grad)
+        self._rule, self._args, self._params = rule, tuple(args), params
+        self._needs, self._role = needs, role
+        self._saved = [
+            arg._data if then is None else then for then, arg in zip(saved, args, strict=True)
+        ]
 
     def _state(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if self._buffer is not None:
             return self._buffer.part_of, (self._buffer.place(self),)
-        return restore, (fields(self), self._args)
+        return super()._state()
 
     def _duplicate(self, memo: dict[int, Any]) -> None:
         if self._buffer is not None:
             deepcopy(self._buffer, memo)
-            return
-        state = fields(self)
-        if state[7:]:
-            state = (*state[:8], deepcopy(state[8], memo))
-        memo[id(self)] = restore(state, [memo[id(x)] for x in self._args])
+        else:
+            super()._duplicate(memo)
 
     def _shown(self) -> str:
         return f"shape {self.shape}"
@@ -377,20 +389,6 @@ def condition(x: Any) -> Tensor:
     if given.dtype != bool:
         raise TypeError(f"a condition consists of truth values, not {given.dtype}")
     return given
-
-
-def restore(state: tuple[Any, ...], args: Sequence[Tensor]) -> Tensor:
-    """A node of those fields and arguments."""
-    data, grad, rule, params, needs, names, saved = state[:7]
-    kind, extra = state[7:] or (Tensor, {})
-    x: Tensor = fill(kind.__new__(kind), data if rule else data.copy())
-    x._grad = None if grad is None else np.array(grad)
-    x._rule, x._args, x._params, x._needs = rule, tuple(args), params, needs
-    x._saved = [arg._data if then is None else then for then, arg in zip(saved, args, strict=True)]
-    *name, x._role = names
-    if name != ["", ""]:
-        x._name = named(*name)
-    return with_additions(x, extra)  # type: ignore[no-any-return]
 
 
 Tensor._make = staticmethod(make)
