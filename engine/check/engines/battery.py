@@ -100,6 +100,8 @@ class Battery:
                 found, tried = self.search.first(prop, graphs(op))
                 if found is not None and self.survey.made_of[op]:
                     found = self.search.first(prop, self.search.basic(), SHRINKING)[0] or found
+                elif found is not None and len(found.steps) > 1:
+                    found = self.search.smallest(prop, found)
                 if found is not None:
                     self.handle(prop, found, tried)
 

@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
@@ -137,14 +138,9 @@ class Search:
 
     def smallest(self, prop: Property, c: Computation) -> Computation:
         """A graph of one or two operations that shows what a larger one shows, if there is one."""
-        return self.first(prop, self.small(c), SHRINKING)[0] or c
-
-    def small(self, c: Computation) -> Iterator[Computation]:
-        """All graphs of one and of two operations that could show what a larger one shows."""
-        for op in self.ops:
-            yield from one_operation(self.survey, op)
-        if len(c.steps) > 1:
-            yield from self.pairs(self.ops, [step.op for step in c.steps])
+        alone = (one_operation(self.survey, op) for op in self.ops)
+        pairs = self.pairs(self.ops, [step.op for step in c.steps]) if len(c.steps) > 1 else ()
+        return self.first(prop, chain.from_iterable((*alone, pairs)), SHRINKING)[0] or c
 
     def beside(self, op: str) -> Iterator[Computation]:
         """An operation's result, joined with its operand: both send it a gradient."""
