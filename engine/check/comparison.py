@@ -49,7 +49,7 @@ class Check:
 
     def signs(self, count: int) -> list[list[float]]:
         """Directions with random signs."""
-        return [[self.random.choice((-1.0, 1.0)) for _ in self.slopes] for _ in range(count)]
+        return [self.signed(range(len(self.slopes))) for _ in range(count)]
 
     def line(self, v: Sequence[float], f: Any = None) -> Line:
         """f along a direction, from the point on."""

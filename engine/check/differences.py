@@ -18,7 +18,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from struct import pack, unpack
+
+import numpy as np
 
 RATIO = 4.0  # of one step to the one before it
 MOST_STEPS = 48
@@ -329,16 +330,9 @@ def roughness(values: Iterable[float]) -> float:
 
 def single(values: Iterable[float]) -> bool:
     """Whether numbers come from single precision: they have its digits, and need them."""
-    found = {y for y in values if y == y}
-    return bool(found) and fits(found, "f") and not fits(found, "e")
-
-
-def fits(values: Iterable[float], code: str) -> bool:
-    """Whether a format of `struct` holds the numbers exactly."""
-    try:
-        return all(unpack(code, pack(code, y))[0] == y for y in values)
-    except OverflowError:
-        return False
+    found = np.array([y for y in values if y == y])
+    full, half = (np.array_equal(found.astype(kind), found) for kind in (np.float32, np.float16))
+    return bool(found.size) and full and not half
 
 
 def same(a: float, b: float) -> bool:

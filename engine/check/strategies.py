@@ -65,10 +65,9 @@ def vectors(length: int | SearchStrategy[int], **options: Any) -> SearchStrategy
 
 def arrays(shape: Sequence[int], **options: Any) -> SearchStrategy[Any]:
     """NumPy arrays of float64 of a shape; options as for `floats`."""
-    import numpy as np
+    from hypothesis.extra import numpy
 
-    flat = vectors(math.prod(shape), **options)
-    return flat.map(lambda numbers: np.array(numbers, dtype=float).reshape(shape))
+    return numpy.arrays(float, tuple(shape), elements=floats(**options), fill=st.nothing())
 
 
 class Primitive(NamedTuple):
@@ -111,7 +110,7 @@ def variadic_args(row: Rule, terms: int) -> SearchStrategy[tuple[float, ...]]:
 
 def inside(domain: tuple[float, float], reach: float = 4.0) -> tuple[float, float]:
     """A closed interval well inside an open one, around 0 or as near to it as there is one."""
-    margin = margin_of(domain)
+    margin = min(MARGIN, (domain[1] - domain[0]) / 4)  # to keep from its ends
     low, high = domain[0] + margin, domain[1] - margin
     if low > reach:
         return low, min(high, low + 2 * reach)
@@ -120,23 +119,19 @@ def inside(domain: tuple[float, float], reach: float = 4.0) -> tuple[float, floa
     return max(low, -reach), min(high, reach)
 
 
-def margin_of(domain: tuple[float, float]) -> float:
-    """How far to keep from the ends of an open interval."""
-    return min(MARGIN, (domain[1] - domain[0]) / 4)
-
-
 def is_smooth(point: Primitive) -> bool:
     """Whether a row has well-scaled derivatives at a point, and no kink near it."""
     row, args, params = point
     try:
         y, slopes = on_floats(row, args, params)
         kinks = () if row.variadic else row.kinks(REALS, *args, *params)
+        ends = [] if row.variadic else [inside(domain, math.inf) for domain in row.domain]
     except (ArithmeticError, ValueError):
         return False
     return bool(
         all(abs(x) <= LARGEST for x in (y, *slopes))
         and all(abs(k) >= MARGIN for k in kinks)
-        and (row.variadic or all(in_domain(x, d) for x, d in zip(args, row.domain, strict=True)))
+        and all(low <= x <= high for x, (low, high) in zip(args, ends, strict=False))
     )
 
 
@@ -149,12 +144,6 @@ def is_smooth_throughout(c: Computation) -> bool:
             return False
         known.append(step.compute(args)[0])
     return True
-
-
-def in_domain(x: float, domain: tuple[float, float]) -> bool:
-    """Whether x is well inside the open interval."""
-    margin = margin_of(domain)
-    return domain[0] + margin <= x <= domain[1] - margin
 
 
 # ---------------------------------------------------------------- computation graphs

@@ -89,8 +89,8 @@ class Battery:
     def try_small(self) -> None:
         """All graphs of one operation, and beside its operand: values first, then gradients."""
         single = partial(one_operation, self.survey)
-        trials = (VALUES, single), (GRADIENTS, single), (GRADIENTS, self.search.beside)
-        for prop, graphs in (*trials, (INNER, single)):
+        trials = (VALUES, single), (GRADIENTS, single), (INNER, single)
+        for prop, graphs in (*trials, (GRADIENTS, self.search.beside)):
             ops = self.of_right_value if prop is VALUES else self.ops
             for op in list(ops):
                 if self.is_over or {prop.name, *prop.needs} & self.failed:
@@ -98,12 +98,14 @@ class Battery:
                 if op not in (self.of_right_value if prop is VALUES else self.ops):
                     continue  # it was left out meanwhile
                 found, tried = self.search.first(prop, graphs(op))
-                if found is not None and self.survey.made_of[op]:
-                    found = self.search.first(prop, self.search.basic(), SHRINKING)[0] or found
-                elif found is not None and len(found.steps) > 1:
+                if found is None:
+                    continue
+                if self.survey.made_of[op]:
+                    basic = self.search.pairs(self.search.basis)
+                    found = self.search.first(prop, basic, SHRINKING)[0] or found
+                elif len(found.steps) > 1:
                     found = self.search.smallest(prop, found)
-                if found is not None:
-                    self.handle(prop, found, tried)
+                self.handle(prop, found, tried)
 
     def try_large(self) -> None:
         """Large inputs; of what has a wrong gradient the values."""

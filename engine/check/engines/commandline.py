@@ -6,13 +6,12 @@ import argparse
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 from ...rule import TABLE
-from .loading import HOME, is_file
+from .loading import HOME, NotAnEngineError, is_file
 
 COMMAND = "gradpath" if sys.argv[0].startswith("gradpath") else "engine.check"
 EXAMPLE = """\
@@ -73,27 +72,25 @@ def main(arguments: list[str]) -> int:
     """Check an engine; the exit status."""
     options = vars(parser().parse_args(arguments))
     target, out = options.pop("engine"), options.pop("out")
-    with scratch():
-        from . import conformance
-        from .findings import save
-        from .loading import NotAnEngineError
+    from . import conformance
+    from .findings import save
 
+    try:
+        with progress() as follow:
+            result = conformance(target, **options, follow=follow)
+    except NotAnEngineError as error:
+        fail(str(error))
+    if not result.survey.ops:
+        fail(f"{target} has none of the operations asked for")
+    print(result)
+    if out is not None:
         try:
-            with progress() as follow:
-                result = conformance(target, **options, follow=follow)
-        except NotAnEngineError as error:
-            fail(str(error))
-        if not result.survey.ops:
-            fail(f"{target} has none of the operations asked for")
-        print(result)
-        if out is not None:
-            try:
-                for path in save(result, out):
-                    print(f"  written: {path}")
-            except OSError as error:
-                fail(f"cannot write into {str(out)!r}: {error.strerror or error}")
-        elif not result:
-            print("With --out DIR: each program as a file, with a picture of its graph.")
+            for path in save(result, out):
+                print(f"  written: {path}")
+        except OSError as error:
+            fail(f"cannot write into {str(out)!r}: {error.strerror or error}")
+    elif not result:
+        print("With --out DIR: each program as a file, with a picture of its graph.")
     return 0 if result else 1
 
 
@@ -183,16 +180,6 @@ def whole(low: int, high: int = 10**9) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"must be a whole number from {low:,} to {high:,}")
 
     return parse
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[None]:
-    """Keep what Hypothesis stores out of the current folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        from hypothesis.configuration import set_hypothesis_home_dir
-
-        set_hypothesis_home_dir(folder)
-        yield
 
 
 @contextlib.contextmanager

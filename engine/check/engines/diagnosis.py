@@ -92,7 +92,9 @@ def diagnose(
         return None  # it is off by too little to tell why
     far = [] if whole else observed(c for shape in longer(computation) for c in moved(shape))
     plain = [c for op in others for c in alone(op, survey)]
-    elsewhere = [pair for pair in observed([*plain, *ladder(others)]) if tells(pair[1])]
+    # where computed nodes are used by those above, orders show their differences
+    ladder = [rungs(op, 5, 1) for op in ("add", "sub", "mul") if op in others][:1]
+    elsewhere = [pair for pair in observed(plain + ladder) if tells(pair[1])]
     composite = any(survey.made_of.get(step.op) for step in computation.steps)
     # of what is made of others, the graph has more nodes than are simulated in a whole pass
     suspected = [one for one in suspects(computation) if one[2] or not composite]
@@ -189,10 +191,3 @@ def alone(op: str, survey: Survey) -> Iterator[Computation]:
     step = Step(op, places, survey.samples[op][0])
     points = [Computation(point[: len(places)], (step,)) for point in POINTS[:2]]
     return filter(is_smooth_throughout, points)
-
-
-def ladder(ops: Sequence[str]) -> Iterator[Computation]:
-    """A graph in which computed nodes are used by those above: orders show their differences."""
-    op = next((op for op in ("add", "sub", "mul") if op in ops), None)
-    if op:
-        yield rungs(op, 5, 1)

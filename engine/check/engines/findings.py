@@ -93,8 +93,9 @@ class Finding:
 
     def has_cause_of(self, other: Finding) -> bool:
         """Whether both have the same explanation."""
-        if same_line(self.seen, other.seen):
-            return True
+        both = [x._replace(step=0) for x in (self.seen, other.seen) if isinstance(x, Trouble)]
+        if len(both) == 2 and both[0] == both[1] and both[0].where:
+            return True  # the same exception from one line of code
         if self.diagnosis and other.diagnosis and self.diagnosis.name == other.diagnosis.name:
             return self.op == other.op or self.diagnosis.kind == other.diagnosis.kind
         return bool(self.convention) and self.convention == other.convention
@@ -136,13 +137,6 @@ class Finding:
                 note = f"yours: {word} {figure(getattr(self.seen, what)[i])}"
                 marks[nodes[i]] = " ".join(filter(None, (marks[nodes[i]], note)))
         return viz("draw")(nodes[-1], marks=marks, **options)
-
-
-def same_line(one: Reading | Trouble, other: Reading | Trouble) -> bool:
-    """Whether two troubles are the same exception from one line of code."""
-    if isinstance(one, Trouble) and isinstance(other, Trouble):
-        return bool(one.where) and one._replace(step=0) == other._replace(step=0)
-    return False
 
 
 def report(result: Conformance) -> str:

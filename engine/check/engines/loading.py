@@ -218,11 +218,9 @@ def imports(origin: Origin | None, needed: list[str], absolute: bool = False) ->
 def shown(x: Any) -> str:
     """A thing in few words."""
     try:
-        text = " ".join(repr(x).split())
+        return in_line(repr(x), 40)
     except Exception:
-        text = article(x)
-    text = printable(text)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+        return article(x)
 
 
 def article(x: Any) -> str:
@@ -231,9 +229,11 @@ def article(x: Any) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def printable(text: str) -> str:
-    """Text without what would steer a terminal."""
-    return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in text)
+def in_line(text: str, most: int) -> str:
+    """Text in one line, of so many characters at most, without what would steer a terminal."""
+    text = " ".join(text.split())
+    text = "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def headline(error: BaseException) -> str:
@@ -242,8 +242,7 @@ def headline(error: BaseException) -> str:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # its own __str__ may fail
         text = type(error).__name__
-    text = printable(" ".join(text.split()).removesuffix(":"))
-    return text if len(text) <= 200 else f"{text[:199]}…"
+    return in_line(text.rstrip().removesuffix(":"), 200)
 
 
 def own_frame(error: BaseException) -> traceback.FrameSummary | None:
@@ -263,7 +262,7 @@ def line(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         return f"{Path(error.filename or '?').name}, line {error.lineno}"
     frame = own_frame(error)
-    return printable(f"{Path(frame.filename).name}, line {frame.lineno}") if frame else ""
+    return in_line(f"{Path(frame.filename).name}, line {frame.lineno}", 200) if frame else ""
 
 
 def describe(error: BaseException) -> str:

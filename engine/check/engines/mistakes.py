@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from ...reals import REALS, Real
+from ...reals import REALS, Real, on_floats
 from ...rule import TABLE
 from ..computation import Step
 from .orders import recursion, sending_sums, stacked, walk
@@ -28,12 +28,6 @@ def clear_all(grads: Gradients, graph: Graph, root: int) -> None:
     """All gradients start from 0, those of leaves too."""
     for node in below(graph, root):
         grads[node] = 0.0
-
-
-def all_to_last(args: Sequence[int | float]) -> list[tuple[int, int]]:
-    """Every rule was made in a loop and looks at the loop's variables when it is over."""
-    found = edges(args)
-    return found[-1:] * len(found)
 
 
 def last_partial(args: Sequence[int | float]) -> list[tuple[int, int]]:
@@ -52,11 +46,6 @@ def one_of_each(step: int) -> Edges:
 def without(place: int) -> Edges:
     """Edges, but for one place."""
     return lambda args: [edge for edge in edges(args) if edge[0] != place]
-
-
-def kept_by(place: int) -> Callable[[Step, int], int]:
-    """The rule is stored on an operand in the place of the result."""
-    return lambda step, result: step.nodes[place] if step.nodes else result
 
 
 def changed(change: Callable[[list[float]], Numbers]) -> Partials:
@@ -90,11 +79,6 @@ def swapped_value(step: Step, args: Numbers) -> float:
 def swapped_partials(step: Step, y: float, args: Numbers) -> Numbers:
     """The partials of the result with its operands in the wrong order."""
     return partials(step, value(step, args[::-1]), args[::-1])[::-1]
-
-
-def other_value(name: str) -> Callable[[Step, Numbers], float]:
-    """The result of another row of the table."""
-    return lambda step, args: value(Step(name, step.args, TABLE[name].samples[0]), args)
 
 
 # ---------------------------------------------------------------- the table
@@ -206,15 +190,19 @@ MISTAKES = (
         "rule stored on the operand",
         "{op} stores its rule as the _backward of an operand (self._backward = …): it belongs to "
         "the result, out._backward.",
-        ways("order", recursion, owner=kept_by(0))
-        + ways("order", recursion, owner=kept_by(-1)),
+        ways(
+            "owner",
+            lambda step, result: [*step.nodes, result][0],
+            lambda step, result: [result, *step.nodes][-1],
+            order=recursion,
+        ),
         mixed=True,
     ),
     Mistake(
         "late-binding closure",
         "the rules of {op} are made in a loop, and when they run they all see the loop's last "
         "operand: bind it when the rule is made (lambda x=x: …).",
-        ways("edges", all_to_last),
+        ways("edges", lambda args: edges(args)[-1:] * len(edges(args))),
         operands=2,
     ),
     Mistake(
@@ -393,7 +381,7 @@ MISTAKES = (
         Mistake(
             "another function",
             f"{{op}} computes what {other.name} should.",
-            ways("value", other_value(other.name)),
+            ways("value", lambda step, args, row=other: on_floats(row, args, row.samples[0])[0]),
                 ops=tuple(row.name for row in TABLE
                       if row.arity == other.arity and not row.variadic and row is not other),
         )

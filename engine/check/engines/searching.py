@@ -152,10 +152,6 @@ class Search:
                     steps = Step(op, args, params), Step(join, (y, 0), self.survey.samples[join][0])
                     yield Computation(point[:y], steps)
 
-    def basic(self) -> Iterator[Computation]:
-        """Graphs of two operations that are not made of others."""
-        return self.pairs(self.basis)
-
     def pairs(self, ops: Sequence[str], involved: Collection[str] = ()) -> Iterator[Computation]:
         """Graphs of two operations, of which one joins two nodes or both are involved."""
         joins = {*joining(ops)}
