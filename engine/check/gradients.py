@@ -111,32 +111,27 @@ def second_order(check: Check) -> None:
     variables, y = subject.record(subject.point)
     slopes = subject.entries(gradient(y, variables, create_graph=True))
     if n > MANY:
-        for k, v in enumerate(check.signs(2)):
-            slope: Any = sum((d * x for d, x in zip(slopes, v, strict=True)), 0.0)
-            row = subject.entries(gradient(slope, variables))
-            curved(check, v, row, check.signs(1)[0], f"twice along direction {k}")
-        return
-    for i, slope in enumerate(slopes):
+        first = check.signs(2)
+        second = [[(v, f"twice along direction {k}")] for k, v in enumerate(check.signs(2))]
+    else:
+        first = [axis(i, n) for i in range(n)]
+        second = [
+            [(axis(j, n), f"∂²f/∂{x}∂{y}") for j, y in enumerate(subject.names)]
+            for x in subject.names
+        ]
+    for u, further in zip(first, second, strict=True):
+        slope: Any = sum((d * x for d, x in zip(slopes, u, strict=True) if x), 0.0)
         row = subject.entries(gradient(slope, variables))
-        for j, x in enumerate(subject.names):
-            what = f"∂²f/∂{subject.names[i]}∂{x}"
-            curved(check, axis(i, n), row, axis(j, n), what)
 
+        def along_u(point: Sequence[float], u: Sequence[float] = u) -> float:
+            moved, result = subject.record(point)
+            return along(subject.entries(gradient(result, moved)), u)
 
-def curved(
-    check: Check, u: Sequence[float], row: Sequence[float], v: Sequence[float], what: str
-) -> None:
-    """Compare a second derivative, along u and then along v."""
-    subject = check.subject
-
-    def first(point: Sequence[float]) -> float:
-        moved, result = subject.record(point)
-        return along(subject.entries(gradient(result, moved)), u)
-
-    line = check.line(v, first)
-    with located(line, what):
-        place = next((x for x, d in zip(subject.point, v, strict=True) if d), 0.0)
-        check.report.findings.append(judged(line, along(row, v), what, place, 1e-9))
+        for v, what in further:
+            line = check.line(v, along_u)
+            with located(line, what):
+                place = next((x for x, d in zip(subject.point, v, strict=True) if d), 0.0)
+                check.report.findings.append(judged(line, along(row, v), what, place, 1e-9))
 
 
 def forward_against_reverse(check: Check) -> None:

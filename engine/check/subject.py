@@ -10,7 +10,7 @@ import numpy as np
 
 from ..complexes import Complex
 from ..gradient import gradient
-from ..numbers import Number, apply, real
+from ..numbers import Number, apply, give_comparisons, real
 from ..rule import Rule
 from ..tensor.tensor import Tensor
 from ..tree import is_array
@@ -186,19 +186,10 @@ class Step(Number):
         numbers = [x.number if isinstance(x, Step) else Complex(real(x, row.name)) for x in args]
         return cls(apply(row, numbers, params))
 
-    def __lt__(self, other: Any) -> bool:
-        return self.number.real < real_part(other)
-
-    def __le__(self, other: Any) -> bool:
-        return self.number.real <= real_part(other)
-
-    def __gt__(self, other: Any) -> bool:
-        return self.number.real > real_part(other)
-
-    def __ge__(self, other: Any) -> bool:
-        return self.number.real >= real_part(other)
-
 
 def real_part(x: Any) -> float:
     """The number that comparisons use."""
     return x.number.real if isinstance(x, Step) else real(x, "a comparison")
+
+
+give_comparisons(Step, lambda compare: lambda x, y: bool(compare(real_part(x), real_part(y))))

@@ -104,35 +104,25 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "engine",
-        type=place,
-        metavar="FILE.py:CLASS",
-        help="or NOTEBOOK.ipynb:CLASS, or package.module:CLASS",
-    )
-    parser.add_argument("--ops", type=operations, metavar="add,mul,…", help="only these operations")
-    parser.add_argument(
-        "--nodes", type=whole(2, 1000), default=30, help="in a graph at most (default %(default)s)"
-    )
-    parser.add_argument(
-        "--examples", type=whole(1), default=500, help="graphs to try (default %(default)s)"
-    )
-    parser.add_argument("--seed", type=whole(0), default=0, help="another seed, other graphs")
-    for role, what in (("data", "a node's number"), ("grad", "its gradient")):
-        parser.add_argument(f"--{role}", type=name, default=role, metavar="NAME", help=what)
-    parser.add_argument(
-        "--backward",
-        type=name,
-        default="backward",
-        metavar="NAME",
-        help="the backward pass: a method, or a function of the file that is given the root",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="let conventions that differ count as wrong"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write programs and pictures of what is wrong"
-    )
+    add = parser.add_argument
+    where = "or NOTEBOOK.ipynb:CLASS, or package.module:CLASS"
+    add("engine", type=place, metavar="FILE.py:CLASS", help=where)
+    add("--ops", type=operations, metavar="add,mul,…", help="only these operations")
+    most = "in a graph at most (default %(default)s)"
+    add("--nodes", type=whole(2, 1000), default=30, help=most)
+    add("--examples", type=whole(1), default=500, help="graphs to try (default %(default)s)")
+    add("--seed", type=whole(0), default=0, help="another seed, other graphs")
+    for role, what in (
+        ("data", "a node's number"),
+        ("grad", "its gradient"),
+        (
+            "backward",
+            "the backward pass: a method, or a function of the file that is given the root",
+        ),
+    ):
+        add(f"--{role}", type=name, default=role, metavar="NAME", help=what)
+    add("--strict", action="store_true", help="let conventions that differ count as wrong")
+    add("--out", type=Path, metavar="DIR", help="write programs and pictures of what is wrong")
     return parser
 
 
