@@ -8,8 +8,7 @@ products, while ``backward()``, `gradient` and all else work as ever.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 from weakref import ref
@@ -27,12 +26,13 @@ from .buffered import Buffered
 from .buffers import homes_of
 from .derive import Derived
 from .effects import EffectError, unasked
-from .names import function
+from .names import function, indented
 from .recording import Recording
 from .surroundings import RestlessError, restless
 from .twice import recorded_twice
 from .watching import recorded
 
+following = quiet(next)
 MOST = 8  # sets of arrays of one plan: one is in use from the forward to the backward pass
 
 
@@ -235,16 +235,10 @@ class Arena:
         ]
         self.start = writer.array(plan.start)
         first, second = writer.lines[: writer.middle], writer.lines[writer.middle :]
-        defined = {line.partition(" = ")[0] for line in first if line.startswith("s")}
-        used = writer.written(plan.gradients) + " ".join(second)
-        numbers = sorted(defined & set(re.findall(r"\bs\d+\b", used)))
-        kept = f"({''.join(x + ', ' for x in numbers)})"
-        given, results = writer.written([plan.output]), writer.written(plan.gradients)
-        code = function("forward", [], [*first, f"return {given}, {kept}"])
-        code += function("backward", numbers, [*second, f"return {results}"])
-        functions = writer.run(code)
-        self.run_forward, self.run_backward = quiet(functions["forward"]), functions["backward"]
-        self.numbers: tuple[Any, ...] = ()
+        output, gradients = writer.written([plan.output]), writer.written(plan.gradients)
+        both = [*first, f"yield {output}", *second, f"yield {gradients}"]
+        text = function("passes", [], ["while True:", *indented(both)])
+        self.passes: Callable[[], Iterator[list[Any]]] = writer.run(text)["passes"]
 
 
 class Lease(list[Array]):
@@ -256,6 +250,7 @@ class Lease(list[Array]):
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
         arena.lease = ref(self)
+        self.passes = arena.passes()  # forward, backward, and again
         self.spent = False  # a backward pass writes over what the forward pass left
 
     def forward(self) -> Array:
@@ -266,17 +261,17 @@ class Lease(list[Array]):
                 place[...] = x
         for leaf, place in arena.outside:
             place[...] = leaf._data
-        (y,), arena.numbers = arena.run_forward()
+        (y,) = following(self.passes)
         return np.array(y)
 
     def backward(self, g: Array) -> list[Any]:
         """Run the backward pass: the gradients; those of captured leaves hold until the next."""
         arena = self.arena
         if self.spent:
-            _, arena.numbers = arena.run_forward()
+            following(self.passes)
         self.spent = True
         arena.start[...] = g
-        slopes = arena.run_backward(*arena.numbers)
+        slopes = next(self.passes)
         count = len(arena.plan.inputs)
         return [
             None if type(x) is float else x if i >= count else np.array(x)
