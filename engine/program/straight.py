@@ -71,28 +71,33 @@ class Straight:
         ]
         self.written = [(i, s) for i, s in enumerate(self.slots) if s.written]
         self.is_step = bool(self.written)
-        finals = [*derived.results, *derived.finals()]
-        self.printer = Printer(FLOATS, self.names, derived.code.ops, {}, finals)
-        self.text = self.run_text()
+        self.printer = self.printed(FLOATS)
+        self.text = self.run_text(self.printer)
         self.fast = self.compiled("run", self.text)
 
     # ------------------------------------------------------------ text
 
-    def head(self) -> list[str]:
+    def printed(self, dialect: Floats) -> Printer:
+        """The code in a dialect."""
+        finals = [*self.derived.results, *self.derived.finals()]
+        return Printer(dialect, self.names, self.derived.code.ops, {}, finals)
+
+    def head(self, kind: str = "float", read: str = "{}") -> list[str]:
         """The lines that take arguments apart, see that they are floats, and read the places."""
         names = [self.names.of(op) for op in self.derived.inputs]
         lines = list(self.unpacking)
         for i in range(0, len(names), 16):
-            types = " is ".join([*(f"type({name})" for name in names[i : i + 16]), "float"])
+            types = " is ".join([*(f"type({name})" for name in names[i : i + 16]), kind])
             lines += [f"if not ({types}):", "    raise Unusual"]
-        return [*lines, *(f"{name} = place{i}.{s.attribute}" for i, s, name in self.starts)]
+        held = ((name, read.format(f"place{i}.{s.attribute}")) for i, s, name in self.starts)
+        return [*lines, *(f"{name} = {text}" for name, text in held)]
 
-    def run_text(self) -> str:
+    def run_text(self, printer: Printer, *kind: str, stored: str = "{}") -> str:
         """A function of the inputs that reads the places and writes them at the end."""
-        shown = self.printer.shown
-        lines = [*self.head(), *self.printer.lines]
-        lines += [f"place{i}.{s.attribute} = {shown(s.now)}" for i, s in self.written]
-        lines += self.printer.returned(self.result)
+        lines = [*self.head(*kind), *printer.lines]
+        for i, s in self.written:
+            lines.append(f"place{i}.{s.attribute} = {stored.format(printer.shown(s.now))}")
+        lines += printer.returned(self.result)
         if self.is_step:
             lines = ["with lock:", *indented(lines)]
         return function("run", [name for name, _ in self.given], lines)
@@ -124,10 +129,12 @@ class Straight:
         given += [(s.start.label, s.start) for _, s, _ in self.starts]  # type: ignore[union-attr]
         return readable(self.name, given, self.derived.code.ops, self.derived.sections, self.result)
 
-    def compiled(self, name: str, text: str) -> Callable[..., Any]:
+    def compiled(
+        self, name: str, text: str, functions: dict[str, Any] = FUNCTIONS
+    ) -> Callable[..., Any]:
         """The function of that name in the text, with the places that it uses."""
         names = {f"place{i}": s.owners[0] for i, s in enumerate(self.slots)}
-        return compiled(text, name, FUNCTIONS | {"lock": LOCK} | names)
+        return compiled(text, name, functions | {"lock": LOCK} | names)
 
     # ------------------------------------------------------------ running
 
@@ -169,13 +176,10 @@ class Straight:
 
     @cached_property
     def careful(self) -> Callable[..., Any]:
-        """The code on numbers that never raise: the result, and what places then hold."""
-        finals = [*self.derived.results, *self.derived.finals()]
-        printer = Printer(Careful(), self.names, self.derived.code.ops, {}, finals)
-        given = [*map(self.names.of, self.derived.inputs), *(name for *_, name in self.starts)]
-        returned = printer.returned((self.result, [s.now for _, s in self.written]))
-        text = function("careful", given, [*printer.lines, *returned])
-        return compiled(text, "careful", CarefulFunctions(Real=Real, GuardError=GuardError))
+        """The code on numbers that never raise."""
+        text = self.run_text(self.printed(Careful()), "Real", "Real({})", stored="float({})")
+        functions = {row.name: careful_function(row.name) for row in TABLE}
+        return self.compiled("run", text, FUNCTIONS | {"Real": Real} | functions)
 
     @cached_property
     def on_arrays(self) -> Callable[..., Any]:
@@ -190,11 +194,7 @@ class Straight:
         numbers = self.arguments.numbers(inputs)
         if any(getattr(x, "ndim", 0) for x in numbers):
             return self.entry_by_entry(numbers)
-        with LOCK:
-            held = [getattr(s.owners[0], s.attribute) for _, s, _ in self.starts]
-            result, changed = self.careful(*map(Real, numbers), *map(Real, held))
-            for (_, s), x in zip(self.written, changed, strict=True):
-                setattr(s.owners[0], s.attribute, float(x))
+        result = self.careful(*self.arguments.nested([Real(x) for x in numbers]))
         return map_leaves(result, lambda x: x if x is None else float(x))
 
     def entry_by_entry(self, numbers: Sequence[Any]) -> Any:
@@ -219,17 +219,10 @@ class Careful(Floats):
         return f"Real({super().number(x)})"
 
 
-class CarefulFunctions(dict[str, "Any"]):
-    """What careful code calls, on such numbers."""
-
-    def __missing__(self, name: str) -> Any:
-        if name in ("inf", "nan"):
-            return getattr(math, name)
-        if name not in TABLE:
-            raise KeyError(name)
-        function = power if name == "pow" else getattr(REALS, name)
-        self[name] = lambda *xs: Real(function(*xs))
-        return self[name]
+def careful_function(name: str) -> Callable[..., Real]:
+    """A row's function, on such numbers."""
+    function = power if name == "pow" else getattr(REALS, name)
+    return lambda *xs: Real(function(*xs))
 
 
 def compiled(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
