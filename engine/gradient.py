@@ -121,13 +121,10 @@ def scalar_pull(
     partials = recorded_partials(node) if create_graph else node.partials
     gradients: list[Any] = []
     for x, partial, want in zip(node.args, partials, wanted, strict=True):
-        if not want:
-            gradients.append(None)
-            continue
-        sent = product(partial, upstream)
-        sent = sent if isinstance(sent, Number) else 0.0 + sent
-        number = sent._data if isinstance(sent, Value) else sent
-        if anomaly() and not isfinite(number):
+        sent: Any = product(partial, upstream) if want else None
+        if want and not isinstance(sent, Number):
+            sent = 0.0 + sent
+        if want and anomaly() and not isfinite(number := getattr(sent, "_data", sent)):
             raise not_finite(x, number, node)
         gradients.append(sent)
     return gradients

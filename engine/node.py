@@ -245,6 +245,14 @@ def describe_making(node: Node) -> str:
     return f"  operands: {', '.join(shown)}\n  made at: {line}"
 
 
+def stale(node: Node, changed: str = "data was") -> ValueError:
+    """The error when a node is not any more what its row makes of its arguments."""
+    return ValueError(
+        f"{describe(node)} no longer follows from its arguments: {changed} changed after it was "
+        "recorded; run the forward pass again"
+    )
+
+
 def not_finite(x: Node, gradient: Any, node: Node) -> FloatingPointError:
     """The error when a node has sent a gradient that is inf or nan."""
     return FloatingPointError(

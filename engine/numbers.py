@@ -303,10 +303,7 @@ OPERATORS = {
     "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__",
     "pow": "__pow__", "neg": "__neg__", "abs": "__abs__",
 }  # fmt: skip
-REFLECTED = {
-    "add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__",
-    "pow": "__rpow__",
-}  # fmt: skip
+REFLECTED = {name: f"__r{OPERATORS[name][2:]}" for name in ("add", "sub", "mul", "div", "pow")}
 
 
 def give(row: Rule, present: bool) -> None:

@@ -36,6 +36,7 @@ from .node import (
     full_label,
     leaf_role,
     named,
+    stale,
     text,
 )
 from .numbers import give_comparisons, is_number, real, unfit
@@ -345,7 +346,4 @@ def recompute(node: Value) -> None:
     then_partials = PARTIALS(node)  # a recording puts another property in its place
     for now, then in zip((value, *partials), (node._data, *then_partials), strict=True):
         if now != then and (now == now or then == then):
-            raise ValueError(
-                f"{describe(node)} no longer follows from its arguments: data was changed after it "
-                "was recorded; run the forward pass again"
-            )
+            raise stale(node)

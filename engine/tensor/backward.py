@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph import topological_order
 from ..modes import anomaly
-from ..node import describe, not_finite
+from ..node import not_finite, stale
 from .arrays import ARRAYS, Array, quiet
 
 if TYPE_CHECKING:
@@ -66,10 +66,7 @@ def accumulate(x: Tensor, d: Array) -> None:
 def check_stamp(node: Tensor) -> None:
     """Raise if a parameter has been changed since the node was computed from it."""
     if node._stamp is not None and node._stamp[0].version != node._stamp[1]:
-        raise ValueError(
-            f"{describe(node)} no longer follows from its arguments: parameters were changed "
-            "after it was recorded; run the forward pass again"
-        )
+        raise stale(node, "parameters were")
 
 
 def check_gradient(g: Array, x: Tensor, node: Tensor) -> None:

@@ -62,11 +62,7 @@ class Buffer:
         """What belongs to a view, of something that belongs to all of it."""
         if view is self.whole:
             return whole * 0.0
-        start = 0
-        for x in self.views:
-            if x is view:
-                break
-            start += x.size
+        start = sum(x.size for x in self.views[: self.place(view)])
         return whole[start : start + view.size].reshape(view.shape)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..broadcasting import Broadcasting, Selected
 from ..graph import topological_order
 from ..modes import Unwatched
-from ..node import describe
+from ..node import stale
 from ..numbers import GenericMathematics
 from ..rule import ARRAY_TABLE, Rule
 from .tensor import Tensor, compare, make, operand
@@ -117,10 +117,7 @@ def pull_nodes(y: Tensor, g: Tensor, wanted: Sequence[bool]) -> list[Any]:
     """
     for x, then in zip(y._args, y._saved, strict=True):
         if x._data is not then:
-            raise ValueError(
-                f"{describe(y)} no longer follows from its arguments: data was changed after it "
-                "was recorded; run the forward pass again"
-            )
+            raise stale(y)
     scalar = isinstance(y._rule, Rule)  # a row that may choose between branches
     m = TensorMathematics(y._args) if scalar else TENSORS
     with Unwatched():
