@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .dialects import Text
 
 MOVED = ("transpose", "broadcast_to", "index", "astype")
+FILLED = (*MOVED, "reshape", "pick_rows", "one_hot")
 PRODUCTS = 1024  # multiplications from which on a matrix product is worth a call of BLAS
 INDICES = (*"ijkl", *(f"i{axis}" for axis in range(4, 64)))  # NumPy has at most 64 axes
 DOUBLE, SINGLE = np.dtype("float64"), np.dtype("float32")
@@ -128,7 +129,7 @@ class LoopPrinter(Layout):
         writer = getattr(self, f"write_{op.name}", None)
         if writer is not None:
             writer(op)
-        elif self.is_elementwise(op) or op.name in (*MOVED, "reshape"):
+        elif self.is_elementwise(op) or op.name in FILLED:
             self.fill(op, op)
         else:
             raise UnwrittenError(op.name)
@@ -315,8 +316,14 @@ class LoopPrinter(Layout):
             return self.entry(x.args[0], indices, x.dtype)
         if x.name == "broadcast_to":
             return self.entry(x.args[0], indices, x.dtype)
-        if x.name == "index":
+        if x.name in ("index", "gather"):
             return self.entry(x.args[0], self.shifted(x, indices), x.dtype)
+        if x.name == "pick_rows":
+            at = f"int({self.text(x.args[1], indices)})"
+            return self.entry(x.args[0], [*indices, at], x.dtype)
+        if x.name == "one_hot":
+            *row, i = indices
+            return f"(1.0 if {self.text(x.args[0], row)} == {i} else 0.0)", ATOM
         if x.name == "reshape":
             return self.entry(x.args[0], self.refolded(x, indices), x.dtype)
         if x.name == "astype":
@@ -436,30 +443,11 @@ class LoopPrinter(Layout):
         self.loop(op, [f"{self.cell(op, all_indices(op.shape))} = {least}"])
         self.loop(x, [f"c = {text}", f"{cell} = max(c, {cell})"])
 
-    def write_pick_rows(self, op: Op) -> None:
-        """The entry of each row that its class names."""
-        x, t = op.args
-        if len(x.shape) != 2:
-            raise UnwrittenError("pick_rows")
-        i = all_indices(op.shape)[0]
-        text, target = self.text(x, [i, "k"]), self.text(t, [i])
-        self.array(op)
-        self.loop(op, [f"k = int({target})", f"{self.cell(op, [i])} = {text}"])
-
     def write_require(self, op: Op) -> None:
         """A check of targets."""
         (t,), (targets,) = op.args, op.params
         cell = self.text(t, all_indices(t.shape))
         self.loop(t, FLOATS.check(targets.parts(cell), True, targets.failing()))
-
-    def write_one_hot(self, op: Op) -> None:
-        """For each class a row of zeros with a 1 in its place."""
-        if len(op.shape) != 2:
-            raise UnwrittenError("one_hot")
-        i, j = all_indices(op.shape)
-        target = self.text(op.args[0], [i])
-        self.array(op)
-        self.loop(op, [f"{self.cell(op, [i, j])} = 1.0 if {target} == {j} else 0.0"])
 
     # ------------------------------------------------------------ matrix products
 
@@ -547,10 +535,7 @@ class LoopPrinter(Layout):
     def write_gather(self, op: Op) -> None:
         """The entries at a key that is computed."""
         self.check_indices(op)
-        indices = all_indices(op.shape)
-        text = self.text(op.args[0], self.shifted(op, indices))
-        self.array(op)
-        self.loop(op, [f"{self.cell(op, indices)} = {text}"])
+        self.fill(op, op)
 
     def write_scatter_at(self, op: Op) -> None:
         """Zeros, and the entries added at a key that is computed."""
