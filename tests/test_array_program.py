@@ -23,6 +23,7 @@ import engine
 import nn
 from engine import TABLE, Rule, Tensor, Value, fuse, gradient, record
 from engine.program import buffered
+from engine.state import State
 from nn import MLP, SGD, Adam, AdamW, binary_cross_entropy, cross_entropy, mean_squared_error
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -524,3 +525,32 @@ def test_every_row_of_a_number_without_axes_in_a_program_of_arrays(row: Rule, ki
     agree(found, slope, relative)
     leaf = Tensor(x)
     agree(gradient(fuse(f)(leaf), leaf), slope, relative)
+
+
+CHOICES: dict[str, Callable[[Any, Any], Any]] = {
+    "of arrays": lambda y, s: engine.where(y > 0, y, 0.5 * y),
+    "of a state": lambda y, s: engine.where(y > 0, y, s),
+    "by a state": lambda y, s: engine.where(y > s, y, -y),
+    "of a state and a number": lambda y, s: engine.where(y > 0, s, 1.0) * y,
+    "of numbers": lambda y, s: engine.where(y > s, 2.0, 1.0) * y,
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_a_choice_keeps_its_precision_beside_that_of_others(kind: str, name: str) -> None:
+    w, state = Tensor([1.0, 2.0]), State(0.1)
+
+    def step(x: Any, y: Any) -> Any:
+        chosen = CHOICES[name](y, state.data)
+        loss = (w * x).sum() + chosen.sum()
+        w.grad = 0.0
+        loss.backward()
+        w.data = w.data - 0.1 * w.grad
+        return chosen
+
+    x, y = np.array([1.0, 2.0]), np.array([0.3, -0.7, np.float32(0.1)], kind)
+    program = record(step, x, y)
+    expected, got = step(x, Tensor(y)).data, program(x, y)
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got, expected)
