@@ -48,6 +48,29 @@ def test_an_own_operation_on_top_of_random_graphs(c) -> None:  # type: ignore[no
     assert gradcheck(f, c.inputs, raises=True)
 
 
+@pytest.mark.parametrize("x", [1.0, 2.0])
+def test_an_own_operation_compares_a_number_with_its_argument_or_the_other_way_round(
+    x: float,
+) -> None:
+    rule(
+        "beside_one",
+        lambda m, x: m.where(m.equal(1.0, x), 0.0, x * x),
+        lambda m, y, x: m.where(m.equal(1.0, x), 0.0, 2.0 * x),
+    )
+    try:
+        f = engine.beside_one
+        expected = (0.0, 0.0) if x == 1 else (x * x, 2 * x)
+        leaf = Value(x)
+        value, (slope,) = record(f, 0.5)(x)
+        assert (f(leaf).data, engine.gradient(f(leaf), leaf)) == (value, slope) == expected
+        row = Tensor([x, 3.0])
+        value, (slopes,) = record(lambda x: f(x).sum(), np.array([0.5, 0.5]))(row.data)
+        assert f(row).data.sum() == value == expected[0] + 9
+        assert engine.gradient(f(row).sum(), row).tolist() == slopes.tolist() == [expected[1], 6.0]
+    finally:
+        TABLE.remove("beside_one")
+
+
 class Attention(Layer):
     """A layer of one's own: its outputs weighted by their softmax."""
 
