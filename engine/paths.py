@@ -184,15 +184,14 @@ def heaviest_paths(y: Value, x: Value, k: int) -> list[Path]:
     ways = {id(node): Ways(node) for node in order}
     for node in reversed(order):
         here = ways[id(node)]
-        if node is not y:
-            here.advance()
+        here.advance()  # of the output, which has no candidates, nothing
         for position, partial, arg in edges[id(node)]:
             ways[id(arg)].arrive(here, position, partial)
     found: list[Path] = []
-    more = bool(order)
-    while more and len(found) < k:
+    while order and len(found) < k:
         found.append(ways[id(x)].path())
-        more = extend(ways[id(x)])
+        if not extend(ways[id(x)]):
+            break
     return found
 
 
@@ -232,11 +231,10 @@ class Ways:
         """Take the heaviest candidate; false if there is none."""
         from heapq import heappop
 
-        if self.waiting:
-            _, edge, rank, product = heappop(self.waiting)
-            self.found.append((edge, rank, product))
-            return True
-        return False
+        if not self.waiting:
+            return False
+        self.found.append(heappop(self.waiting)[1:])
+        return True
 
     def path(self) -> Path:
         """The way found last, from the output to here."""
