@@ -55,6 +55,11 @@ class Slope:
     noise: float = 0.0
     random: bool = False
 
+    @property
+    def gap(self) -> float:
+        """How far the one-sided slopes are apart."""
+        return self.right - self.left
+
     def roughened(self, noise: float) -> Slope:
         """The same, if a value of the function may be off by that."""
         error = max(self.error, 2.4 * noise / self.step * RATIO**2)
@@ -118,18 +123,13 @@ class Line:
 
     # ---------------- differences
 
-    def rung(self, h: float, noise: float) -> Rung:
-        """The difference with step h."""
+    def rung(self, h: float, noise: float) -> Slope:
+        """The central difference with step h; its error is that of rounding alone."""
         here, there, back = self(0.0), self(h), self(-h)
         up, down = (self.at + h) - self.at, (self.at - h) - self.at
         rough = max(noise, self.digits * math.ulp(max(abs(there), abs(back))))
-        return Rung(
-            h,
-            (there - back) / (up - down),
-            rough / h,
-            (back - here) / down,
-            (there - here) / up,
-        )
+        left, right = (back - here) / down, (there - here) / up
+        return Slope((there - back) / (up - down), rough / h, h, left, right)
 
     def glance(self, h: float, tight: bool) -> Slope | None:
         """The slope by three steps of which h is the largest; None unless f is smooth there.
@@ -138,9 +138,9 @@ class Line:
         """
         third, second, first = (self.rung(h / RATIO**k, 0.0) for k in (0, 1, 2))
         low, high = extrapolated(first, second), extrapolated(second, third)
-        error = 2 * (abs(high - low) + 1.2 * first.noise) + RELATIVE * abs(low)
-        slope = Slope(low, error, h, first.left, first.right, noise=first.noise * first.h)
-        curved = 0.5 * abs(third.gap) + 8 * first.noise
+        error = 2 * (abs(high - low) + 1.2 * first.error) + RELATIVE * abs(low)
+        slope = replace(first, value=low, error=error, step=h, noise=first.error * first.step)
+        curved = 0.5 * abs(third.gap) + 8 * first.error
         floor = max(1e-6 * abs(low), self.negligible(first.left, first.right) / 8)
         return slope if abs(first.gap) <= curved and (error <= floor or not tight) else None
 
@@ -171,18 +171,18 @@ class Line:
         noise, random = self.noise()
         low, high = -math.inf, math.inf
         best: Slope | None = None
-        rungs: list[Rung] = []
+        rungs: list[Slope] = []
         before = math.nan
         for h in self.steps():
             rung = self.rung(h, noise)
-            if not math.isfinite(rung.slope):
+            if not math.isfinite(rung.value):
                 break
-            value, error = rung.slope, 2 * rung.noise
+            value, error = rung.value, 2 * rung.error
             if rungs:
                 value = extrapolated(rungs[-1], rung)
-                error = 2.4 * rungs[-1].noise + abs(value - before)
+                error = 2.4 * rungs[-1].error + abs(value - before)
                 edge = rungs[-1].gap
-                if abs(edge) > 8 * rungs[-1].noise and abs(rung.gap) < abs(edge) / 2:
+                if abs(edge) > 8 * rungs[-1].error and abs(rung.gap) < abs(edge) / 2:
                     break  # f has turned back: the step is longer than its waves
             rungs.append(rung)
             before = value
@@ -192,7 +192,7 @@ class Line:
                 continue
             low, high = max(low, value - error), min(high, value + error)
             if best is None or error <= best.error:
-                best = Slope(value, error, h, rung.left, rung.right, "", noise, random)
+                best = replace(rung, value=value, error=error, noise=noise, random=random)
         if best is None:
             return Slope(math.nan, math.inf, 0.0, math.nan, math.nan, "", noise, random)
         best = replace(best, error=2 * best.error + RELATIVE * abs(best.value))
@@ -204,31 +204,33 @@ class Line:
         Where f is smooth, the one-sided slopes approach each other with the step; at a kink they
         stay apart, at a jump they part.
         """
-        rungs: list[Rung] = []
+        rungs: list[Slope] = []
         quiet = math.inf  # the noise at the last step
         for h in self.steps():
             rung = self.rung(h, noise)
-            if not math.isfinite(rung.slope):
+            if not math.isfinite(rung.value):
                 break
-            if not rungs and abs(rung.gap) > 8 * rung.noise and 16 * quiet < abs(rung.gap):
+            if not rungs and abs(rung.gap) > 8 * rung.error and 16 * quiet < abs(rung.gap):
                 return slope  # what is there, is not at the point, or the last step had seen it
-            if rungs or abs(rung.gap) > 8 * rung.noise:
+            if rungs or abs(rung.gap) > 8 * rung.error:
                 rungs.append(rung)
-            quiet = rung.noise
+            quiet = rung.error
             if len(rungs) == 5:
                 break
-        if len(rungs) < 3 or any(abs(rung.gap) <= 4 * rung.noise for rung in rungs):
+        if len(rungs) < 3 or any(abs(rung.gap) <= 4 * rung.error for rung in rungs):
             return slope
         pairs = list(pairwise(rungs))
         if all(0.7 < coarse.gap / fine.gap < 1.4 for fine, coarse in pairs):
             bend = "kink"
-        elif all(0.7 < coarse.gap * coarse.h / (fine.gap * fine.h) < 1.4 for fine, coarse in pairs):
+        elif all(
+            0.7 < coarse.gap * coarse.step / (fine.gap * fine.step) < 1.4 for fine, coarse in pairs
+        ):
             bend = "jump"
         else:
             return slope
         at = rungs[-1]
-        error = max(slope.error, 8 * at.noise)
-        return replace(slope, error=error, bend=bend, left=at.left, right=at.right, step=at.h)
+        error = max(slope.error, 8 * at.error)
+        return replace(slope, error=error, bend=bend, left=at.left, right=at.right, step=at.step)
 
     # ---------------- noise
 
@@ -296,26 +298,10 @@ class Line:
             a, b = grid[k], grid[k + 4]
 
 
-@dataclass(frozen=True)
-class Rung:
-    """A central difference: its step, what it gives, its noise, and the one-sided slopes."""
-
-    h: float
-    slope: float
-    noise: float
-    left: float
-    right: float
-
-    @property
-    def gap(self) -> float:
-        """How far the one-sided slopes are apart."""
-        return self.right - self.left
-
-
-def extrapolated(fine: Rung, coarse: Rung) -> float:
+def extrapolated(fine: Slope, coarse: Slope) -> float:
     """What two differences say of the limit, as each errs by a multiple of h²."""
-    square = (coarse.h / fine.h) ** 2
-    return fine.slope + (fine.slope - coarse.slope) / (square - 1)
+    square = (coarse.step / fine.step) ** 2
+    return fine.value + (fine.value - coarse.value) / (square - 1)
 
 
 def roughness(values: Iterable[float]) -> float:

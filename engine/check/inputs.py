@@ -86,8 +86,7 @@ def entries_of(x: Any) -> list[Any]:
     """The numbers in a leaf, in order."""
     if not is_array(x):
         return [x.item() if is_torch(x) else x]
-    flat = x.reshape(-1).tolist()
-    return flat if isinstance(flat, list) else [flat]
+    return list(x.reshape(-1).tolist())
 
 
 def size_of(x: Any) -> int:

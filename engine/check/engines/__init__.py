@@ -21,6 +21,7 @@ from __future__ import annotations
 import itertools
 import unittest
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,7 +114,7 @@ def conformance(
         LookupError: if ``ops`` names an operation that there is not.
     """
     wanted = None if ops is None else [TABLE[op].name for op in ops]
-    with Worker(target, time_limit, Names(data, grad, backward)) as worker:
+    with closing(Worker(target, time_limit, Names(data, grad, backward))) as worker:
         survey = worker.survey(wanted)
         known = wanted or [r.name for r in TABLE if not r.variadic and r.is_built_in()]
         missing = tuple(op for op in known if op not in survey.ops)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from ..computation import Computation
@@ -64,7 +65,7 @@ class Explainer:
         """Run what was found where nothing was run before: that is what its program gives."""
         c = finding.computation
         for padding in range(PADDINGS):
-            with self.worker.fresh() as fresh:
+            with closing(self.worker.fresh()) as fresh:
                 fresh.ask("pad", padding)
                 seen = fresh.run(c, finding.script, self.worker.time_limit)
             wrong = [] if isinstance(seen, Trouble) else self.judge.wrong(prop, c, seen)
@@ -131,7 +132,7 @@ class Explainer:
     def run_one(self, c: Computation, script: Script) -> Reading | Trouble:
         """What the engine gives, in little time."""
         if self.afresh:
-            with self.worker.fresh() as fresh:
+            with closing(self.worker.fresh()) as fresh:
                 return fresh.run(c, script, self.judge.little)
         return self.worker.run(c, script, self.judge.little)
 

@@ -200,12 +200,6 @@ class Worker:
         self.process.kill()
         self.process.join()
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 def give_up_after(connection: Connection, seconds: int) -> None:
     """Let no message take longer: who writes into what is not his may leave half of one."""

@@ -35,6 +35,7 @@ NEAR = {
 }  # fmt: skip
 REDUCTIONS = {"axis", "dim", "dims", "axes", "keepdims", "keepdim"}
 KNOWN = {"backward", "zero_grad", "item", "detach", "numpy", "tolist", "topological_sort"}
+SINGLE = 1e-5  # that numbers are the same but for the rounding of single precision
 PYTHONS = {"__abs__", "__neg__", "__pow__", "__add__", "__sub__", "__mul__"}
 OWN: dict[str, tuple[Callable[[Callable[[float], float]], float], float, tuple[float, ...]]] = {
     # how the parameter shows, its upper bound, and where the row has to give what is given then
@@ -241,15 +242,10 @@ def own_parameter(subject: Subject, op: str, row: str) -> float:
     with contextlib.suppress(Exception):
         f = on_floats(subject, op)
         own = shows(f)
-        right = (TABLE[row].evaluate(REALS, [x], [own]) for x in places)
-        if 0 < own < bound and all(map(close, map(f, places), right)):
+        right = ((f(x), TABLE[row].evaluate(REALS, [x], [own])) for x in places)
+        if 0 < own < bound and all(math.isclose(*pair, rel_tol=SINGLE) for pair in right):
             return round(own, 6)
     return 0.0
-
-
-def close(a: float, b: float) -> bool:
-    """Whether two numbers are the same but for the rounding of single precision."""
-    return math.isclose(a, b, rel_tol=1e-5)
 
 
 def on_floats(subject: Subject, op: str) -> Callable[[float], float]:
