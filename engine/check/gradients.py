@@ -1,7 +1,7 @@
 """`gradcheck`: is this gradient right, and if not, where does it go wrong?
 
 A derivative is compared with differences at steps of many sizes. How far these can be trusted at
-this very point is measured, too: `engine.differences`. A gradient that is off by a factor of
+this very point is measured, too: `differences`. A gradient that is off by a factor of
 1.000001 is found, and a right one at an awkward point raises no alarm: at a kink both one-sided
 slopes are reported, and any slope between them is a valid one; where f is too rough to tell, the
 report says so.

@@ -211,15 +211,11 @@ def raw_step(draw: st.DrawFn, rows: Sequence[Rule], terms: int) -> RawStep:
 def simplest(rows: Sequence[Rule], x: float, terms: int) -> Computation:
     """One operation at a point where it is smooth, for when nothing that was drawn is."""
     for row in rows:
-        for point in (x, 0.5, 1.5, -0.5, 2.5):
-            count = max(terms, 2) if row.variadic else row.arity
-            steps = assemble([point], [(row, [0] * count, None)], 1, 1)
-            if steps.steps:
-                return steps
-    for row in rows:
-        args = tuple(sum(inside(domain)) / 2 for domain in row.domain)
-        if not row.variadic and is_smooth(Primitive(row, args, row.samples[0])):
-            return Computation(args, (Step(row.name, tuple(range(row.arity)), row.samples[0]),))
+        count = max(terms, 2) if row.variadic else row.arity
+        for point in (x, 0.5, 1.5, -0.5, 2.5, *(sum(inside(d)) / 2 for d in row.domain)):
+            found = assemble([point], [(row, [0] * count, None)], 1, 1)
+            if found.steps:
+                return found
     return reject()
 
 
