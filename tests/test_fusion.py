@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import gc
 import math
+import sys
+import threading
 import weakref
 from collections.abc import Sequence
 from fractions import Fraction
@@ -252,3 +254,43 @@ def test_what_cannot_be_fused_is_refused_at_the_call() -> None:
     with pytest.raises(TypeError, match=r"(?s)float.*test_fusion\.py:\d+"):
         fuse(lambda x: x * float(x.sum()))(Tensor([1.0]))
     assert w.item() == 1.0
+
+
+def test_a_backward_pass_that_was_interrupted_can_be_repeated() -> None:
+    x = Tensor([0.5, -1.0, 2.0])
+    y = fuse(lambda x: (x.tanh() * x).sum())(x)
+    expected = gradient(y, x)
+
+    def interrupt(frame: Any, event: str, _: Any) -> Any:
+        if event == "line" and frame.f_code.co_filename == "<program>":
+            raise KeyboardInterrupt
+        return interrupt
+
+    tracing = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            gradient(y, x)
+    finally:
+        sys.settrace(tracing)
+    for _ in range(2):
+        np.testing.assert_array_equal(gradient(y, x), expected)
+
+
+def test_threads_differentiate_one_fused_node() -> None:
+    x = Tensor(np.linspace(-1, 1, 1000))
+    y = fuse(lambda x: (x.tanh() * x).sin().sum())(x)
+    expected = gradient(y, x)
+    found: list[Any] = []
+
+    def run() -> None:
+        found.extend(gradient(y, x) for _ in range(50))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 200
+    for slope in found:
+        np.testing.assert_array_equal(slope, expected)

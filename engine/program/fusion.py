@@ -8,7 +8,7 @@ products, while ``backward()``, `gradient` and all else work as ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from typing import Any
 from weakref import ref
@@ -238,7 +238,7 @@ class Arena:
         output, gradients = writer.written([plan.output]), writer.written(plan.gradients)
         both = [*first, f"yield {output}", *second, f"yield {gradients}"]
         text = function("passes", [], ["while True:", *indented(both)])
-        self.passes: Callable[[], Iterator[list[Any]]] = writer.run(text)["passes"]
+        self.passes: Callable[[], Generator[list[Any], None, None]] = writer.run(text)["passes"]
 
 
 class Lease(list[Array]):
@@ -267,13 +267,16 @@ class Lease(list[Array]):
     def backward(self, g: Array) -> list[Any]:
         """Run the backward pass: the gradients; those of captured leaves hold until the next."""
         arena = self.arena
-        if self.spent:
-            following(self.passes)
-        self.spent = True
-        arena.start[...] = g
-        slopes = next(self.passes)
-        count = len(arena.plan.inputs)
-        return [
-            None if type(x) is float else x if i >= count else np.array(x)
-            for i, x in enumerate(slopes)
-        ]
+        with arena.plan.lock:  # of two threads that differentiate one node
+            if self.spent:
+                if self.passes.gi_frame is None:  # an interrupt has ended it
+                    self.passes = arena.passes()
+                following(self.passes)
+            self.spent = True
+            arena.start[...] = g
+            slopes = next(self.passes)
+            count = len(arena.plan.inputs)
+            return [
+                None if type(x) is float else x if i >= count else np.array(x)
+                for i, x in enumerate(slopes)
+            ]
