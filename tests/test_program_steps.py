@@ -18,7 +18,7 @@ from engine import Tensor, Value, gradient, no_grad, record
 from engine.state import State
 
 ACTIONS = ["compute", "compute", "compute", "backward", "clear", "descend", "move", "state",
-           "no_grad", "gradient", "differentiate", "halve", "compare"]  # fmt: skip
+           "no_grad", "gradient", "differentiate", "halve", "set", "compare"]  # fmt: skip
 FUNCTIONS: list[Callable[[Any, Any], Any]] = [
     lambda u, v: u * v,
     lambda u, v: u + v,
@@ -78,6 +78,8 @@ def stepping(actions: list[Action], arrays: bool) -> tuple[list[Any], Callable[[
                 pool.append(0.3 * gradient(one(u * u * q), q, create_graph=True))
             elif action == "halve":
                 p.grad = 0.5 * p.grad
+            elif action == "set":
+                p.grad = 1.5
             elif not arrays and u > -1e9:
                 pool.append(u + 1.0)
         ps[0].data = 1.0 * ps[0].data
@@ -114,6 +116,7 @@ WAYS: dict[str, Callable[..., Any]] = {
 @example([("compute", 0.3, 0.3, 0.0), ("no_grad", 0.3, 0.3, 0), ("backward", 0.9, 0, 0)])
 @example([("move", 0.7, 0.4, 0.9), ("clear", 0, 0, 0), ("move", 0.4, 0.9, 0.4)])
 @example([("move", 0.9, 0.4, 0.9), ("halve", 0.5, 0, 0), ("backward", 0, 0, 0)])
+@example([("set", 0.0, 0, 0), ("compute", 0.3, 0.3, 0), ("backward", 0.9, 0, 0)])
 def test_steps_do_the_same_in_every_way(way: str, arrays: bool, actions: list[Action]) -> None:
     if arrays and way.startswith("batched"):
         return

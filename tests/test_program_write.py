@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine
+from engine import record
 from engine.program import ops
 from engine.program.dialects import FORMS, SCATTER, Dialect
 from engine.program.names import Names, function, identifier, wrapped
@@ -368,3 +370,11 @@ def test_the_printer_loads_no_numpy() -> None:
     code = "import sys, engine.program.write; print('numpy' in sys.modules)"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert child.stdout == "False\n"
+
+
+def test_the_readable_text_tells_0_from_minus_0() -> None:
+    f = record(lambda x: engine.where(x > 0, x, -0.0).sum(), np.array([1.0]))
+    names: dict[str, Any] = {"np": np}
+    exec(f.source, names)
+    for run in (f, names[f.source.split("def ")[-1].split("(")[0]]):
+        assert math.copysign(1.0, run(np.array([-2.0]))[0]) == -1.0

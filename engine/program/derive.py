@@ -143,7 +143,7 @@ class Derived:
                 continue
             y = self.env[op]
             self.call_gradient(g, y, first)
-            wanted = [type(x) is Op and x in between for x in op.args]
+            wanted = [x in between for x in op.args]
             args = [self.of(x) for x in op.args]
             for x, d in zip(op.args, op.rule.pull(m, g, y, args, op.params, wanted), strict=True):
                 if d is not None:
@@ -153,7 +153,7 @@ class Derived:
             g = self.of(before)
             for op in ops:
                 if op in received:
-                    g = received[op] if type(g) is not Op and g == 0 else g + received[op]
+                    g = received[op] if g == 0 else g + received[op]
             if ops[0].shape and type(g) is not Op:
                 g = m.broadcast_to(float(g), ops[0].shape)
             self.env[total] = g

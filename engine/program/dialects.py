@@ -175,8 +175,9 @@ class Readable(Dialect):
     for_people = True
 
     def number(self, x: float) -> str:
-        """A constant."""
-        return super().number(x).removesuffix(".0")
+        """A constant; −0 stays what it is, which it would not as an integer."""
+        text = super().number(x)
+        return text if text == "-0.0" else text.removesuffix(".0")
 
     def assignment(self, name: str, text: str) -> list[str]:
         """The lines that give an expression a name."""

@@ -8,8 +8,9 @@ products, while ``backward()``, `gradient` and all else work as ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from types import GeneratorType
 from typing import Any
 from weakref import ref
 
@@ -238,7 +239,7 @@ class Arena:
         output, gradients = writer.written([plan.output]), writer.written(plan.gradients)
         both = [*first, f"yield {output}", *second, f"yield {gradients}"]
         text = function("passes", [], ["while True:", *indented(both)])
-        self.passes: Callable[[], Generator[list[Any], None, None]] = writer.run(text)["passes"]
+        self.passes: Callable[[], GeneratorType[list[Any], None, None]] = writer.run(text)["passes"]
 
 
 class Lease(list[Array]):
