@@ -40,10 +40,6 @@ EXPLAINED = {
         "Derived.kept: type(x) is Op and x.shape and "
         "any((s.written and s.start is root for s in slots)) → type(x) is Op and x.shape",
     ): "a copy of what nobody writes to has the same numbers",
-    (
-        "program/derive",
-        "Derived.pull_back: x in between → type(x) is Op",
-    ): "a gradient that nobody asks for is left out later",
     ("require", "value: sign"): "it checks its argument; nobody takes what it gives",
     ("require", "value: × 1.0001"): "it checks its argument; nobody takes what it gives",
 } | {
