@@ -527,6 +527,18 @@ def test_every_row_of_a_number_without_axes_in_a_program_of_arrays(row: Rule, ki
     agree(gradient(fuse(f)(leaf), leaf), slope, relative)
 
 
+def test_a_quantity_that_comes_down_to_a_number_has_a_gradient_that_nobody_needs() -> None:
+    def f(x: Any) -> Any:
+        return ((x.mean() ** 0 + 1.0) * x).sum()
+
+    program = record(f, np.ones(3, np.float32))
+    value, (slope,) = program(np.array([1.0, 2.0, 3.0], np.float32))
+    assert value == 12 and slope.tolist() == [2, 2, 2] and slope.dtype == "float32"
+    shared = record(lambda x: (x.mean() ** 0 + x.mean()).tanh(), np.ones(3))
+    assert "d_" in shared.source
+    agree(shared(np.zeros(3))[0], math.tanh(1.0))
+
+
 CHOICES: dict[str, Callable[[Any, Any], Any]] = {
     "of arrays": lambda y, s: engine.where(y > 0, y, 0.5 * y),
     "of a state": lambda y, s: engine.where(y > 0, y, s),

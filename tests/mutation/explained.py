@@ -40,6 +40,11 @@ EXPLAINED = {
         "Derived.kept: type(x) is Op and x.shape and "
         "any((s.written and s.start is root for s in slots)) → type(x) is Op and x.shape",
     ): "a copy of what nobody writes to has the same numbers",
+    (
+        "program/derive",
+        "Derived.in_precision: self.code.arrays and type(g) is Op and (type(x) is Op) and "
+        "(g.dtype != x.dtype) → self.code.arrays and type(g) is Op and (type(x) is Op)",
+    ): "a gradient in its own precision is the same gradient",
     ("require", "value: sign"): "it checks its argument; nobody takes what it gives",
     ("require", "value: × 1.0001"): "it checks its argument; nobody takes what it gives",
 } | {
