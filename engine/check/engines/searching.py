@@ -17,7 +17,7 @@ from ..computation import Computation, Step
 from ..strategies import computations, is_smooth_throughout
 from .fitting import resampled
 from .judging import Judge
-from .properties import PLAIN, Property, on_leaves, one_operation, parts, two_operations
+from .properties import PLAIN, Property, one_operation, parts, two_operations
 
 SHRINKING = 5.0  # seconds for making what was found smaller, in each way
 FEW = 100  # examples to look for a plainer failure in
@@ -143,14 +143,15 @@ class Search:
         return self.first(prop, chain.from_iterable((*alone, pairs)), SHRINKING)[0] or c
 
     def beside(self, op: str) -> Iterator[Computation]:
-        """An operation's result, joined with its operand: both send it a gradient."""
-        args = on_leaves(op)[-1]
-        y = len(args)
-        for join in joining(self.ops)[:1]:
+        """An operation's result, joined with its only operand: both send it a gradient.
+
+        Of two operands, which may be one node, that shows on the operation alone.
+        """
+        for join in joining(self.ops)[: TABLE[op].arity == 1]:
             for point in PLAIN[:2]:
                 for params in self.survey.samples[op]:
-                    steps = Step(op, args, params), Step(join, (y, 0), self.survey.samples[join][0])
-                    yield Computation(point[:y], steps)
+                    steps = Step(op, (0,), params), Step(join, (1, 0), self.survey.samples[join][0])
+                    yield Computation(point[:1], steps)
 
     def pairs(self, ops: Sequence[str], involved: Collection[str] = ()) -> Iterator[Computation]:
         """Graphs of two operations, of which one joins two nodes or both are involved."""
