@@ -261,6 +261,9 @@ def test_ints_are_tried_as_leaves_and_as_numbers(tmp_path: Path) -> None:
     assert finding.properties[0] == "ints"
     assert "Value(3)" in str(finding)
     assert finding.diagnosis.name == "silent truncation"
+    by_number = method.replace("isinstance(self.data, int)", "isinstance(o, int)")
+    finding = only_finding(with_methods(by_number), tmp_path)
+    assert "`a / 2`" in finding.diagnosis.sentence
 
 
 def test_an_operator_in_place_is_tried(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def diagnose(
         return all(any(agrees(*pair, engine, op, same) for engine in engines) for pair in pairs)
 
     def told(mistake: Mistake, op: str) -> Diagnosis:
-        lines = (s.text(computation.names(), survey.spell) for s in computation.steps if s.op == op)
+        names, spell = computation.names(), survey.spelling(plan(computation))
+        lines = (step.text(names, spell) for step in computation.steps if step.op == op)
         sentence = mistake.sentence.format(op=op, code=f"`{next(lines, '')}`")
         return Diagnosis(mistake.name, sentence, op, mistake.sentence)
 

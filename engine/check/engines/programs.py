@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..computation import INFIX, Computation, Spelling
+from ..computation import INFIX, Computation
 from .loading import imports
 from .subject import AFRESH, IN_PLACE, WHOLE, Survey, Trouble, given
 
@@ -46,21 +44,14 @@ def program(finding: Finding, absolute: bool = False) -> str:
 def calculation(finding: Finding, make: str = "") -> list[str]:
     """A line for each quantity; two for an operation in place."""
     c = finding.computation
-    spell = finding.survey.spell
     if WHOLE in finding.script:
         c = c.at([given(x, finding.script) for x in c.inputs])
-        spell = partial(with_ints, spell)
-    lines = c.lines(make, spell)
+    lines = c.lines(make, finding.survey.spelling(finding.script))
     if IN_PLACE in finding.script:
         step, names = c.steps[-1], c.names()
         first, second = step.of(names)
         lines[-1:] = [f"{names[-1]} = {first}", f"{names[-1]} {INFIX[step.op]}= {second}"]
     return lines
-
-
-def with_ints(spell: Spelling, op: str, args: Sequence[str], params: Sequence[Any]) -> str:
-    """An operation whose whole numbers are written as ints."""
-    return spell(op, [x.removesuffix(".0") for x in args], params)
 
 
 def prints(finding: Finding) -> list[str]:

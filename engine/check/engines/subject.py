@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ...numbers import OPERATORS
-from ..computation import OPERATIONS, Computation, parameter, written
+from ..computation import OPERATIONS, Computation, Spelling, parameter, written
 from .loading import headline, line, own_frame, shown
 
 Script = tuple[int | str, ...]  # indices of roots to call backward() on, and words:
@@ -130,6 +130,12 @@ class Survey(NamedTuple):
     def spell(self, op: str, args: Sequence[str], params: Sequence[Any]) -> str:
         """An operation in Python, as the engine's users write it; a sum is written as one."""
         return self.forms.get(op, Form("operator", op)).text(args, params)
+
+    def spelling(self, script: Script) -> Spelling:
+        """`spell`; where ints are given, whole numbers are written as such."""
+        if WHOLE not in script:
+            return self.spell
+        return lambda op, args, params: self.spell(op, [x.removesuffix(".0") for x in args], params)
 
     def start(self, root: str) -> str:
         """A backward pass in Python, as the engine's users write it."""
