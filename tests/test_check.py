@@ -391,3 +391,18 @@ def test_tensors_of_torch() -> None:
     assert not gradcheck(lambda w: (w**2).sum(), [w], lambda w: 3 * w)
     with pytest.raises(TypeError, match=r"give the gradient .* as claimed="):
         gradcheck(lambda w: (w**2).sum(), [w])
+
+
+@pytest.mark.parametrize("b", [3.5, 3.875, 4.2])
+def test_a_slope_that_is_lost_in_rounding_inside_is_not_called_wrong(b: float) -> None:
+    assert gradcheck(lambda b: engine.log(engine.sigmoid(engine.dot([b, b], [b, b]))), [b])
+    assert gradcheck(lambda b: engine.log(1 + engine.exp(-b * b * b)), [b])
+
+
+def test_a_slope_on_a_stair_is_still_0() -> None:
+    def stair(x: Any) -> Any:  # straight through, as of a quantised number
+        return x + (math.floor(x.data) - x.data)
+
+    assert not gradcheck(stair, [0.3])
+    assert not gradcheck(lambda x: 1e-6 * stair(x) + 1.0, [2.6])
+    assert gradcheck(lambda x: 0.0 * x + math.floor(x.data), [2.6])
