@@ -16,7 +16,7 @@ import pytest
 from children import PATIENCE, running
 from sampling import sampled
 from variants import BROKEN, RIGHT_ENGINES, Variant
-from zoo import ZOO, Float32, Sound
+from zoo import ZOO, Float32, GoesLevelByLevel, SendsBeforeOperandsAreComplete, Sound
 
 import engine
 from engine.check import NotAnEngineError, conformance, conformance_checks
@@ -53,6 +53,15 @@ def test_a_broken_engine_is_found_shown_small_and_diagnosed(kind: type[Sound]) -
     assert kind.__name__ in str(report)
     assert max(map(len, str(report).splitlines())) <= 80
     assert finding.draw().source.startswith("digraph")
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", [SendsBeforeOperandsAreComplete, GoesLevelByLevel])
+def test_a_wrong_order_is_shown_on_few_operations_whatever_was_found(
+    kind: type[Sound], seed: int
+) -> None:
+    report = conformance(kind, most=1, time_limit=0.5, strict=True, seed=seed, **SMALL)
+    assert len(report.findings[0].computation.steps) <= 4
 
 
 def test_the_zoo_is_large() -> None:

@@ -191,6 +191,23 @@ def parts(c: Computation) -> Iterator[Computation]:
         yield prune((*c.inputs, known[cut]), rest)
 
 
+def shortened(c: Computation) -> Iterator[Computation]:
+    """Computations with fewer operations: one, or all, take what they took from further back."""
+    count = len(c.inputs)
+    for k, step in enumerate(c.steps):
+        for x in dict.fromkeys(x for x in step.nodes if x >= count):
+            for back in dict.fromkeys((*c.steps[x - count].nodes, *range(count))):
+
+                def place(y: int, x: int = x, back: int = back) -> int:
+                    return back if y == x else y
+
+                for moved in ((k,), range(len(c.steps))):
+                    steps = [s.on(place) if i in moved else s for i, s in enumerate(c.steps)]
+                    shorter = prune(c.inputs, steps)
+                    if len(shorter.steps) < len(c.steps):
+                        yield shorter
+
+
 def rungs(op: str, count: int, back: int, x: float = 1.25) -> Computation:
     """An operation again and again, on its last result and on an earlier one."""
     return Computation((x,), tuple(Step(op, (k, max(k - back, 0))) for k in range(count)))

@@ -10,14 +10,13 @@ from itertools import chain
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
-from hypothesis.internal.cache import LRUCache
 
 from ...rule import TABLE
 from ..computation import Computation, Step
 from ..strategies import computations, is_smooth_throughout
 from .fitting import resampled
 from .judging import Judge
-from .properties import PLAIN, Property, one_operation, parts, two_operations
+from .properties import PLAIN, Property, one_operation, parts, shortened, two_operations
 
 SHRINKING = 5.0  # seconds for making what was found smaller, in each way
 FEW = 100  # examples to look for a plainer failure in
@@ -119,6 +118,7 @@ class Search:
     def smaller(self, c: Computation) -> Iterator[Computation]:
         """Parts of a computation, and the whole with one operation that comes before its own."""
         yield from parts(c)
+        yield from filter(is_smooth_throughout, shortened(c))
         for k, step in enumerate(c.steps):
             for op in self.ops[: self.ops.index(step.op)] if step.op in self.ops else ():
                 if TABLE[op].arity == TABLE[step.op].arity:
@@ -174,6 +174,7 @@ class Search:
 def seed_alone() -> Iterator[None]:
     """Let what Hypothesis draws depend on the seed: newer ones try constants of loaded modules."""
     try:
+        from hypothesis.internal.cache import LRUCache
         from hypothesis.internal.conjecture import providers
 
         none = providers.Constants()  # type: ignore[attr-defined]
