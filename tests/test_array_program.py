@@ -543,6 +543,36 @@ def test_a_quantity_that_comes_down_to_a_number_has_a_gradient_that_nobody_needs
     agree(run(record(shared, np.ones(3)).source, np, [x])[0], math.tanh(0.15))
 
 
+NOT_SIMPLER: dict[str, Callable[[Any], Any]] = {
+    "axes twice round": lambda x: (
+        x.transpose(1, 2, 0).transpose(1, 2, 0) * np.arange(24.0).reshape(4, 2, 3)
+    ).sum(),
+    "axes back and forth": lambda x: (
+        x.transpose(1, 2, 0).transpose(2, 0, 1) * np.arange(24.0).reshape(2, 3, 4)
+    ).sum(),
+    "squares with axes": lambda x: (x * x).sum((0, 1, 2), keepdims=True)[0, 0, 0],
+    "some squares": lambda x: ((x * x).sum((0, 1)) ** 2).sum(),
+    "minus −0": lambda x: (1 / (0.0 * x - (-0.0))).sum(),
+    "over −1": lambda x: (-(x * -1.0) / -1.0).sum() * 1.0,
+}
+
+
+@pytest.mark.parametrize("name", NOT_SIMPLER)
+def test_what_looks_like_nothing_to_compute_is_computed(name: str) -> None:
+    f, x = NOT_SIMPLER[name], -np.random.default_rng(0).uniform(0.5, 1.5, (2, 3, 4))
+    with np.errstate(all="ignore"):
+        value, slopes = eager(f, [x])
+        got, gradients = record(f, -x)(x)
+    agree(got, value)
+    agree(gradients[0], slopes[0])
+
+
+def test_a_number_minus_minus_0_is_not_that_number() -> None:
+    for batch in (True, False):
+        value, _ = record(lambda x: x - (-0.0), 1.0, batch=batch)(-0.0)
+        assert math.copysign(1.0, value) == math.copysign(1.0, -0.0 - (-0.0))
+
+
 CHOICES: dict[str, Callable[[Any, Any], Any]] = {
     "of arrays": lambda y, s: engine.where(y > 0, y, 0.5 * y),
     "of a state": lambda y, s: engine.where(y > 0, y, s),
