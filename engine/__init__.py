@@ -56,12 +56,41 @@ if TYPE_CHECKING:
     from .tensor.tensor import Tensor as Tensor
 
 __all__ = [
-    "GuardError", "NOTHING", "Path", "Program", "REQUIRED", "TABLE", "Rule", "Symbol", "Tensor",
-    "Value", "concatenate", "count_paths", "detect_anomaly", "fuse", "grad", "gradient",
-    "heaviest_paths", "hessian", "hvp", "jvp", "linear", "matmul", "no_grad", "paths", "record",
-    "rule", "softmax", "softmax_cross_entropy", "stack", "sum_of_squares", "topological_order",
-    "value_and_grad", "where",
-]  # fmt: skip
+    "GuardError",
+    "NOTHING",
+    "Path",
+    "Program",
+    "REQUIRED",
+    "TABLE",
+    "Rule",
+    "Symbol",
+    "Tensor",
+    "Value",
+    "concatenate",
+    "count_paths",
+    "detect_anomaly",
+    "fuse",
+    "grad",
+    "gradient",
+    "heaviest_paths",
+    "hessian",
+    "hvp",
+    "jvp",
+    "linear",
+    "matmul",
+    "no_grad",
+    "paths",
+    "record",
+    "rule",
+    "softmax",
+    "softmax_cross_entropy",
+    "stack",
+    "sum_of_squares",
+    "topological_order",
+    "value_and_grad",
+    "where",
+]
+
 
 LATER = {  # public names by the modules that they come from, which load NumPy
     "Tensor": "tensor", "concatenate": "tensor", "linear": "tensor", "matmul": "tensor",

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     Function = Callable[..., Any]
     Interval = tuple[float, float]
-    Some = Sequence[Any]
 
 INF = float("inf")
 REAL: Interval = (-INF, INF)
@@ -70,12 +69,6 @@ class Row:
         if self.variadic:
             return self.value(m, args, *params)
         return self.value(m, *args, *params)
-
-    def __repr__(self) -> str:
-        return f"<{'' if isinstance(self, Rule) else 'array '}rule {self.name}>"
-
-    def __reduce__(self) -> tuple[Function, tuple[str]]:
-        return find if isinstance(self, Rule) else find_array, (self.name,)
 
 
 class Rule(Row):
@@ -159,6 +152,12 @@ class Rule(Row):
             if partial.__code__.co_argcount != len(taken):
                 raise ValueError(f"each partial of rule {name!r} takes {', '.join(taken)}")
 
+    def __repr__(self) -> str:
+        return f"<rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Function, tuple[str]]:
+        return find, (self.name,)
+
     def is_built_in(self) -> bool:
         """Whether it is one of the rows in `engine.rules`."""
         return self.value.__module__ == f"{__package__}.rules"
@@ -172,7 +171,13 @@ class Rule(Row):
         return [partial(m, y, *args, *params) for partial in self.partials]
 
     def pull(
-        self, m: Any, g: Any, y: Any, args: Some, params: Some, wanted: Sequence[bool]
+        self,
+        m: Any,
+        g: Any,
+        y: Any,
+        args: Sequence[Any],
+        params: Sequence[Any],
+        wanted: Sequence[bool],
     ) -> list[Any]:
         """The gradients of the arguments that are wanted, given that of the result, else None.
 
@@ -301,8 +306,20 @@ class ArrayRule(Row):
         self.op = name
         self.sign = sign or name
 
+    def __repr__(self) -> str:
+        return f"<array rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Function, tuple[str]]:
+        return find_array, (self.name,)
+
     def pull(
-        self, m: Any, g: Any, y: Any, args: Some, params: Some, wanted: Sequence[bool]
+        self,
+        m: Any,
+        g: Any,
+        y: Any,
+        args: Sequence[Any],
+        params: Sequence[Any],
+        wanted: Sequence[bool],
     ) -> list[Any]:
         """The gradients of the arguments that are wanted, given that of the result, else None."""
 
