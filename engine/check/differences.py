@@ -128,7 +128,7 @@ class Line:
         here, there, back = self(0.0), self(h), self(-h)
         up, down = (self.at + h) - self.at, (self.at - h) - self.at
         rough = max(noise, self.digits * math.ulp(max(abs(there), abs(back))))
-        if here == there == back:  # it may move by less than numbers of size 1 inside of it
+        if here == there == back != 0:  # it may move by less than numbers of size 1 inside of it
             rough = max(rough, math.ulp(1.0))
         left, right = (back - here) / down, (there - here) / up
         return Slope((there - back) / (up - down), rough / h, h, left, right)
