@@ -7,7 +7,6 @@ writes to nothing but leaves and States, and all that it calls is known to have 
 
 from __future__ import annotations
 
-import dis
 import sys
 from _contextvars import ContextVar
 from contextlib import contextmanager
@@ -131,6 +130,8 @@ def is_of_harmless(module: str) -> bool:
 
 def actions(code: Any) -> str:
     """What code does beside computing, as far as its own instructions tell; "" for nothing."""
+    import dis  # not needed where a recording is asked for
+
     for step in dis.get_instructions(code):
         name = str(step.argval)
         if step.opname == "STORE_GLOBAL":

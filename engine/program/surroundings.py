@@ -12,7 +12,6 @@ reached through these, in turn. Code of libraries is not looked into.
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from collections import deque
 from functools import lru_cache
@@ -354,7 +353,7 @@ class Surroundings:
         """Give random generators the state back that they had."""
         for g, then in zip(self.generators, self.states, strict=True):
             if state(g) != then:
-                set_state(g, pickle.loads(then))
+                set_state(g, then)
 
     def rewind(self) -> None:
         """Give generators, settings and counters the state back that they had."""

@@ -6,7 +6,6 @@ has changed, and to become again what it was.
 
 from __future__ import annotations
 
-import pickle
 import sys
 from collections import deque
 
@@ -181,21 +180,29 @@ def shown(x: Any) -> str:
     return "not set" if x is MISSING else repr(x)[:40]
 
 
-def state(generator: Any) -> bytes:
-    """A random generator's state."""
+def state(generator: Any) -> Any:
+    """A random generator's state, to be compared and given back by `set_state`."""
+    if hasattr(generator, "getstate") and is_plain(found := generator.getstate()):
+        return found
+    from pickle import dumps  # Python's own generators do without
+
     for name in ("getstate", "get_state"):
         if hasattr(generator, name):
-            return pickle.dumps(getattr(generator, name)())
-    return pickle.dumps(generator.bit_generator.state)
+            return dumps(getattr(generator, name)())
+    return dumps(generator.bit_generator.state)
 
 
-def set_state(generator: Any, before: Any) -> None:
+def set_state(generator: Any, then: Any) -> None:
     """Give a random generator a state back."""
+    if type(then) is bytes:
+        from pickle import loads
+
+        then = loads(then)
     for name in ("setstate", "set_state"):
         if hasattr(generator, name):
-            getattr(generator, name)(before)
+            getattr(generator, name)(then)
             return
-    generator.bit_generator.state = before
+    generator.bit_generator.state = then
 
 
 def has_descriptors(kind: type, names: set[str]) -> bool:
