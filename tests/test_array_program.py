@@ -24,6 +24,7 @@ import nn
 from engine import TABLE, Rule, Tensor, Value, fuse, gradient, record
 from engine.program import buffered
 from engine.state import State
+from engine.tensor.buffer import Buffer
 from nn import MLP, SGD, Adam, AdamW, binary_cross_entropy, cross_entropy, mean_squared_error
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -571,6 +572,36 @@ def test_a_number_minus_minus_0_is_not_that_number() -> None:
     for batch in (True, False):
         value, _ = record(lambda x: x - (-0.0), 1.0, batch=batch)(-0.0)
         assert math.copysign(1.0, value) == math.copysign(1.0, -0.0 - (-0.0))
+
+
+def test_an_old_number_is_read_before_the_array_that_it_lies_in_is_written() -> None:
+    """A parameter without axes is a part of an array, too."""
+    buffer = Buffer(np.array([1.0, 2.0, 3.0]))
+    w, s, whole = buffer.view(0, (2,)), buffer.view(2, ()), buffer.whole
+    z = Tensor(np.array(1.0))
+
+    def step(x: Any) -> Any:
+        old = s * 1
+        whole.grad = z.grad = 0.0
+        loss = (w * w).sum() * x.sum() + s * s
+        loss.backward()
+        whole.data = whole.data - 0.1 * whole.grad
+        z.data = z.data * old
+        return old, old * 2, loss
+
+    program = record(step, np.ones(2))
+    agree(program(np.ones(2)), (3.0, 6.0, 19.0))
+    agree(program(np.ones(2))[:2], (2.4, 4.8))
+    agree(z.data, 7.2)
+
+
+@pytest.mark.parametrize("count", [3, 700])
+def test_a_choice_of_minus_0_is_minus_0(count: int) -> None:
+    x = np.linspace(-1, 1, count)
+    program = record(lambda x: 1 / engine.where(x < 2, -0.0, x).sum(), x)
+    slope = fuse(lambda x: engine.where(x < 0.5, -0.0, x))(Tensor(x)).data
+    assert np.signbit(slope[x < 0.5]).all()
+    assert abs(program(x)[0]) == INF
 
 
 CHOICES: dict[str, Callable[[Any, Any], Any]] = {

@@ -211,7 +211,7 @@ class Buffered(Storage):
         return (
             isinstance(no, Op)
             and not isinstance(yes, Op)
-            and yes == 0
+            and str(float(yes)) == "0.0"  # a mask of bits makes no −0
             and condition.shape == no.shape == op.shape
             and prod(op.shape) >= MANY
         )

@@ -8,9 +8,8 @@ products, while ``backward()``, `gradient` and all else work as ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from types import GeneratorType
 from typing import Any
 from weakref import ref
 
@@ -27,7 +26,7 @@ from .buffered import Buffered
 from .buffers import homes_of
 from .derive import Derived
 from .effects import EffectError, unasked
-from .names import function, indented
+from .names import function
 from .recording import Recording
 from .surroundings import RestlessError, restless
 from .twice import recorded_twice
@@ -238,8 +237,8 @@ class Arena:
         first, second = writer.lines[: writer.middle], writer.lines[writer.middle :]
         output, gradients = writer.written([plan.output]), writer.written(plan.gradients)
         both = [*first, f"yield {output}", *second, f"yield {gradients}"]
-        text = function("passes", [], ["while True:", *indented(both)])
-        self.passes: Callable[[], GeneratorType[list[Any], None, None]] = writer.run(text)["passes"]
+        text = function("passes", [], both)
+        self.passes: Callable[[], Iterator[list[Any]]] = writer.run(text)["passes"]
 
 
 class Lease(list[Array]):
@@ -251,7 +250,7 @@ class Lease(list[Array]):
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
         arena.lease = ref(self)
-        self.passes = arena.passes()  # forward, backward, and again
+        self.passes = arena.passes()  # forward, then backward
         self.spent = False  # a backward pass writes over what the forward pass left
 
     def forward(self) -> Array:
@@ -269,9 +268,8 @@ class Lease(list[Array]):
         """Run the backward pass: the gradients; those of captured leaves hold until the next."""
         arena = self.arena
         with arena.plan.lock:  # of two threads that differentiate one node
-            if self.spent:
-                if self.passes.gi_frame is None:  # an interrupt has ended it
-                    self.passes = arena.passes()
+            if self.spent:  # from the beginning, wherever an interrupt has left it
+                self.passes = arena.passes()
                 following(self.passes)
             self.spent = True
             arena.start[...] = g

@@ -263,7 +263,8 @@ class Storage(Layout):
     def is_last(self, op: Op, array: Array) -> bool:
         """Whether an operation entry by entry is the last that reads what lies in an array."""
         mine = [self.root[x] for x in operands(op)]
-        later = (x for x, n in self.uses.items() if x.shape and n > mine.count(x))
+        places = (x for x in self.uses if x.shape or x.rule is None)  # the others are variables
+        later = (x for x in places if self.uses[x] > mine.count(x))
         return isinstance(op.rule, Rule) and not any(
             np.may_share_memory(self.array(x), array) for x in later
         )
