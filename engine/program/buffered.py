@@ -20,7 +20,7 @@ from .dialects import BUFFERED, write_key
 from .ops import CONDITIONS, VIEWS, Op
 from .storage import Storage, buffer_of, empty, is_maximum, operands
 
-BY_NAME = {"maximum", "minimum"}  # which take the place to write into by its name only
+BY_NAME = {"np.maximum", "np.minimum"}  # which take the place to write into by its name only
 MANY = 500  # entries from which on a mask of integers is worth its preparation
 ARITHMETIC = ("add", "sub", "mul", "div")
 
@@ -108,7 +108,7 @@ class Buffered(Storage):
     def write_any(self, op: Op) -> str:
         """An entry-by-entry function of NumPy, or whatever the arrays' mathematics has."""
         is_root = op.name == "power" and op.params[0] == 0.5
-        function = "sqrt" if is_root else BUFFERED.function(op.name).removeprefix("np.")
+        function = "np.sqrt" if is_root else BUFFERED.function(op.name)
         if not ((isinstance(op.rule, Rule) or op.name in CONDITIONS) and has_function(op.name)):
             return self.copied(op, self.general(op))
         kind = next(x.dtype for x in op.args if isinstance(x, Op))
@@ -118,7 +118,7 @@ class Buffered(Storage):
     def call(self, function: str, texts: Sequence[str], out: str) -> str:
         """Write a call of a function of NumPy, into place."""
         place = f"out={out}" if function in BY_NAME else out
-        self.lines.append(f"np.{function}({', '.join(texts)}, {place})")
+        self.lines.append(f"{function}({', '.join(texts)}, {place})")
         return out
 
     def copied(self, op: Op, text: str) -> str:
@@ -152,7 +152,7 @@ class Buffered(Storage):
         """A layer's weighted sums and biases: [W b]·[h; 1]."""
         x, p = op.args
         out = self.buffer(op, "F")
-        self.call("dot", [self.names[p], self.turned(self.ones[x])], self.turned(out))
+        self.call("np.dot", [self.names[p], self.turned(self.ones[x])], self.turned(out))
         return out
 
     def write_matmul(self, op: Op) -> str:
@@ -162,11 +162,11 @@ class Buffered(Storage):
         out = self.buffer(op)
         into = self.arrays[out]
         if is_matrix and into.flags.c_contiguous:
-            self.call("dot", [a, b], out)
+            self.call("np.dot", [a, b], out)
         elif is_matrix and into.flags.f_contiguous:
-            self.call("dot", [self.turned(b), self.turned(a)], self.turned(out))
+            self.call("np.dot", [self.turned(b), self.turned(a)], self.turned(out))
         else:
-            self.call("matmul", [a, b], out)
+            self.call("np.matmul", [a, b], out)
         return out
 
     def write_sum_over(self, op: Op) -> str:
@@ -192,7 +192,7 @@ class Buffered(Storage):
         kind = op.dtype
         if is_maximum(op):
             c = self.constant(yes, kind)
-            return self.call("maximum", [self.names[no], c], self.destination(op))
+            return self.call("np.maximum", [self.names[no], c], self.destination(op))
         out, mask = self.destination(op, [no]), self.names[condition]
         if self.is_gate(op):
             self.write_gate(op, out, mask)
@@ -230,16 +230,16 @@ class Buffered(Storage):
         source = self.once("v", f"{self.names[op.args[2]]}.view({whole})")
         target = self.once("v", f"{out}.view({whole})")
         one = self.constant(1, np.dtype("i1"))
-        self.call("subtract", [flags, one], small)
+        self.call("np.subtract", [flags, one], small)
         self.lines.append(f"{bits}[...] = {small}")  # quicker than a call that converts
-        self.call("bitwise_and", [source, bits], target)
+        self.call("np.bitwise_and", [source, bits], target)
 
     def write_one_hot(self, op: Op) -> str:
         """For each class a row of zeros with a 1 in its place."""
         column = self.once("v", f"{self.names[op.args[0]]}[..., None]")
         classes = self.once("k", f"np.arange({op.params[0]})")
-        mask = self.new("b", f"np.empty({op.shape[::-1]}, 'bool').T")
-        self.call("equal", [column, classes], mask)
+        mask = self.new("b", empty(op.shape, "F", "'bool'"))
+        self.call("np.equal", [column, classes], mask)
         readers = [x for x in self.ops if op in operands(x)]
         if op not in self.finals and all(x.name in ARITHMETIC for x in readers):
             self.kept.add(op)

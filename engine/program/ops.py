@@ -141,6 +141,11 @@ def resolved(x: Any) -> Any:
     return x
 
 
+def unshaped(x: Any) -> Any:
+    """What a quantity has been reshaped from; else itself."""
+    return x.args[0] if type(x) is Op and x.name == "reshape" else x
+
+
 def arguments_of(op: Op) -> list[Op]:
     """The Ops that an operation is computed from."""
     return [x for x in op.args if type(x) is Op]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..rule import ARRAY_TABLE, TABLE
-from .ops import Op, joint_shape, shape_of
+from .ops import Op, joint_shape, shape_of, unshaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,20 +125,15 @@ def simpler_join(code: Code, rule: Any, args: Sequence[Any], params: Sequence[An
 
 def added(part: Op, where: slice) -> tuple[Any, Op | None]:
     """What is added to the part of an array that lies there, and the array; None if nothing is."""
-    x = reshaped(part)
+    x = unshaped(part)
     for a, b in (x.args, x.args[::-1]) if x.name == "add" else ():
-        y = reshaped(b)
+        y = unshaped(b)
         if type(y) is Op and y.name == "index" and type(a) is Op and a.shape == x.shape:
             (key,) = y.params
             key = key[0] if type(key) is tuple and len(key) == 1 else key
             if type(key) is slice and key == where:
                 return a, y.args[0]
     return None, None
-
-
-def reshaped(x: Any) -> Any:
-    """What a quantity has been reshaped from."""
-    return x.args[0] if type(x) is Op and x.name == "reshape" else x
 
 
 def simpler_choice(code: Code, rule: Any, args: Sequence[Any], params: Sequence[Any]) -> Any:

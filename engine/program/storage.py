@@ -18,7 +18,7 @@ from ..rule import Rule
 from ..tensor.arrays import Array
 from .dialects import BUFFERED, write_key
 from .names import identifier
-from .ops import VIEWS, Op, arguments_of, reachable
+from .ops import VIEWS, Op, arguments_of, reachable, unshaped
 
 IMPORTS = {
     "ARRAYS": "from engine.tensor.arrays import ARRAYS, HOLE",
@@ -321,7 +321,7 @@ def settle_parts(op: Op, homes: dict[Op, Array], layers: Container[Op]) -> None:
     start = 0
     for part in op.args:
         stop = start + part.shape[0]
-        x = part.args[0] if part.name == "reshape" else part
+        x = unshaped(part)
         if x.rule and x.name not in VIEWS and x not in homes and x not in layers:
             homes[x] = whole[start:stop].reshape(x.shape)
         start = stop
@@ -329,7 +329,7 @@ def settle_parts(op: Op, homes: dict[Op, Array], layers: Container[Op]) -> None:
 
 def buffer_of(op: Op) -> Array | None:
     """The array that lies behind parameters which are joined, if they are all of its parts."""
-    parts = [x.args[0] if x.name == "reshape" else x for x in op.args]
+    parts = list(map(unshaped, op.args))
     buffer = getattr(parts[0].leaf, "_buffer", None)
     if buffer is None or [x.leaf for x in parts] != buffer.views:
         return None
